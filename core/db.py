@@ -1,0 +1,68 @@
+"""The one way into PostgreSQL.
+
+Work that changes several things opens `transaction()`; a single statement, or a call of the ledger alone, runs in
+`autocommit()` and saves the round trips of BEGIN and COMMIT. Neither is held across a PIN check, a vendor call or a wait.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+# The application never works as the tables' owner: this role may read the journal and may not write it.
+APPLICATION_ROLE = "jasho_app"
+
+_SESSION = {
+    "role": APPLICATION_ROLE,
+    "timezone": "UTC",
+    "statement_timeout": "5s",
+    "lock_timeout": "4s",
+    "idle_in_transaction_session_timeout": "10s",
+    # Off loses acknowledged transfers under kill -9.
+    "synchronous_commit": "on",
+}
+
+
+def engine_url(database_url: str) -> URL:
+    """The address as SQLAlchemy wants it, whichever of its spellings the operator chose."""
+    return make_url(database_url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
+
+
+class Database:
+    """A pool of connections. `connections` bounds how many this process holds: who finds none free waits 3 s, then fails."""
+
+    def __init__(self, database_url: str, connections: int = 16) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            engine_url(database_url),
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=3,
+            # A connection that died while idle is replaced before anybody's work is on it.
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": 3,
+                "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 2,
+                "tcp_user_timeout": 8_000,
+            },
+        )
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """All of the block or nothing: commits at its end, rolls back on any exception."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[AsyncConnection]:
+        """Every statement of the block stands by itself."""
+        async with self._autocommit.connect() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        await self.engine.dispose()

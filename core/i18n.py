@@ -1,0 +1,35 @@
+"""Languages. English is the message id; `locales/<language>/LC_MESSAGES/messages.po` holds the rest."""
+
+from functools import cache
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+
+LANGUAGES = {"en": "English", "sw": "Kiswahili"}
+LOCALES = Path(__file__).parent.parent / "locales"
+
+
+def _(message: str) -> str:
+    """Marks a text for translation and returns it as it is: who reads it is known only later, in `translate`."""
+    return message
+
+
+def catalogue(language: str) -> Catalog:
+    """The translator's file of a language, as Babel reads it."""
+    with (LOCALES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+@cache
+def _texts(language: str) -> dict[str, str]:
+    return {
+        str(message.id): str(message.string)
+        for message in catalogue(language)
+        if message.id and message.string and not message.fuzzy
+    }
+
+
+def translate(message: str, language: str) -> str:
+    """`message` in the language, or in English where the catalogue has no translation."""
+    return _texts(language).get(message, message)

@@ -1,0 +1,25 @@
+"""Names for things: ids for machines, references for people."""
+
+import os
+from uuid import UUID
+
+from core import clock
+
+REFERENCE_LENGTH = 10
+# Crockford's base 32: no I, L, O or U, so that a reference can be read out over the phone.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_id() -> UUID:
+    """A UUID of version 7: sorts by time, so that an index of many grows at one end."""
+    milliseconds = int(clock.now().timestamp() * 1000)
+    random = int.from_bytes(os.urandom(10), "big")
+    high = milliseconds << 16 | 0x7000 | random >> 68
+    low = 0x8000_0000_0000_0000 | random & 0x3FFF_FFFF_FFFF_FFFF
+    return UUID(int=high << 64 | low)
+
+
+def reference(transfer_id: UUID) -> str:
+    """What a receipt calls a transfer: ten characters made of the id's 50 lowest (random) bits."""
+    bits = transfer_id.int
+    return "".join(_ALPHABET[bits >> shift & 31] for shift in range(45, -1, -5))

@@ -1,0 +1,46 @@
+"""The chart of accounts: which kinds there are, and how the service's own are found without asking the database.
+
+| kind | whose | holds |
+|---|---|---|
+| wallet | a customer | what she can spend |
+| float | an agent | what he can sell as balance |
+| trust | the service | cash at the bank, as a negative balance: everything else is owed out of it |
+| fees | the service | what customers paid for transfers |
+"""
+
+from dataclasses import dataclass
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from core.money import MINOR_DIGITS
+
+WALLET = "wallet"
+FLOAT = "float"
+TRUST = "trust"
+FEES = "fees"
+
+SYSTEM_KINDS = (TRUST, FEES)
+# An account that every transfer touches would be one row that everybody waits for: there are this many of each.
+STRIPES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SystemAccount:
+    """An account of the service itself, without saying which of its stripes: `post` chooses."""
+
+    kind: str
+    currency: str
+
+    def stripe(self, number: int) -> UUID:
+        """The id of one stripe's row: computed, the same everywhere, so that nothing has to be looked up."""
+        return uuid5(NAMESPACE_URL, f"jasho:account:{self.kind}:{self.currency}:{number}")
+
+
+def every_system_account() -> list[tuple[UUID, SystemAccount]]:
+    """A row for each stripe of each kind in each currency: what a new database starts with."""
+    return [
+        (account.stripe(number), account)
+        for kind in SYSTEM_KINDS
+        for currency in MINOR_DIGITS
+        for account in [SystemAccount(kind, currency)]
+        for number in range(STRIPES)
+    ]

@@ -1,0 +1,9 @@
+"""Alembic's entry: brings the connection that `core.migrations.migrate` hands over to the newest version."""
+
+from alembic import context
+
+from core.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()

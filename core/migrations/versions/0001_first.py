@@ -1,0 +1,113 @@
+"""The first tables: customers and PINs, the ledger, the outbox."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "account",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner", sa.Uuid(), nullable=True, comment="the customer; null for the service's own accounts"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="see core/ledger/chart.py"),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column(
+            "balance",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="minor units; what we owe is positive",
+        ),
+        sa.Column("held", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("floor", sa.BigInteger(), nullable=True, comment="the least that balance - held may be; null: no least"),
+        sa.Column("ceiling", sa.BigInteger(), nullable=True, comment="the most that the balance may be; null: no most"),
+        sa.Column("version", sa.BigInteger(), server_default="0", nullable=False, comment="postings so far"),
+        sa.Column("status", sa.Text(), server_default="open", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("balance - held >= floor", name=op.f("ck_account_floor")),
+        sa.CheckConstraint("held >= 0", name=op.f("ck_account_held")),
+        sa.CheckConstraint("owner IS NULL OR floor >= 0", name=op.f("ck_account_nobody_overdraws")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
+        postgresql_with={"fillfactor": "70"},
+    )
+    op.create_index(
+        "ix_account_owner_kind",
+        "account",
+        ["owner", "kind"],
+        unique=False,
+        postgresql_where=sa.text("owner IS NOT NULL"),
+    )
+    op.create_table(
+        "customer",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("phone", sa.Text(), nullable=False, comment="E.164"),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("country", sa.Text(), nullable=False, comment="ISO 3166, two letters"),
+        sa.Column("national_id", sa.LargeBinary(), nullable=True, comment="AES-256-GCM, see core/vault.py"),
+        sa.Column("status", sa.Text(), server_default="active", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer")),
+        sa.UniqueConstraint("phone", name=op.f("uq_customer_phone")),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("transfer_id", sa.Uuid(), nullable=True),
+        sa.Column("phone", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False, comment="in the reader's language already"),
+        sa.Column("status", sa.Text(), server_default="queued", nullable=False, comment="queued, sending, delivered"),
+        sa.Column("provider", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True, comment="when a worker last took it in hand"),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+    )
+    op.create_index("ix_outbox_phone", "outbox", ["phone", "created_at"], unique=False)
+    op.create_index(
+        "ix_outbox_waiting", "outbox", ["created_at"], unique=False, postgresql_where=sa.text("status != 'delivered'")
+    )
+    op.create_table(
+        "posting",
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False, comment="1, 2, 3 ... without gaps, for each account"),
+        sa.Column("transfer_id", sa.Uuid(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("balance_after", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("amount <> 0", name=op.f("ck_posting_amount")),
+        sa.PrimaryKeyConstraint("account_id", "version", name=op.f("pk_posting")),
+    )
+    op.create_index("ix_posting_transfer_id", "posting", ["transfer_id"], unique=False)
+    op.create_table(
+        "transfer",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("initiator", sa.Uuid(), nullable=False, comment="the account whose owner asked; scopes the key"),
+        sa.Column("key", sa.Text(), nullable=False, comment="idempotency key"),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_transfer")),
+    )
+    op.create_index("uq_transfer_initiator_key", "transfer", ["initiator", "key"], unique=True)
+    op.create_table(
+        "pin",
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False, comment="Argon2id over an HMAC whose key is not in this database"),
+        sa.Column(
+            "failures",
+            sa.SmallInteger(),
+            server_default="0",
+            nullable=False,
+            comment="tries begun since the last right one",
+        ),
+        sa.Column("locked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_pin_customer_id")),
+        sa.PrimaryKeyConstraint("customer_id", name=op.f("pk_pin")),
+    )

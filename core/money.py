@@ -1,0 +1,83 @@
+"""Amounts of money: whole minor units and a currency, never a float."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# ISO 4217: how many digits follow the point.
+MINOR_DIGITS = {"KES": 2, "UGX": 0, "TZS": 2, "RWF": 0, "USD": 2}
+CURRENCY_OF_COUNTRY = {"KE": "KES", "UG": "UGX", "TZ": "TZS", "RW": "RWF"}
+
+_TEXT = re.compile(r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d{1,2}))?")
+# No amount a person can type comes near what a 64-bit column holds.
+_MOST_DIGITS = 15
+
+
+class NotAnAmount(ValueError):
+    """The text is no amount of this currency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """`minor` counts the currency's smallest unit: `Money(50_000, "KES")` is five hundred shillings."""
+
+    minor: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        if self.currency not in MINOR_DIGITS:
+            raise ValueError(f"{self.currency!r} is not a currency of this service")
+
+    @classmethod
+    def parse(cls, text: str, currency: str) -> Money:
+        """Reads what a person writes: `500`, `1,500.50`, `KES 500`, `Ksh500`. Raises NotAnAmount for anything else."""
+        bare = re.sub(rf"^(?:{currency}|ksh\.?|/=)|(?:/=|/-|{currency})$", "", text.strip(), flags=re.IGNORECASE).strip()
+        match = _TEXT.fullmatch(bare)
+        if match is None or not bare.isascii():
+            raise NotAnAmount(text)
+        digits = MINOR_DIGITS[currency]
+        whole, part = match["whole"].replace(",", "").lstrip("0"), match["part"] or ""
+        if len(whole) > _MOST_DIGITS or len(part.rstrip("0")) > digits:
+            raise NotAnAmount(text)
+        return cls(int(whole or "0") * 10**digits + int(part.ljust(digits, "0")[:digits] or "0"), currency)
+
+    @property
+    def is_whole(self) -> bool:
+        """Has no cents."""
+        per_unit: int = 10 ** MINOR_DIGITS[self.currency]
+        return self.minor % per_unit == 0
+
+    def __str__(self) -> str:
+        """For people: `KES 12,500`, and `KES 12,500.50` only where there are cents. All of it is in GSM 03.38."""
+        digits = MINOR_DIGITS[self.currency]
+        whole, part = divmod(abs(self.minor), 10**digits)
+        sign = "-" if self.minor < 0 else ""
+        cents = f".{part:0{digits}d}" if part else ""
+        return f"{sign}{self.currency} {whole:,}{cents}"
+
+    def _same(self, other: Money) -> int:
+        if other.currency != self.currency:
+            raise ValueError(f"{self.currency} and {other.currency} do not mix")
+        return other.minor
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.minor + self._same(other), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.minor - self._same(other), self.currency)
+
+    def __neg__(self) -> Money:
+        return Money(-self.minor, self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.minor < self._same(other)
+
+    def __le__(self, other: Money) -> bool:
+        return self.minor <= self._same(other)
+
+    def __gt__(self, other: Money) -> bool:
+        return self.minor > self._same(other)
+
+    def __ge__(self, other: Money) -> bool:
+        return self.minor >= self._same(other)

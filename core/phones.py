@@ -1,0 +1,42 @@
+"""Phone numbers (MSISDNs): whatever way people write them in, E.164 out."""
+
+from functools import lru_cache
+
+import phonenumbers
+
+from core.errors import BadPhone
+
+_MOST_CHARACTERS = 24
+_MOBILE = frozenset({phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE})
+
+
+def parse(text: str, country: str) -> str:
+    """E.164 (`+254722000111`) of a mobile number written in any way usual in `country` (ISO 3166: `KE`).
+
+    Takes `0722000111`, `722000111`, `254722000111`, `+254722000111`, with spaces and dashes too. Raises BadPhone.
+    """
+    if len(text) > _MOST_CHARACTERS:
+        raise BadPhone
+    number = _parse(text, country)
+    if number is None:
+        raise BadPhone
+    return number
+
+
+@lru_cache(maxsize=10_000)
+def _parse(text: str, country: str) -> str | None:
+    if not text.isascii() or any(character.isalpha() for character in text):
+        return None
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) not in _MOBILE:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def national(phone: str) -> str:
+    """How the number's owner would say it at home: `+254722000111` becomes `0722000111`."""
+    number = phonenumbers.parse(phone, None)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL).replace(" ", "")

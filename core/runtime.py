@@ -1,0 +1,25 @@
+"""What every service needs at hand while it works: one object, made once a process."""
+
+from dataclasses import dataclass
+
+from core.db import Database
+from core.services.pins import PinHasher
+from core.settings import Settings
+from core.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    settings: Settings
+    database: Database
+    pin_hasher: PinHasher
+    vault: Vault
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Runtime":
+        """Nothing is connected before it is first needed."""
+        return cls(settings, Database(settings.database_url), PinHasher(settings.pin_pepper), Vault(settings.data_key_bytes))
+
+    async def close(self) -> None:
+        self.pin_hasher.close()
+        await self.database.close()

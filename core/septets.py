@@ -1,0 +1,41 @@
+"""GSM 03.38: what a phone can show, what it costs, and how to say it in that alphabet."""
+
+import unicodedata
+
+SCREEN_SEPTETS = 160
+
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+# Each of these is an escape and a character: two septets.
+_EXTENDED = frozenset("^{}\\[~]|€")
+_ALPHABET = _BASIC | _EXTENDED
+_SAID_OTHERWISE = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "`": "'"})
+
+
+def count(text: str) -> int:
+    """Septets of a text that is in the alphabet already (see `foreign`)."""
+    return len(text) + sum(text.count(character) for character in _EXTENDED)
+
+
+def foreign(text: str) -> str:
+    """The characters of `text` that are outside the alphabet, each once: empty where all is well."""
+    return "".join(sorted(set(text) - _ALPHABET))
+
+
+def plain(text: str) -> str:
+    """The nearest text within the alphabet: accents it lacks are dropped, what has no likeness becomes `?`.
+
+    One foreign character would turn a whole screen or SMS into UCS-2 and cut it to 70 characters.
+    """
+    if text.isascii() and "`" not in text:
+        return text
+    said = []
+    for character in text.translate(_SAID_OTHERWISE):
+        if character in _ALPHABET:
+            said.append(character)
+            continue
+        bare = unicodedata.normalize("NFKD", character)
+        said.append("".join(part for part in bare if part in _ALPHABET) or ("" if unicodedata.combining(character) else "?"))
+    return "".join(said)

@@ -1,0 +1,118 @@
+"""Customers: who has which number, and how somebody becomes one."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Row, Select, exists, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from core import clock
+from core.errors import AlreadyRegistered, BadName, BadNationalId
+from core.ledger.chart import FLOAT, WALLET
+from core.runtime import Runtime
+from core.services import notices, pins
+from core.tables.ledger import account as account_table
+from core.tables.people import customer as customer_table
+from core.tables.people import pin as pin_table
+
+MOST_NAME_CHARACTERS = 40
+_WORD = r"[^\W\d_]+(?:['’.-]{1,2}[^\W\d_]+)*\.?"
+_NAME = re.compile(rf"{_WORD}(?: {_WORD})+")
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Somebody with an account. `wallet` is the ledger account's id; `phone` is E.164."""
+
+    id: UUID
+    phone: str
+    name: str
+    language: str
+    wallet: UUID
+    currency: str
+    is_agent: bool
+
+
+async def find(runtime: Runtime, phone: str) -> Customer | None:
+    """The active customer with this E.164 number."""
+    async with runtime.database.autocommit() as connection:
+        row = (await connection.execute(_FIND.where(customer_table.c.phone == phone))).one_or_none()
+    return None if row is None else _customer(row)
+
+
+def read_name(text: str) -> str:
+    """A person's full name, tidied. Raises BadName unless it is two words of letters, at most 40 characters."""
+    name = " ".join(text.split())
+    if len(name) > MOST_NAME_CHARACTERS or not _NAME.fullmatch(name):
+        raise BadName
+    return name if name != name.lower() and name != name.upper() else name.title()
+
+
+def read_national_id(text: str) -> str:
+    """A national ID number, its digits only. Raises BadNationalId."""
+    digits = re.sub(r"[\s-]", "", text)
+    if not re.fullmatch(r"[0-9]{6,10}", digits):
+        raise BadNationalId
+    return digits
+
+
+async def register(runtime: Runtime, *, phone: str, name: str, national_id: str, language: str, pin: str) -> Customer:
+    """Opens an account: the customer, her PIN and an empty wallet, or nothing.
+
+    Raises AlreadyRegistered, BadPin, WeakPin or Busy.
+    """
+    pins.choose(pin, phone=phone)
+    customer_id, wallet = uuid4(), uuid4()
+    with runtime.pin_hasher.place():
+        hashed = await runtime.pin_hasher.hash(pin, customer_id)
+    now, currency = clock.now(), runtime.settings.currency
+    async with runtime.database.transaction() as connection:
+        added = await connection.execute(
+            insert(customer_table)
+            .values(
+                id=customer_id,
+                phone=phone,
+                name=name,
+                language=language,
+                country=runtime.settings.country,
+                national_id=runtime.vault.seal(national_id, customer_id),
+                created_at=now,
+            )
+            .on_conflict_do_nothing(index_elements=[customer_table.c.phone])
+            .returning(customer_table.c.id)
+        )
+        if added.one_or_none() is None:
+            raise AlreadyRegistered
+        await connection.execute(insert(pin_table).values(customer_id=customer_id, hash=hashed, changed_at=now))
+        await connection.execute(
+            insert(account_table).values(id=wallet, owner=customer_id, kind=WALLET, currency=currency, floor=0, created_at=now)
+        )
+        await notices.enqueue(connection, phone=phone, language=language, body=notices.welcome(name, runtime.settings, language))
+    return Customer(customer_id, phone, name, language, wallet, currency, is_agent=False)
+
+
+async def set_language(runtime: Runtime, customer_id: UUID, language: str) -> None:
+    async with runtime.database.autocommit() as connection:
+        await connection.execute(update(customer_table).where(customer_table.c.id == customer_id).values(language=language))
+
+
+def _customer(row: Row[Any]) -> Customer:
+    return Customer(row.id, row.phone, row.name, row.language, row.wallet, row.currency, row.is_agent)
+
+
+_wallet, _float = account_table.alias("wallet"), account_table.alias("float")
+_FIND: Select[Any] = (
+    select(
+        customer_table.c.id,
+        customer_table.c.phone,
+        customer_table.c.name,
+        customer_table.c.language,
+        _wallet.c.id.label("wallet"),
+        _wallet.c.currency,
+        exists().where(_float.c.owner == customer_table.c.id, _float.c.kind == FLOAT).label("is_agent"),
+    )
+    .join(_wallet, (_wallet.c.owner == customer_table.c.id) & (_wallet.c.kind == WALLET))
+    .where(customer_table.c.status == "active")
+)

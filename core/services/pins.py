@@ -1,0 +1,138 @@
+"""PINs: hashed so that a stolen database does not give them away, and locked after three wrong ones.
+
+A PIN has ten thousand values, so no hash alone can hide it: the HMAC's key, the pepper, is not in the database. Argon2id then
+makes each guess dear even for somebody who has both.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+from sqlalchemy import Row, update
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from core import clock
+from core.errors import BadPin, Busy, PinLocked, WeakPin, WrongPin
+from core.tables.people import pin as pin_table
+
+if TYPE_CHECKING:
+    from core.runtime import Runtime
+
+_Result = TypeVar("_Result")
+
+MOST_WRONG = 3
+
+_RUNS = "01234567890", "09876543210"
+_KEYPAD_COLUMNS = frozenset({"2580", "0852"})
+
+
+class PinHasher:
+    """HMAC with the pepper, then Argon2id at OWASP's minimum (19 MiB, 2 passes, 1 lane), in threads of its own.
+
+    A check costs 15 to 20 ms of a core, so `most_waiting` bounds how many may be under way or queued (see `place`).
+    """
+
+    def __init__(self, pepper: str, most_waiting: int = 100) -> None:
+        self._pepper = pepper.encode()
+        self._argon2 = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="pin")
+        self._waiting = 0
+        self._most_waiting = most_waiting
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue, to be taken before `hash` or `matches`. Raises Busy where all are taken."""
+        if self._waiting >= self._most_waiting:
+            raise Busy
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    async def hash(self, pin: str, customer_id: UUID) -> str:
+        return await self._run(lambda: self._argon2.hash(self._peppered(pin, customer_id)))
+
+    async def matches(self, hashed: str, pin: str, customer_id: UUID) -> bool:
+        return await self._run(lambda: self._verify(hashed, pin, customer_id))
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _peppered(self, pin: str, customer_id: UUID) -> bytes:
+        return hmac.digest(self._pepper, customer_id.bytes + pin.encode(), hashlib.sha256)
+
+    def _verify(self, hashed: str, pin: str, customer_id: UUID) -> bool:
+        try:
+            return self._argon2.verify(hashed, self._peppered(pin, customer_id))
+        except VerifyMismatchError:
+            return False
+
+    async def _run(self, work: Callable[[], _Result]) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def choose(pin: str, *, phone: str) -> str:
+    """A PIN somebody wants, if it is fit to be one. Raises BadPin (no four digits) or WeakPin."""
+    if not re.fullmatch(r"[0-9]{4}", pin):
+        raise BadPin
+    if is_weak(pin) or phone.endswith(pin):
+        raise WeakPin
+    return pin
+
+
+def is_weak(pin: str) -> bool:
+    """Among the first that a thief would try: runs, repetitions, pairs, keypad lines, years of birth."""
+    return (
+        any(pin in run for run in _RUNS)
+        or len(set(pin)) == 1
+        or pin[:2] == pin[2:]
+        or (pin[0] == pin[1] and pin[2] == pin[3])
+        or pin in _KEYPAD_COLUMNS
+        or 1920 <= int(pin) <= clock.now().year + 5
+    )
+
+
+async def check(runtime: "Runtime", customer_id: UUID, pin: str) -> None:
+    """Returns where the PIN is right. Raises BadPin, WrongPin, PinLocked or Busy.
+
+    The try is counted and committed before the PIN is looked at, so that a hundred guesses sent at once, or a crash in
+    between, are no cheaper than a hundred in a row. A right PIN sets the count back.
+    """
+    if not re.fullmatch(r"[0-9]{4}", pin):
+        raise BadPin
+    with runtime.pin_hasher.place():
+        row = await _change(
+            runtime,
+            update(pin_table)
+            .where(pin_table.c.customer_id == customer_id, pin_table.c.failures < MOST_WRONG)
+            .values(failures=pin_table.c.failures + 1)
+            .returning(pin_table.c.hash, pin_table.c.failures),
+        )
+        if row is None:
+            raise PinLocked
+        is_right = await runtime.pin_hasher.matches(row.hash, pin, customer_id)
+    own = update(pin_table).where(pin_table.c.customer_id == customer_id).returning(pin_table.c.failures)
+    if is_right:
+        # A lock set meanwhile by other guesses stays.
+        await _change(runtime, own.where(pin_table.c.locked_at.is_(None)).values(failures=0))
+    elif row.failures >= MOST_WRONG:
+        await _change(runtime, own.values(locked_at=clock.now()))
+        raise PinLocked
+    else:
+        raise WrongPin(tries_left=MOST_WRONG - row.failures)
+
+
+async def _change(runtime: "Runtime", statement: ReturningUpdate[Any]) -> Row[Any] | None:
+    async with runtime.database.autocommit() as connection:
+        row: Row[Any] | None = (await connection.execute(statement)).one_or_none()
+        return row

@@ -1,0 +1,123 @@
+"""Sending money from one customer to another."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from core import ids, phones, septets
+from core.errors import AmountTooSmall, NotEnoughMoney, OwnNumber, UnknownRecipient
+from core.i18n import translate
+from core.ledger import statement, tariffs
+from core.ledger.chart import FEES, SystemAccount
+from core.ledger.post import Leg, Notice, Transfer, post
+from core.money import Money
+from core.runtime import Runtime
+from core.services import customers, notices, pins
+from core.services.customers import Customer
+
+KIND = "send"
+LEAST_MINOR = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What sending `amount` would cost now, fee beside it."""
+
+    amount: Money
+    fee: Money
+
+    @property
+    def total(self) -> Money:
+        return self.amount + self.fee
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    reference: str
+    recipient: Customer
+    amount: Money
+    fee: Money
+    balance: Money
+
+
+async def balance(runtime: Runtime, customer: Customer) -> Money:
+    async with runtime.database.autocommit() as connection:
+        return await statement.available(connection, customer.wallet)
+
+
+async def mini_statement(runtime: Runtime, customer: Customer, most: int = 5) -> list[statement.Line]:
+    async with runtime.database.autocommit() as connection:
+        return await statement.last(connection, customer.wallet, most)
+
+
+async def find_recipient(runtime: Runtime, sender: Customer, phone: str) -> Customer:
+    """Who would get the money. Raises OwnNumber or UnknownRecipient."""
+    if phone == sender.phone:
+        raise OwnNumber
+    recipient = await customers.find(runtime, phone)
+    if recipient is None:
+        raise UnknownRecipient(phone=phones.national(phone))
+    return recipient
+
+
+async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
+    """The fee, before anything is asked for. Raises AmountTooSmall, OverLimit, or NotEnoughMoney by the balance of now."""
+    if amount.minor < LEAST_MINOR:
+        raise AmountTooSmall(least=Money(LEAST_MINOR, amount.currency))
+    quoted = Quote(amount, tariffs.fee(KIND, amount))
+    if await balance(runtime, sender) < quoted.total:
+        raise NotEnoughMoney(needed=quoted.total)
+    return quoted
+
+
+async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amount: Money, pin: str, key: str) -> Receipt:
+    """Moves the money, fee included, and tells both sides; once for each `key`, whose first receipt a repetition gets again.
+
+    Raises what `find_recipient` and `quote` raise, and WrongPin, PinLocked, Busy, AccountClosed, KeyConflict.
+    """
+    recipient = await find_recipient(runtime, sender, recipient_phone)
+    if amount.minor < LEAST_MINOR:
+        raise AmountTooSmall(least=Money(LEAST_MINOR, amount.currency))
+    quoted = Quote(amount, tariffs.fee(KIND, amount))
+    await pins.check(runtime, sender.id, pin)
+    wish = _transfer(sender, recipient, quoted, key)
+    async with runtime.database.autocommit() as connection:
+        [answer] = await post(connection, [wish])
+    if not answer.is_done:
+        answer.raise_refusal(needed=quoted.total, most=amount)
+    return Receipt(
+        reference=ids.reference(answer.transfer_id),
+        recipient=recipient,
+        amount=quoted.amount,
+        fee=quoted.fee,
+        balance=Money(answer.available_minor[0], amount.currency),
+    )
+
+
+def _transfer(sender: Customer, recipient: Customer, quoted: Quote, key: str) -> Transfer:
+    transfer_id = ids.new_id()
+    legs = [Leg(sender.wallet, -quoted.total.minor), Leg(recipient.wallet, quoted.amount.minor)]
+    if quoted.fee.minor:
+        legs.append(Leg(SystemAccount(FEES, quoted.fee.currency), quoted.fee.minor))
+    return Transfer(
+        id=transfer_id,
+        initiator=sender.wallet,
+        key=key,
+        kind=KIND,
+        legs=tuple(legs),
+        notices=(
+            _notice(notices.SENT, reader=sender, other=recipient, quoted=quoted, transfer_id=transfer_id, leg=0),
+            _notice(notices.RECEIVED, reader=recipient, other=sender, quoted=quoted, transfer_id=transfer_id, leg=1),
+        ),
+    )
+
+
+def _notice(text: str, *, reader: Customer, other: Customer, quoted: Quote, transfer_id: UUID, leg: int) -> Notice:
+    body = translate(text, reader.language).format(
+        reference=ids.reference(transfer_id),
+        amount=quoted.amount,
+        fee=quoted.fee,
+        name=septets.plain(other.name),
+        phone=phones.national(other.phone),
+        balance="{balance}",
+    )
+    return Notice(reader.phone, reader.language, body, leg)

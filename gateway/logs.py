@@ -1,0 +1,50 @@
+"""Logs: lines for people on a developer's machine, JSON in production. What customers type is never in them.
+
+An exception is told by its type and the places it passed, not by its message: a driver's message may quote a row.
+"""
+
+import logging
+import sys
+import traceback
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from core.settings import Settings
+
+
+def configure(settings: Settings) -> None:
+    """Sets up structlog for this process."""
+    last: Any = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if settings.is_local else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            tell_exception,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def tell_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Puts the exception under way into the event: types and places, from the first cause on."""
+    error = sys.exc_info()[1] if event.pop("exc_info", None) else None
+    if error is None:
+        return event
+    told: list[str] = []
+    while error is not None:
+        places = [
+            f"{frame.filename.rsplit('/', 2)[-2]}/{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ]
+        told.insert(0, f"{type(error).__name__} at {' > '.join(places)}")
+        error = error.__cause__ or error.__context__
+    event["error"] = " | ".join(told)
+    return event

@@ -1,0 +1,62 @@
+"""What many requests ask of Redis in the same moment, sent as one.
+
+A redis-py call costs an event loop more than everything else a hop does. Hops that run side by side are therefore
+gathered: while one batch is under way the next one fills, and leaves when the first is answered. A lone request waits for
+nobody. Commands of one `run` stay together and in order.
+"""
+
+import asyncio
+from typing import Any
+
+from redis.asyncio import Redis
+
+Command = tuple[Any, ...]
+_MOST_COMMANDS = 512
+
+
+class Batches:
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._waiting: list[tuple[tuple[Command, ...], asyncio.Future[list[Any]]]] = []
+        self._sender: asyncio.Task[None] | None = None
+
+    async def run(self, *commands: Command) -> list[Any]:
+        """The commands' answers, in order. Raises redis.RedisError."""
+        answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((commands, answer))
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send())
+        return await answer
+
+    async def _send(self) -> None:
+        try:
+            while self._waiting:
+                batch = self._waiting[:_MOST_COMMANDS]
+                del self._waiting[:_MOST_COMMANDS]
+                await self._exchange(batch)
+        finally:
+            self._sender = None
+
+    async def _exchange(self, batch: list[tuple[tuple[Command, ...], asyncio.Future[list[Any]]]]) -> None:
+        pipeline = self._redis.pipeline(transaction=False)
+        for commands, _ in batch:
+            for command in commands:
+                pipeline.execute_command(*command)
+        try:
+            answers = await pipeline.execute(raise_on_error=False)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it was
+            for _, answer in batch:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
+        position = 0
+        for commands, answer in batch:
+            mine = answers[position : position + len(commands)]
+            position += len(commands)
+            if answer.done():
+                continue
+            failed = next((one for one in mine if isinstance(one, Exception)), None)
+            if failed is None:
+                answer.set_result(mine)
+            else:
+                answer.set_exception(failed)

@@ -1,0 +1,1 @@
+"""A feature phone in the browser, for a developer's own machine."""

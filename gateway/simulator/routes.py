@@ -1,0 +1,104 @@
+"""`/simulator`: the phone's page, and the little that it asks of the service besides the real USSD callback.
+
+It shows any phone's messages to anybody who asks, so it is served on a developer's machine and nowhere else.
+"""
+
+import os
+from datetime import UTC
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from core import phones
+from core.errors import BadPhone
+from core.runtime import Runtime
+from core.services import demo, notices
+
+STATIC = Path(__file__).parent / "static"
+
+# The page runs its own scripts and talks to its own service. A browser that is told so holds it to that.
+_PAGE_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+}
+
+
+class _FreshFiles(StaticFiles):
+    """Files that the browser asks after each time, so that a page never runs with a script older than itself."""
+
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def routes(runtime: Runtime) -> list[Route | Mount]:
+    """The simulator's routes."""
+    country = runtime.settings.country
+
+    async def settings(_: Request) -> Response:
+        return JSONResponse(_settings(runtime))
+
+    async def number(request: Request) -> Response:
+        """Both spellings of a number that somebody typed."""
+        try:
+            return JSONResponse(_spellings(phones.parse(request.query_params.get("phone", ""), country)))
+        except BadPhone as refusal:
+            return _refused(refusal)
+
+    async def inbox(request: Request) -> Response:
+        """The newest messages of a phone, newest first."""
+        try:
+            phone = phones.parse(request.query_params.get("phone", ""), country)
+        except BadPhone as refusal:
+            return _refused(refusal)
+        return JSONResponse([_as_json(message) for message in await notices.inbox(runtime, phone)])
+
+    return [
+        Route("/simulator", _page),
+        Route("/simulator/", _page),
+        Route("/simulator/settings", settings),
+        Route("/simulator/number", number),
+        Route("/simulator/inbox", inbox),
+        Mount("/simulator", _FreshFiles(directory=STATIC)),
+    ]
+
+
+async def _page(_: Request) -> Response:
+    return FileResponse(STATIC / "simulator.html", headers=_PAGE_HEADERS)
+
+
+def _settings(runtime: Runtime) -> dict[str, object]:
+    settings = runtime.settings
+    return {
+        "service_code": settings.service_code,
+        "callback": f"/api/ussd/africastalking/{settings.callback_secret}",
+        "pin": demo.PIN,
+        "people": [{"name": person.name, "language": person.language, **_spellings(person.phone)} for person in demo.PEOPLE],
+    }
+
+
+def _spellings(phone: str) -> dict[str, str]:
+    """A number as its owner says it and as the network does (E.164)."""
+    return {"phone": phones.national(phone), "e164": phone}
+
+
+def _as_json(message: notices.Message) -> dict[str, str]:
+    return {
+        "id": str(message.id),
+        "body": message.body,
+        "received_at": message.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _refused(refusal: BadPhone) -> Response:
+    return JSONResponse({"code": refusal.code, "reason": refusal.sentence}, status_code=400)

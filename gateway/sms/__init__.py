@@ -1,0 +1,1 @@
+"""SMS: how notices leave the outbox."""

@@ -1,0 +1,147 @@
+"""A hop's road from request to reply.
+
+Load the session; is this hop a repetition? then the stored reply; else find what was typed, let the engine take it, keep the
+session, answer. Whatever breaks on the way, the customer reads a plain sentence that says what did or did not happen.
+"""
+
+from dataclasses import dataclass
+
+import structlog
+from redis import RedisError
+
+from core.deadline import within
+from core.errors import Refusal
+from core.i18n import LANGUAGES, _, translate
+from core.runtime import Runtime
+from core.services import customers
+from gateway.ussd.sessions import Live, Sessions, TurnNotFree
+from gateway.ussd.transcript import Transcript, Typed
+from menus.engine import Engine
+from menus.session import Session, Step
+
+# More inputs than any direct dial needs.
+_MOST_DIALLED = 20
+_LOOK_UP_SECONDS = 6.0
+_DEFAULT_LANGUAGE = "en"
+
+log = structlog.get_logger()
+
+# Short enough to be said in both languages where nobody knows yet which one it should be.
+NOTHING_DONE = _("Sorry, we cannot answer now. Nothing was done. Please dial again soon.")
+STILL_WORKING = _("We are still working on what you asked. Please dial again in a minute.")
+MAYBE_DONE = _("Sorry, this takes too long. If it was done, an SMS tells you. Please dial again and look before you repeat it.")
+ENDED = _("This session is over. Please dial again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One request of the network. `phone` is E.164; `text` is every input of the session so far, so it may hold a PIN.
+
+    `dialled` is what followed the service code (`4*0722000111*500`), where the network leaves it there.
+    """
+
+    session_id: str
+    phone: str
+    text: str
+    dialled: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`body` begins with `CON ` or `END `; `screen` names it to operators."""
+
+    body: str
+    screen: str
+
+
+class Road:
+    def __init__(self, runtime: Runtime, sessions: Sessions, engine: Engine) -> None:
+        self._runtime = runtime
+        self._sessions = sessions
+        self._engine = engine
+        self._transcript = Transcript(runtime.settings.pin_pepper)
+
+    async def take(self, hop: Hop) -> Reply:
+        """Answers a hop; whatever breaks, the customer is told in words."""
+        try:
+            live = await self._sessions.open(hop.phone)
+        except TurnNotFree:
+            return Reply(_end_in_every_language(STILL_WORKING), "busy")
+        except (RedisError, OSError) as error:
+            log.warning("Redis is away", error=type(error).__name__)
+            return Reply(_end_in_every_language(NOTHING_DONE), "away")
+        if live is None or live.session.id != hop.session_id:
+            answered = await self._dial(hop)
+        else:
+            typed = self._transcript.read(hop.text, live.mark)
+            if not isinstance(typed, Typed):
+                # Done already, or overtaken: the same screen again, and nothing else.
+                answered = live
+            elif live.reply.startswith("END "):
+                return await self._close(hop.phone, Live(live.session, live.mark, _end(ENDED, live.session.language)))
+            else:
+                answered = await self._go_on(hop, live, typed)
+        return await self._close(hop.phone, answered)
+
+    async def _dial(self, hop: Hop) -> Live:
+        """A new session: the first screen, or as far as a direct dial's inputs lead."""
+        mark = self._transcript.mark(hop.text)
+        session = Session(id=hop.session_id, phone=hop.phone, language=_DEFAULT_LANGUAGE, customer=None, screen="")
+        try:
+            session.customer = await within(_LOOK_UP_SECONDS, customers.find(self._runtime, hop.phone))
+        except Exception:
+            log.exception("customer not looked up")
+            return Live(session, mark, _end_in_every_language(NOTHING_DONE))
+        if session.customer is not None:
+            session.language = session.customer.language
+        self._engine.go_home(session)
+        dialled = hop.text or hop.dialled
+        inputs = dialled.split("*")[:_MOST_DIALLED] if dialled else []
+        return Live(session, mark, await self._through(session, [Typed(text, "") for text in inputs], is_dialled=True))
+
+    async def _go_on(self, hop: Hop, live: Live, typed: Typed) -> Live:
+        session, mark = live.session, self._transcript.mark(hop.text, before=live.mark.length)
+        if live.mark.length == 0 and hop.dialled:
+            # Some networks repeat what was dialled at the head of the text, and some do not.
+            typed = Typed(typed.text.removeprefix(hop.dialled + "*"), "")
+        if not self._engine.is_known(session):
+            self._engine.go_home(session)
+            return Live(session, mark, await self._through(session, [], is_dialled=False))
+        return Live(session, mark, await self._through(session, [typed], is_dialled=False))
+
+    async def _through(self, session: Session, inputs: list[Typed], *, is_dialled: bool) -> str:
+        """Takes the inputs one by one and answers with the screen that the last one leads to, as the network wants it."""
+        refusal: Refusal | None = None
+        may_have_acted = False
+        try:
+            for typed in inputs:
+                may_have_acted = self._engine.expects_secret(session)
+                if may_have_acted and is_dialled:
+                    break
+                refusal = await self._engine.step(self._step(session, typed))
+                if refusal is not None or self._engine.has_ended(session):
+                    break
+            text, is_over = self._engine.show(session, refusal)
+        except Exception:
+            log.exception("hop failed", screen=session.screen)
+            return _end(MAYBE_DONE if may_have_acted and not is_dialled else NOTHING_DONE, session.language)
+        return ("END " if is_over else "CON ") + text
+
+    def _step(self, session: Session, typed: Typed) -> Step:
+        return Step(self._runtime, session, typed.text, typed.previous, key=f"ussd:{session.id}:{session.confirmed}")
+
+    async def _close(self, phone: str, live: Live) -> Reply:
+        try:
+            await self._sessions.close(phone, live)
+        except (RedisError, OSError) as error:
+            # What was done is done: better that the customer reads it than that she wonders.
+            log.warning("session not kept", error=type(error).__name__)
+        return Reply(live.reply, live.session.screen)
+
+
+def _end(message: str, language: str) -> str:
+    return "END " + translate(message, language)
+
+
+def _end_in_every_language(message: str) -> str:
+    return "END " + "\n".join(translate(message, language) for language in LANGUAGES)

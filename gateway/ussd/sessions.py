@@ -1,0 +1,73 @@
+"""Sessions in Redis: `ussd:{+254722000111}:session`, kept 120 seconds after the last hop.
+
+One round trip opens a hop and one closes it. Opening also takes the phone's turn, so that two hops of one phone (a hop that
+the network repeats while the first is still at work, a second session begun meanwhile) come one after the other.
+The braces keep one phone's keys in one slot of a Redis Cluster.
+"""
+
+import asyncio
+
+import msgspec
+from redis.asyncio import Redis
+
+from gateway.redis_batches import Batches
+from gateway.ussd.transcript import Mark
+from menus.session import Session
+
+TTL_SECONDS = 120
+# A hop's work is bounded to less than this: a turn that outlives it belonged to a process that died.
+_TURN_MILLISECONDS = 15_000
+_PATIENCE_SECONDS = 7.0
+
+
+class Live(msgspec.Struct, array_like=True):
+    """A session as Redis keeps it: the conversation, what the last hop's text was, and what it was answered."""
+
+    session: Session
+    mark: Mark
+    reply: str
+
+
+class TurnNotFree(Exception):
+    """An earlier hop of the same phone is still at work."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Live).decode
+
+
+class Sessions:
+    def __init__(self, redis: Redis) -> None:
+        self._batches = Batches(redis)
+
+    async def open(self, phone: str) -> Live | None:
+        """Takes the phone's turn and loads its session. Raises TurnNotFree, or redis.RedisError where Redis is away."""
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        wait_seconds = 0.02
+        while True:
+            is_ours, stored = await self._batches.run(
+                ("SET", f"ussd:{{{phone}}}:turn", b"1", "NX", "PX", _TURN_MILLISECONDS),
+                ("GET", f"ussd:{{{phone}}}:session"),
+            )
+            if is_ours:
+                return _read(stored)
+            if asyncio.get_running_loop().time() > deadline:
+                raise TurnNotFree
+            await asyncio.sleep(wait_seconds)
+            wait_seconds = min(wait_seconds * 1.5, 0.2)
+
+    async def close(self, phone: str, live: Live) -> None:
+        """Keeps the session for the next hop and gives the turn back."""
+        await self._batches.run(
+            ("SET", f"ussd:{{{phone}}}:session", _encode(live), "EX", TTL_SECONDS), ("DEL", f"ussd:{{{phone}}}:turn")
+        )
+
+
+def _read(stored: object) -> Live | None:
+    if not isinstance(stored, bytes):
+        return None
+    try:
+        return _decode(stored)
+    except msgspec.DecodeError:
+        # Written by another release of the service: the customer starts again at home.
+        return None

@@ -1,0 +1,64 @@
+"""What the customer typed on this hop, found in the text that the network repeats whole on every hop.
+
+The text is every input so far with `*` between them, and a customer may type `*` herself: so nothing is split. What follows
+the text of the hop before is this hop's input. The text before is not kept, because after a PIN screen it holds a PIN: only
+its length and a keyed hash of it are.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """A text that was seen, without the text: `length` of all of it, `before` of what came ahead of its last input."""
+
+    length: int
+    digest: bytes
+    before: int
+
+
+class Not(Enum):
+    """Why a text has no new input in it."""
+
+    A_NEW_HOP = "the same text again: the network repeats a hop that it got no answer to"
+    IN_ORDER = "a text that does not go on from the last one: an older hop, repeated late"
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """This hop's input, and the one of the hop before."""
+
+    text: str
+    previous: str
+
+
+_DIGEST_BYTES: Final = 16
+
+
+class Transcript:
+    """Marks texts and recognises them, under a key without which a four-digit PIN could be guessed from its hash."""
+
+    def __init__(self, secret: str) -> None:
+        self._key = hashlib.blake2b(b"transcript:" + secret.encode(), digest_size=32).digest()
+
+    def mark(self, text: str, before: int = 0) -> Mark:
+        return Mark(len(text), self._digest(text), before)
+
+    def read(self, text: str, last: Mark) -> Typed | Not:
+        """What is new in `text` since the one that `last` marks."""
+        if len(text) < last.length or self._digest(text[: last.length]) != last.digest:
+            return Not.IN_ORDER
+        if len(text) == last.length:
+            return Not.A_NEW_HOP
+        if last.length == 0:
+            return Typed(text, "")
+        if text[last.length] != "*":
+            return Not.IN_ORDER
+        return Typed(text[last.length + 1 :], text[last.before : last.length].removeprefix("*"))
+
+    def _digest(self, text: str) -> bytes:
+        return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES, key=self._key).digest()

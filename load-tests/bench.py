@@ -1,0 +1,179 @@
+"""`make bench`: how fast Jasho is, each figure beside a reference measured in the same run.
+
+One line a figure, `bench NAME ours=X reference=Y ratio=Z unit=U`, and a table for people at the end. Ours and the reference
+take turns, and the median of three turns counts, so that a machine's bad second hits both.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from core import settings
+from core.errors import AlreadyRegistered
+from core.runtime import Runtime
+from core.services import customers
+from core.settings import Settings
+from gateway.cli import prepare
+from gateway.local import FOLDER, embedded
+
+HERE = Path(__file__).parent
+CALLBACK = "/api/ussd/africastalking/local"
+ECHO = "/echo"
+PHONES = 64
+NUMBERS = [f"+2547119{number:05d}" for number in range(PHONES)]
+HOPS = 40
+TURNS = 3
+ROUND_SECONDS = 120
+# A walk through the menus that asks the database for nothing: into My Account, Help and the terms, and back each time.
+WALK = ("9", "0", "7", "3", "0", "4", "0", "0")
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    ours: float
+    reference: float
+    unit: str
+    remark: str
+
+    @property
+    def line(self) -> str:
+        ratio = self.ours / self.reference
+        return f"bench {self.name} ours={self.ours:.0f} reference={self.reference:.0f} ratio={ratio:.2f} unit={self.unit}"
+
+
+def main() -> None:
+    with embedded(FOLDER / "bench") as servers:
+        at = Settings(database_url=servers.database_url, redis_url=servers.redis_url)
+        prepare(at)
+        asyncio.run(register(at))
+        figures = ussd(at)
+    width = max(len(figure.name) for figure in figures)
+    print()
+    for figure in figures:
+        print(
+            f"{figure.name:{width}}  {figure.ours:>9.0f} {figure.unit}, {figure.ours / figure.reference:.2f} of {figure.remark}"
+        )
+
+
+def ussd(at: Settings) -> list[Figure]:
+    """One worker: hops a second, against a bare handler that echoes the same form on the same worker."""
+    with serving(at) as (port, process):
+        hops = in_turns(port, process, is_dial_timed=False)
+        sessions = in_turns(port, process, is_dial_timed=True)
+    echoed = "a Starlette handler that echoes the form"
+    figures = [
+        Figure("ussd_hop", *hops, "hops/s", f"{echoed} (menu navigation with its Redis session)"),
+        Figure("ussd_session", *sessions, "hops/s", f"{echoed} (whole sessions of 8 hops, the dial's database look-up included)"),
+    ]
+    for figure in figures:
+        print(figure.line)
+    return figures
+
+
+async def register(at: Settings) -> None:
+    """Customers for the phones, once for all runs."""
+    runtime = Runtime.of(at)
+    for number in NUMBERS:
+        with suppress(AlreadyRegistered):
+            await customers.register(runtime, phone=number, name="Bench Phone", national_id="12345678", language="en", pin="4826")
+    await runtime.close()
+
+
+@contextmanager
+def serving(at: Settings) -> Iterator[tuple[int, psutil.Process]]:
+    """One worker that serves Jasho and the echo."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [Path(sys.executable).parent / "uvicorn", "--factory", "server:create", "--app-dir", HERE, "--port", str(port)]
+    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    process = subprocess.Popen([*command, *options], env={**os.environ, **settings.as_environment(at)})
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}/readyz")
+        yield port, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def wait_until_ready(url: str) -> None:
+    for _ in range(200):
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own address
+                return
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    raise SystemExit("bench: the service did not come up")
+
+
+def in_turns(port: int, process: psutil.Process, *, is_dial_timed: bool) -> tuple[float, float]:
+    """Median hops a second of ours and of the echo."""
+    ours, echoed = [], []
+    for turn in range(TURNS + 1):
+        for path, figures in ((CALLBACK, ours), (ECHO, echoed)):
+            before, begun = process.cpu_times(), time.perf_counter()
+            speed, last = measure(port, path, f"{path[1:4]}{turn}{is_dial_timed}", is_dial_timed=is_dial_timed)
+            after, seconds = process.cpu_times(), time.perf_counter() - begun
+            busy = (after.user + after.system - before.user - before.system) / seconds
+            waits = f"p50 {last['p50'] * 1000:.2f} ms  p99 {last['p99'] * 1000:.2f} ms"
+            print(f"  turn {turn}  {path:34} {speed:7.0f} hops/s  {waits}  worker's core {busy:.0%}", file=sys.stderr)
+            if turn:  # the first turn warms up
+                figures.append(speed)
+    return statistics.median(ours), statistics.median(echoed)
+
+
+def measure(port: int, path: str, label: str, *, is_dial_timed: bool) -> tuple[float, dict[str, float]]:
+    """Hops a second over several rounds of sessions; the dial itself is timed or not."""
+    rounds, timed = [], []
+    for number in range(4 if not is_dial_timed else 16):
+        hops = HOPS if not is_dial_timed else len(WALK)
+        phones = [bodies(f"{label}-{number}-{phone}", phone, hops) for phone in range(PHONES)]
+        if is_dial_timed:
+            rounds.append((path, [one[:-1] for one in phones]))
+            timed.append(True)
+        else:
+            rounds += [(path, [one[:1] for one in phones]), (path, [one[1:] for one in phones])]
+            timed += [False, True]
+    plan = json.dumps({"port": port, "rounds": rounds})
+    done = subprocess.run(
+        [sys.executable, HERE / "client.py"], input=plan, capture_output=True, text=True, check=True, timeout=ROUND_SECONDS
+    )
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    counted = [result for result, is_timed in zip(results, timed, strict=True) if is_timed]
+    return sum(result["hops"] for result in counted) / sum(result["seconds"] for result in counted), counted[-1]
+
+
+def bodies(session: str, phone: int, hops: int) -> list[str]:
+    """The forms of one session: the dial and `hops` inputs after it."""
+    typed = [WALK[hop % len(WALK)] for hop in range(hops)]
+    return [
+        urllib.parse.urlencode(
+            {
+                "sessionId": f"ATUid_{session}",
+                "phoneNumber": NUMBERS[phone],
+                "networkCode": "63902",
+                "serviceCode": "*384*96#",
+                "text": "*".join(typed[:count]),
+            }
+        )
+        for count in range(hops + 1)
+    ]
+
+
+if __name__ == "__main__":
+    main()

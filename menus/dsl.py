@@ -1,0 +1,116 @@
+"""The words in which a menu is written.
+
+    Choice   a text and numbered options; a key leads to a screen, or to a handler whose outcome leads on
+    Ask      a text and a free answer, which goes to a handler
+    End      a text; the session is over
+
+A handler is an async function from a Step to an Outcome, or a Refusal raised; it says which of them it has by `@outcomes`. It
+acts first (moves the money, say) and the engine moves to the next screen afterwards. Every pair of screen and outcome has
+exactly one destination, so no order of conditions matters.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from core.errors import Refusal
+from menus.session import Session, Step
+
+BACK, HOME, MORE = "0", "00", "98"
+NAVIGATION = (BACK, HOME, MORE)
+
+_AMOUNT = "KES 999,999,999.99"
+_NAME = "M" * 40
+# The longest that each placeholder of a text can become: how the lint proves that a screen fits.
+LONGEST = {
+    "amount": _AMOUNT,
+    "balance": _AMOUNT,
+    "fee": _AMOUNT,
+    "needed": _AMOUNT,
+    "least": _AMOUNT,
+    "most": _AMOUNT,
+    "name": _NAME,
+    "recipient": _NAME,
+    "phone": "0" * 12,
+    "reference": "M" * 10,
+    "service_code": "*384*96#",
+    "tries_left": "2",
+    "lines": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a handler ended, and what it puts into the session's slots."""
+
+    code: str
+    slots: dict[str, str] = field(default_factory=dict)
+
+
+def ok(**slots: object) -> Outcome:
+    """The outcome `ok`. Slots are texts: amounts as they read (`str(money)`), or minor units under a name in `_minor`."""
+    return Outcome("ok", {name: str(value) for name, value in slots.items()})
+
+
+Handler = Callable[[Step], Coroutine[Any, Any, Outcome]]
+_AnyHandler = TypeVar("_AnyHandler", bound=Handler)
+
+
+def outcomes(*codes: str | type[Refusal]) -> Callable[[_AnyHandler], _AnyHandler]:
+    """Declares every outcome and refusal of a handler. The lint holds it against the `goto` of the screens that use it."""
+
+    def declare(handler: _AnyHandler) -> _AnyHandler:
+        handler.outcomes = frozenset(code if isinstance(code, str) else code.code for code in codes)  # type: ignore[attr-defined]
+        return handler
+
+    return declare
+
+
+def declared(handler: Handler) -> frozenset[str]:
+    """The outcomes a handler has declared."""
+    found: frozenset[str] = getattr(handler, "outcomes", frozenset())
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A numbered line. `goto` names a screen or, with a handler in `do`, a screen for each of its outcomes.
+
+    `when` hides the option from some people; a hidden number cannot be chosen.
+    """
+
+    key: str
+    label: str
+    goto: str | Mapping[str, str]
+    do: Handler | None = None
+    when: Callable[[Session], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`navigation=False` leaves out the line that tells of Back, where the text tells of it already."""
+
+    name: str
+    text: str
+    options: tuple[Option, ...] = ()
+    navigation: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """`secret`: the answer is a PIN. No direct dial goes past such a screen."""
+
+    name: str
+    text: str
+    do: Handler
+    goto: Mapping[str, str]
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    name: str
+    text: str
+
+
+Screen = Choice | Ask | End

@@ -1,0 +1,179 @@
+"""Walks the menus: one shared state machine, compiled once from all the tables, for every session of the process.
+
+A hop is: read the key, let the handler act, then move. Back, home, more, the count of refusals and the answer to a refusal
+live here, so that no menu has to think of them.
+"""
+
+from collections.abc import Iterable
+
+from transitions import Machine
+
+from core.deadline import within
+from core.errors import BadChoice, Busy, Refusal, TooLong
+from menus import account, balance, help, home, register, send  # noqa: A004 - a menu is called what customers call it
+from menus.dsl import BACK, HOME, MORE, Ask, Choice, End, Option, Screen
+from menus.render import give_up, render, visible
+from menus.session import Session, Step
+
+HOME_SCREEN = "home"
+# What somebody sees first who has no account yet.
+WELCOME_SCREEN = "register_language"
+
+# Networks pass on 182 characters at most; a refusal is kinder than a guess at the rest.
+MOST_INPUT_CHARACTERS = 182
+# The network gives us ten, the customer's patience fewer.
+HANDLER_SECONDS = 6.0
+MOST_REFUSALS = 3
+MOST_BACK = 20
+
+SCREENS: tuple[Screen, ...] = (
+    *home.SCREENS,
+    *register.SCREENS,
+    *balance.SCREENS,
+    *send.SCREENS,
+    *account.SCREENS,
+    *help.SCREENS,
+)
+
+
+class UndeclaredOutcome(RuntimeError):
+    """A handler ended in a way that its screen has no destination for: a bug that the lint looks for."""
+
+
+def first_screen(session: Session) -> str:
+    return HOME_SCREEN if session.customer else WELCOME_SCREEN
+
+
+class Engine:
+    """The compiled menus. Holds no session: any number of them may pass through at once."""
+
+    def __init__(self, screens: Iterable[Screen] = SCREENS) -> None:
+        self.screens = {screen.name: screen for screen in screens}
+        self._machine = Machine(
+            model=None,
+            states=list(self.screens),
+            initial=next(iter(self.screens)),
+            transitions=[
+                {"trigger": event, "source": screen.name, "dest": destination}
+                for screen in self.screens.values()
+                for event, destination in edges(screen)
+            ],
+            auto_transitions=False,
+            model_attribute="screen",
+        )
+
+    def is_known(self, session: Session) -> bool:
+        """Is the session on a screen that exists? After a deploy it may not be."""
+        return session.screen in self.screens
+
+    def has_ended(self, session: Session) -> bool:
+        return isinstance(self.screens[session.screen], End)
+
+    def expects_secret(self, session: Session) -> bool:
+        """Is the next input a PIN?"""
+        screen = self.screens[session.screen]
+        return isinstance(screen, Ask) and screen.secret
+
+    async def step(self, step: Step) -> Refusal | None:
+        """Takes one input: the handler acts, the session moves. Returns the refusal where the input was refused."""
+        session, typed = step.session, step.text.strip()
+        if typed == HOME:
+            self.go_home(session)
+        elif typed == BACK:
+            self._go_back(session)
+        elif typed == MORE and render(self.screens[session.screen], session).has_more:
+            session.page += 1
+        else:
+            return await self._act(step)
+        return None
+
+    def show(self, session: Session, refusal: Refusal | None = None) -> tuple[str, bool]:
+        """The text of the session's screen, and whether the session is over with it.
+
+        A screen that has refused so often that asking again helps nobody ends the session too.
+        """
+        screen = self.screens[session.screen]
+        if session.refusals.get(screen.name, 0) >= MOST_REFUSALS and refusal is not None and not isinstance(screen, End):
+            return give_up(session, refusal), True
+        return render(screen, session, refusal).text, isinstance(screen, End)
+
+    def go_home(self, session: Session) -> None:
+        """Forgets the way here and what was typed on it."""
+        session.screen = first_screen(session)
+        session.stack, session.slots, session.refusals, session.page = [], {}, {}, 0
+
+    async def _act(self, step: Step) -> Refusal | None:
+        session, screen = step.session, self.screens[step.session.screen]
+        try:
+            event, slots = await _answer(screen, step)
+        except (BadChoice, TooLong, Busy) as refusal:  # about this input or this moment: the session stays where it is
+            session.refusals[screen.name] = (
+                MOST_REFUSALS if isinstance(refusal, Busy) else session.refusals.get(screen.name, 0) + 1
+            )
+            return refusal
+        except Refusal as refusal:
+            self._move(session, refusal.code if isinstance(screen, Ask) else f"{step.text.strip()}:{refusal.code}")
+            session.refusals[session.screen] = session.refusals.get(session.screen, 0) + 1
+            return refusal
+        session.slots.update(slots)
+        session.confirmed += isinstance(screen, Ask) and screen.secret
+        self._move(session, event)
+        return None
+
+    def _move(self, session: Session, event: str) -> None:
+        origin = session.screen
+        if event not in self._machine.events or origin not in self._machine.events[event].transitions:
+            raise UndeclaredOutcome(f"screen {origin} has no destination for {event}")
+        self._machine.events[event].trigger(session)
+        session.page = 0
+        if session.screen in session.stack:
+            del session.stack[session.stack.index(session.screen) :]
+        elif session.screen != origin:
+            session.stack.append(origin)
+            del session.stack[:-MOST_BACK]
+
+    def _go_back(self, session: Session) -> None:
+        if session.page:
+            session.page -= 1
+        elif session.stack:
+            session.screen = session.stack.pop()
+        else:
+            self.go_home(session)
+
+
+def edges(screen: Screen) -> list[tuple[str, str]]:
+    """Every (event, destination) of a screen. An option's outcome is the event `key:outcome`."""
+    if isinstance(screen, End):
+        return []
+    if isinstance(screen, Ask):
+        return list(screen.goto.items())
+    found: list[tuple[str, str]] = []
+    for option in screen.options:
+        if isinstance(option.goto, str):
+            found.append((option.key, option.goto))
+        else:
+            found += [(f"{option.key}:{outcome}", destination) for outcome, destination in option.goto.items()]
+    return found
+
+
+async def _answer(screen: Screen, step: Step) -> tuple[str, dict[str, str]]:
+    """The event that an input stands for and its slots, after the handler has acted. Raises Refusal or TimeoutError."""
+    if len(step.text) > MOST_INPUT_CHARACTERS:
+        raise TooLong
+    if isinstance(screen, Ask):
+        outcome = await within(HANDLER_SECONDS, screen.do(step))
+        return outcome.code, outcome.slots
+    assert isinstance(screen, Choice), f"nothing can be answered on {screen.name}"
+    option = _option(screen, step)
+    if option.do is None:
+        return option.key, {}
+    outcome = await within(HANDLER_SECONDS, option.do(step))
+    return f"{option.key}:{outcome.code}", outcome.slots
+
+
+def _option(screen: Choice, step: Step) -> Option:
+    typed = step.text.strip()
+    for option in visible(screen, step.session):
+        if option.key == typed:
+            return option
+    raise BadChoice

@@ -1,0 +1,211 @@
+"""Proves the menus, in every language, without walking them by hand: what `jasho menus lint` runs.
+
+Each check answers with findings, a line each, in words that say where to look.
+"""
+
+import string
+from collections.abc import Iterable, Iterator, Mapping
+
+from core import septets
+from core.errors import Refusal, refusals
+from core.i18n import LANGUAGES, catalogue
+from core.septets import SCREEN_SEPTETS
+from menus.dsl import LONGEST, NAVIGATION, Ask, Choice, End, Handler, Screen, declared
+from menus.engine import HOME_SCREEN, SCREENS, WELCOME_SCREEN, edges
+from menus.render import BACK_LINE, DIAL_AGAIN, MORE_LINE, paginate
+
+ROOTS = (HOME_SCREEN, WELCOME_SCREEN)
+# Numbers that have reached customers, by screen: what they remember. A release adds to it and never changes a line.
+RELEASED: Mapping[str, Mapping[str, str]] = {
+    "home": {
+        "1": "Check Balance",
+        "2": "Deposit",
+        "3": "Withdraw",
+        "4": "Send Money",
+        "5": "Savings",
+        "6": "Jobs",
+        "7": "Help",
+        "8": "Insurance",
+        "9": "My Account",
+        "10": "Agent",
+    },
+    "account": {
+        "1": "Mini statement",
+        "2": "Change PIN",
+        "3": "Language",
+        "4": "Balance privacy",
+        "5": "My details",
+        "6": "Close account",
+    },
+    "help": {"1": "Fees", "2": "Find an agent", "3": "Talk to us", "4": "Terms", "5": "Ask a question"},
+}
+Catalogues = Mapping[str, Mapping[str, str]]
+
+
+def catalogues() -> Catalogues:
+    """Every language's texts by their English, fuzzy and empty ones left out."""
+    return {
+        language: {str(m.id): str(m.string) for m in catalogue(language) if m.id and m.string and not m.fuzzy}
+        for language in LANGUAGES
+        if language != "en"
+    }
+
+
+def lint(screens: Iterable[Screen] = SCREENS, texts: Catalogues | None = None) -> list[str]:
+    """Everything that is wrong with the screens; empty where nothing is."""
+    screens = tuple(screens)
+    texts = catalogues() if texts is None else texts
+    return [
+        *_names(screens),
+        *_options(screens),
+        *_outcomes(screens),
+        *_ways(screens),
+        *_translations(_texts(screens), texts),
+        *_lengths(screens, texts),
+    ]
+
+
+def _names(screens: tuple[Screen, ...]) -> Iterator[str]:
+    known = {screen.name for screen in screens}
+    if len(known) < len(screens):
+        yield f"two screens share a name: {_twice([screen.name for screen in screens])}"
+    for screen in screens:
+        for event, destination in edges(screen):
+            if destination not in known:
+                yield f"{screen.name}: {event} leads to {destination}, which does not exist"
+
+
+def _options(screens: tuple[Screen, ...]) -> Iterator[str]:
+    for screen in (screen for screen in screens if isinstance(screen, Choice)):
+        keys = [option.key for option in screen.options]
+        if len(set(keys)) < len(keys):
+            yield f"{screen.name}: two options share the number {_twice(keys)}"
+        for option in screen.options:
+            if option.key in NAVIGATION:
+                yield f"{screen.name}: the option {option.key} takes a number that means back, home or more everywhere"
+            if not option.key.isdecimal():
+                yield f"{screen.name}: the option {option.key!r} is not a number"
+    for name, numbers in RELEASED.items():
+        shown = {
+            option.key: option.label
+            for screen in screens
+            if isinstance(screen, Choice) and screen.name == name
+            for option in screen.options
+        }
+        for key, label in numbers.items():
+            if shown and shown.get(key) != label:
+                yield f"{name}: customers know {key} as {label!r}, it is now {shown.get(key)!r}"
+
+
+def _outcomes(screens: tuple[Screen, ...]) -> Iterator[str]:
+    for screen in screens:
+        for where, handler, goto in _handlers(screen):
+            codes = declared(handler)
+            if missing := codes - goto.keys():
+                yield f"{where}: the handler may end in {', '.join(sorted(missing))}, which leads nowhere"
+            if unused := goto.keys() - codes:
+                yield f"{where}: goes somewhere on {', '.join(sorted(unused))}, which the handler has not declared"
+
+
+def _handlers(screen: Screen) -> Iterator[tuple[str, Handler, Mapping[str, str]]]:
+    if isinstance(screen, Ask):
+        yield screen.name, screen.do, screen.goto
+    elif isinstance(screen, Choice):
+        for option in screen.options:
+            where = f"{screen.name} {option.key}"
+            if option.do is not None:
+                assert not isinstance(option.goto, str), f"{where} has a handler, so its goto must name outcomes"
+                yield where, option.do, option.goto
+
+
+def _ways(screens: tuple[Screen, ...]) -> Iterator[str]:
+    ways = {screen.name: {destination for _, destination in edges(screen)} for screen in screens}
+    reached, waiting = set(ROOTS), [root for root in ROOTS if root in ways]
+    while waiting:
+        for name in ways[waiting.pop()] & ways.keys() - reached:
+            reached.add(name)
+            waiting.append(name)
+    for screen in screens:
+        if screen.name not in reached:
+            yield f"{screen.name}: cannot be reached"
+        if isinstance(screen, Ask) and not ways[screen.name] - {screen.name}:
+            yield f"{screen.name}: cannot be left but by going back"
+
+
+def _texts(screens: tuple[Screen, ...]) -> list[str]:
+    shown = [screen.text for screen in screens]
+    shown += [option.label for screen in screens if isinstance(screen, Choice) for option in screen.options]
+    return [*shown, *(refusal.sentence for refusal in refusals()), BACK_LINE, MORE_LINE, DIAL_AGAIN]
+
+
+def _translations(shown: list[str], texts: Catalogues) -> Iterator[str]:
+    own_names = {"Jasho", *LANGUAGES.values()}
+    for message in dict.fromkeys(shown):
+        if unknown := _placeholders(message) - LONGEST.keys():
+            yield f"{message!r}: nobody has said how long {', '.join(sorted(unknown))} can be"
+        if strange := septets.foreign(message):
+            yield f"{message!r}: {strange!r} is outside GSM 03.38"
+        for language, known in texts.items():
+            if message not in known:
+                if message not in own_names:
+                    yield f"{language}: {message!r} is not translated, or the translation is marked fuzzy"
+                continue
+            translation = known[message]
+            if _placeholders(translation) != _placeholders(message):
+                yield f"{language}: {translation!r} has other placeholders than {message!r}"
+            if strange := septets.foreign(translation):
+                yield f"{language}: {translation!r}: {strange!r} is outside GSM 03.38"
+
+
+def _lengths(screens: tuple[Screen, ...], texts: Catalogues) -> Iterator[str]:
+    """Every screen, alone and below every refusal that can lead to it, at the worst that its placeholders can be."""
+    arrivals = _refusals_by_destination(screens)
+    for language in LANGUAGES:
+        known = texts.get(language, {})
+        for screen in screens:
+            for refusal in (None, *arrivals[screen.name]):
+                yield from _length(screen, refusal, known, language)
+
+
+def _length(screen: Screen, refusal: type[Refusal] | None, known: Mapping[str, str], language: str) -> Iterator[str]:
+    lines = [] if refusal is None else [_longest(refusal.sentence, known)]
+    lines += _longest(screen.text, known).split("\n")
+    if isinstance(screen, Choice):
+        lines += [f"{option.key}. {known.get(option.label, option.label)}" for option in screen.options]
+    below = [] if isinstance(screen, End) or screen.name in ROOTS else [known.get(BACK_LINE, BACK_LINE)]
+    if isinstance(screen, Choice) and not screen.navigation:
+        below = []
+    where = f"{language}: {screen.name}" + (f" below {refusal.code}" if refusal else "")
+    # A list, or a text without a question, may go on with More; a question or a last word may not.
+    if isinstance(screen, Choice) and (not screen.options or refusal is not None):
+        pages = paginate(lines, below, known.get(MORE_LINE, MORE_LINE))
+    else:
+        pages = ["\n".join([*lines, *below])]
+    for page in pages:
+        if septets.count(page) > SCREEN_SEPTETS:
+            yield f"{where}: {septets.count(page)} septets at worst, {SCREEN_SEPTETS} fit: {page!r}"
+
+
+def _refusals_by_destination(screens: tuple[Screen, ...]) -> dict[str, list[type[Refusal]]]:
+    by_code = {refusal.code: refusal for refusal in refusals()}
+    found: dict[str, list[type[Refusal]]] = {screen.name: [] for screen in screens}
+    for screen in screens:
+        if not isinstance(screen, End):
+            found[screen.name].append(by_code["bad_choice" if isinstance(screen, Choice) else "too_long"])
+        for event, destination in edges(screen):
+            code = event.rpartition(":")[2]
+            if code in by_code and destination in found and by_code[code] not in found[destination]:
+                found[destination].append(by_code[code])
+    return found
+
+
+def _longest(text: str, known: Mapping[str, str]) -> str:
+    return known.get(text, text).format_map(LONGEST)
+
+
+def _placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def _twice(names: list[str]) -> str:
+    return ", ".join(sorted({name for name in names if names.count(name) > 1}))

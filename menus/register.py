@@ -1,0 +1,91 @@
+"""A new number: language, name, national ID number, PIN, PIN again."""
+
+from core.errors import AlreadyRegistered, BadName, BadNationalId, BadPin, PinsDiffer, WeakPin
+from core.i18n import LANGUAGES, _
+from core.services import customers, pins
+from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.session import Step
+
+
+@outcomes("ok")
+async def choose_language(step: Step) -> Outcome:
+    step.session.language = list(LANGUAGES)[int(step.text) - 1]
+    return ok()
+
+
+@outcomes("ok", BadName)
+async def take_name(step: Step) -> Outcome:
+    return ok(name=customers.read_name(step.text))
+
+
+@outcomes("ok", BadNationalId)
+async def take_national_id(step: Step) -> Outcome:
+    return ok(national_id=customers.read_national_id(step.text))
+
+
+@outcomes("ok", BadPin, WeakPin)
+async def choose_pin(step: Step) -> Outcome:
+    pins.choose(step.text, phone=step.session.phone)
+    return ok()
+
+
+@outcomes("ok", PinsDiffer, BadPin, WeakPin, AlreadyRegistered)
+async def open_account(step: Step) -> Outcome:
+    if step.text != step.previous_text:
+        raise PinsDiffer
+    session = step.session
+    session.customer = await customers.register(
+        step.runtime,
+        phone=session.phone,
+        name=session.slots["name"],
+        national_id=session.slots["national_id"],
+        language=session.language,
+        pin=step.text,
+    )
+    return ok(service_code=step.runtime.settings.service_code)
+
+
+SCREENS = (
+    Choice(
+        "register_language",
+        _("Karibu Jasho. Welcome to Jasho.\nChagua lugha / Choose your language"),
+        options=tuple(
+            Option(str(number), name, do=choose_language, goto={"ok": "register_name"})
+            for number, name in enumerate(LANGUAGES.values(), start=1)
+        ),
+    ),
+    Ask(
+        "register_name",
+        _("To open your account, write your full name as on your ID."),
+        do=take_name,
+        goto={"ok": "register_national_id", "bad_name": "register_name"},
+    ),
+    Ask(
+        "register_national_id",
+        _("{name}, write your national ID number."),
+        do=take_national_id,
+        goto={"ok": "register_pin", "bad_national_id": "register_national_id"},
+    ),
+    Ask(
+        "register_pin",
+        _("Choose a PIN of 4 digits. Keep it secret: never give it to anybody."),
+        do=choose_pin,
+        goto={"ok": "register_pin_again", "bad_pin": "register_pin", "weak_pin": "register_pin"},
+        secret=True,
+    ),
+    Ask(
+        "register_pin_again",
+        _("Repeat the PIN."),
+        do=open_account,
+        goto={
+            "ok": "register_done",
+            "pins_differ": "register_pin",
+            "bad_pin": "register_pin",
+            "weak_pin": "register_pin",
+            "already_registered": "register_already",
+        },
+        secret=True,
+    ),
+    End("register_done", _("Welcome, {name}! Your Jasho account is open. Dial {service_code} to use it.")),
+    End("register_already", _("Please dial again.")),
+)

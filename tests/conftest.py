@@ -1,0 +1,160 @@
+"""What tests stand on: the real PostgreSQL and Redis (the embedded ones), and the whole application over them.
+
+Data, logs and what Redis held stay under `.jasho/test` until the next run, for `tests/after` to look through.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+import redis
+import structlog
+
+from core.runtime import Runtime
+from core.settings import Settings
+from gateway import logs
+from gateway.app import application
+from gateway.local import Servers, embedded
+from tests import databases
+from tests.phone import Phone
+
+FOLDER = Path(__file__).parent.parent / ".jasho" / "test"
+LOGS = FOLDER / "logs"
+REDIS_DUMPS = FOLDER / "redis"
+JASHO = Path(sys.executable).parent / "jasho"
+
+
+@pytest.fixture(scope="session")
+def run(request: pytest.FixtureRequest) -> str:
+    """Names this run of the suite, the same in every process of it."""
+    return str(getattr(request.config, "workerinput", {}).get("testrunuid", uuid4().hex))[:8]
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    for folder in (LOGS, REDIS_DUMPS):
+        folder.mkdir(parents=True, exist_ok=True)
+    with embedded(FOLDER) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(servers: Servers, run: str) -> str:
+    return databases.template(servers.database_url, run)
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers: Servers, worker_number: int) -> Iterator[str]:
+    """A numbered database of Redis for each process of the suite."""
+    url = f"{servers.redis_url}?db={worker_number}"
+    yield url
+    dump_redis(url)
+
+
+@pytest.fixture(scope="session")
+def worker_number(request: pytest.FixtureRequest) -> int:
+    return int(str(getattr(request.config, "workerinput", {}).get("workerid", "gw0")).removeprefix("gw"))
+
+
+@pytest.fixture
+def settings(servers: Servers, template: str, redis_url: str) -> Settings:
+    """A database of its own for each test, with the demo people in it."""
+    return Settings(database_url=databases.copy(servers.database_url, template), redis_url=redis_url)
+
+
+@pytest.fixture
+async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
+    made = Runtime.of(settings)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def client(settings: Settings, redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The whole application, called without a network between."""
+    async with running_client(settings) as client:
+        yield client
+    dump_redis(redis_url)
+
+
+@pytest.fixture
+def phone(client: httpx.AsyncClient) -> Callable[[str], Phone]:
+    return lambda number: Phone(client, number)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _log_to_file(worker_number: int) -> Iterator[None]:
+    LOGS.mkdir(parents=True, exist_ok=True)
+    logs.configure(Settings())
+    with (LOGS / f"tests-{worker_number}.log").open("a") as file:
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(file), cache_logger_on_first_use=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def service_url(servers: Servers, template: str, redis_url: str) -> Iterator[str]:
+    """A whole service in a process of its own, as `jasho serve` starts it."""
+    environment = {"JASHO_DATABASE_URL": databases.copy(servers.database_url, template), "JASHO_REDIS_URL": redis_url}
+    with serving(environment) as url:
+        yield url
+
+
+@contextmanager
+def serving(environment: dict[str, str], *options: str) -> Iterator[str]:
+    """`jasho serve` on a free port until the block ends. Fails with its last words where it does not come up."""
+    port = free_port()
+    log = LOGS / f"serve-{port}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [JASHO, "serve", "--port", str(port), *options], env={**os.environ, **environment}, stdout=output, stderr=output
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_ready(url, process, log)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"{url}/readyz", timeout=1).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)  # between two looks at another process
+    raise AssertionError(f"the service did not come up:\n{log.read_text()[-2000:]}")
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@asynccontextmanager
+async def running_client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    app = application(settings, with_worker=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        yield client
+
+
+def dump_redis(url: str) -> None:
+    """Keeps what Redis holds now, for `tests/after`: sessions are gone by the end of the suite."""
+    with redis.Redis.from_url(url) as client, (REDIS_DUMPS / f"{uuid4().hex}.bin").open("wb") as file:
+        for key in client.scan_iter(count=1000):
+            file.write(key + b"\n" + (client.get(key) or b"") + b"\n")

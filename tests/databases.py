@@ -1,0 +1,56 @@
+"""Databases for tests: one template with the demo people in it, and as many copies as tests want."""
+
+import asyncio
+from uuid import uuid4
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
+
+from core import migrations
+from core.runtime import Runtime
+from core.services import demo
+from core.settings import Settings
+
+PREFIX = "jasho_test_"
+_TURN = 7_000
+
+
+def url_of(server_url: str, name: str) -> str:
+    """The address of another database of the same server."""
+    return server_url.replace("/postgres?", f"/{name}?", 1)
+
+
+def template(server_url: str, run: str) -> str:
+    """The name of the run's template; the first process of the run makes it, and drops what earlier runs have left."""
+    name = f"{PREFIX}{run}_template"
+    with psycopg.connect(make_conninfo(server_url), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [_TURN])
+        names = [row[0] for row in connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [PREFIX])]
+        if name in names:
+            return name
+        for old in names:
+            if not old.startswith(f"{PREFIX}{run}"):
+                connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(old)))
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(f"{name}_made")))
+        migrations.migrate(url_of(server_url, f"{name}_made"))
+        asyncio.run(_load_demo(url_of(server_url, f"{name}_made")))
+        connection.execute(SQL("ALTER DATABASE {} RENAME TO {}").format(Identifier(f"{name}_made"), Identifier(name)))
+    return name
+
+
+def copy(server_url: str, template_name: str) -> str:
+    """The address of a fresh copy of the template."""
+    name = f"{template_name.removesuffix('_template')}_{uuid4().hex[:12]}"
+    with psycopg.connect(make_conninfo(server_url), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [_TURN])
+        connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template_name)))
+    return url_of(server_url, name)
+
+
+async def _load_demo(database_url: str) -> None:
+    runtime = Runtime.of(Settings(database_url=database_url))
+    try:
+        await demo.load(runtime)
+    finally:
+        await runtime.close()
