@@ -27,8 +27,9 @@ bench: $(VENV)/.development
 catalogues: $(VENV)/.development  ## after a text in the code has changed: brings the templates up to date
 	$(BIN)/python -m locales.catalogues
 
-picture: $(VENV)/.development  ## after a screen or the simulator has changed: takes the README's pictures again
-	$(BIN)/python -m tests.browser.picture
+picture: $(VENV)/.development  ## takes the README's pictures again, of a fresh `make run`
+	$(BIN)/jasho menus graph --svg menus/picture.svg
+	$(BIN)/python -m tests.browser.picture http://127.0.0.1:$(PORT)
 
 lock:  ## needs uv; upgrades every pinned version
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --quiet \

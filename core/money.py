@@ -9,6 +9,9 @@ from dataclasses import dataclass
 MINOR_DIGITS = {"KES": 2, "UGX": 0, "TZS": 2, "RWF": 0, "USD": 2}
 CURRENCY_OF_COUNTRY = {"KE": "KES", "UG": "UGX", "TZ": "TZS", "RW": "RWF"}
 
+# What people write for the shilling of their own country: another country's is no spelling of this currency.
+_SHORT = {"KES": "ksh", "UGX": "ush", "TZS": "tsh"}
+
 _TEXT = re.compile(r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d{1,2}))?")
 # No amount a person can type comes near what a 64-bit column holds.
 _MOST_DIGITS = 15
@@ -32,7 +35,8 @@ class Money:
     @classmethod
     def parse(cls, text: str, currency: str) -> Money:
         """Reads what a person writes: `500`, `1,500.50`, `KES 500`, `Ksh500`. Raises NotAnAmount for anything else."""
-        bare = re.sub(rf"^(?:{currency}|ksh\.?|/=)|(?:/=|/-|{currency})$", "", text.strip(), flags=re.IGNORECASE).strip()
+        name = rf"{currency}|{_SHORT.get(currency, currency)}\.?"
+        bare = re.sub(rf"^(?:{name}|/=)|(?:/=|/-|{name})$", "", text.strip(), flags=re.IGNORECASE | re.ASCII).strip()
         match = _TEXT.fullmatch(bare)
         if match is None or not bare.isascii():
             raise NotAnAmount(text)

@@ -1,5 +1,6 @@
 """Phone numbers (MSISDNs): whatever way people write them in, E.164 out."""
 
+import re
 from functools import lru_cache
 
 import phonenumbers
@@ -7,6 +8,7 @@ import phonenumbers
 from core.errors import BadPhone
 
 _MOST_CHARACTERS = 24
+_WRITTEN = re.compile(r"\+?[0-9][0-9 ().-]*")
 _MOBILE = frozenset({phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE})
 
 
@@ -25,7 +27,8 @@ def parse(text: str, country: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _parse(text: str, country: str) -> str | None:
-    if not text.isascii() or any(character.isalpha() for character in text):
+    # The library forgives letters and stars; a payment should not.
+    if not _WRITTEN.fullmatch(text.strip()):
         return None
     try:
         number = phonenumbers.parse(text, country)

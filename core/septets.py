@@ -29,7 +29,7 @@ def plain(text: str) -> str:
 
     One foreign character would turn a whole screen or SMS into UCS-2 and cut it to 70 characters.
     """
-    if text.isascii() and "`" not in text:
+    if _ALPHABET.issuperset(text):
         return text
     said = []
     for character in text.translate(_SAID_OTHERWISE):

@@ -1,6 +1,7 @@
 """The `jasho` command, for people who run the service. Each subcommand says in one line what is wrong, and exits 1."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -76,8 +77,7 @@ def work() -> None:
     """Runs the background worker alone (`serve` runs one too, unless --no-worker)."""
     with configured() as at:
         logs.configure(at)
-        click.echo("The worker runs. Ctrl-C stops it.")
-        _run(at, worker.work)
+        _run(at, _work)
 
 
 @main.command()
@@ -206,6 +206,10 @@ def _is_current(database_url: str) -> bool:
 
 def _run(at: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _Result:
     async def run() -> _Result:
+        task = asyncio.current_task()
+        assert task is not None
+        # A service manager says SIGTERM where a person types Ctrl-C: both let what is under way clean up.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         runtime = Runtime.of(at)
         try:
             return await work(runtime)
@@ -216,8 +220,13 @@ def _run(at: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _Result
         return asyncio.run(run())
     except SQLAlchemyError as error:
         raise Failure(f"the database does not answer: {_first_line(error)}") from error
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(0)
+
+
+async def _work(runtime: Runtime) -> None:
+    click.echo("The worker runs. Ctrl-C stops it.")
+    await worker.work(runtime)
 
 
 async def _verify(runtime: Runtime) -> audit.Report:

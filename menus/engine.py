@@ -107,6 +107,7 @@ class Engine:
         try:
             event, slots = await _answer(screen, step)
         except (BadChoice, TooLong, Busy) as refusal:  # about this input or this moment: the session stays where it is
+            session.page = 0  # the sentence stands on top of the first one
             session.refusals[screen.name] = (
                 MOST_REFUSALS if isinstance(refusal, Busy) else session.refusals.get(screen.name, 0) + 1
             )

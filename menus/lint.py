@@ -4,6 +4,7 @@ Each check answers with findings, a line each, in words that say where to look.
 """
 
 import string
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from core import septets
@@ -200,7 +201,7 @@ def _refusals_by_destination(screens: tuple[Screen, ...]) -> dict[str, list[type
 
 
 def _longest(text: str, known: Mapping[str, str]) -> str:
-    return known.get(text, text).format_map(LONGEST)
+    return known.get(text, text).format_map(defaultdict(str, LONGEST))
 
 
 def _placeholders(text: str) -> set[str]:

@@ -18,8 +18,8 @@ CHECKS = {
         SELECT 'transfer ' || p.transfer_id || ' mixes currencies' FROM posting p JOIN account a ON a.id = p.account_id
         GROUP BY p.transfer_id HAVING count(DISTINCT a.currency) > 1""",
     "every posting belongs to a transfer and an account": """
-        SELECT 'posting ' || p.account_id || '/' || p.version || ' has no ' || CASE WHEN t.id IS NULL THEN 'transfer' ELSE 'account'
-        END
+        SELECT 'posting ' || p.account_id || '/' || p.version || ' has no '
+            || CASE WHEN t.id IS NULL THEN 'transfer' ELSE 'account' END
         FROM posting p LEFT JOIN transfer t ON t.id = p.transfer_id LEFT JOIN account a ON a.id = p.account_id
         WHERE t.id IS NULL OR a.id IS NULL""",
     "every transfer has postings": """

@@ -1,6 +1,7 @@
 """Customers: who has which number, and how somebody becomes one."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -44,10 +45,13 @@ async def find(runtime: Runtime, phone: str) -> Customer | None:
 
 def read_name(text: str) -> str:
     """A person's full name, tidied. Raises BadName unless it is two words of letters, at most 40 characters."""
-    name = " ".join(text.split())
+    # Composed, or the accent of a letter typed in two parts would count as no letter.
+    name = " ".join(unicodedata.normalize("NFKC", text).split())
+    if name in (name.lower(), name.upper()):
+        name = name.title()
     if len(name) > MOST_NAME_CHARACTERS or not _NAME.fullmatch(name):
         raise BadName
-    return name if name != name.lower() and name != name.upper() else name.title()
+    return name
 
 
 def read_national_id(text: str) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock, ids
+from core import clock, ids, septets
 from core.i18n import _, translate
 from core.runtime import Runtime
 from core.settings import Settings
@@ -36,7 +36,7 @@ class Message:
 
 
 def welcome(name: str, settings: Settings, language: str) -> str:
-    return translate(WELCOME, language).format(name=name, service_code=settings.service_code)
+    return translate(WELCOME, language).format(name=septets.plain(name), service_code=settings.service_code)
 
 
 async def enqueue(connection: AsyncConnection, *, phone: str, language: str, body: str) -> None:

@@ -6,17 +6,20 @@ The braces keep one phone's keys in one slot of a Redis Cluster.
 """
 
 import asyncio
+import os
 
 import msgspec
 from redis.asyncio import Redis
 
+from core import clock
 from gateway.redis_batches import Batches
 from gateway.ussd.transcript import Mark
 from menus.session import Session
 
 TTL_SECONDS = 120
-# A hop's work is bounded to less than this: a turn that outlives it belonged to a process that died.
-_TURN_MILLISECONDS = 15_000
+# A hop's work is bounded to less than this: a turn that outlives it belonged to a process that died. It is written as a
+# point in time, so that a Redis that hung, and takes the command long after we gave up, does not begin a turn then.
+_TURN_SECONDS = 9.0
 _PATIENCE_SECONDS = 7.0
 
 
@@ -44,12 +47,14 @@ class Sessions:
         """Takes the phone's turn and loads its session. Raises TurnNotFree, or redis.RedisError where Redis is away."""
         deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
         wait_seconds = 0.02
+        turn = os.urandom(8)
         while True:
-            is_ours, stored = await self._batches.run(
-                ("SET", f"ussd:{{{phone}}}:turn", b"1", "NX", "PX", _TURN_MILLISECONDS),
-                ("GET", f"ussd:{{{phone}}}:session"),
+            ends_at = int((clock.now().timestamp() + _TURN_SECONDS) * 1000)
+            holder, stored = await self._batches.run(
+                ("SET", f"ussd:{{{phone}}}:turn", turn, "NX", "GET", "PXAT", ends_at), ("GET", f"ussd:{{{phone}}}:session")
             )
-            if is_ours:
+            # Ours too where the client had to send the command a second time.
+            if holder is None or holder == turn:
                 return _read(stored)
             if asyncio.get_running_loop().time() > deadline:
                 raise TurnNotFree

@@ -19,9 +19,10 @@ def main() -> None:
         sys.exit("usage: python -m tests.browser.picture URL-OF-A-RUNNING-SERVICE")
     with chromium() as browser:
         handset = Handset(browser, sys.argv[1], viewport={"width": 1100, "height": 760})
+        expect(handset.messages.first).to_be_visible()
         handset.type(f"*384*96*4*{BARAKA}*500#")
         handset.type(pins.RIGHT)
-        expect(handset.messages.first).to_contain_text("Baraka", timeout=SMS_MILLISECONDS)
+        expect(handset.page.locator("#messages .fresh")).to_be_visible(timeout=SMS_MILLISECONDS)
         handset.dial_service()
         handset.page.mouse.move(1, 1)  # so that no button looks hovered over
         handset.page.screenshot(path=PICTURE)

