@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 Command = tuple[Any, ...]
 _MOST_COMMANDS = 512
+_EXCHANGE_SECONDS = 2.0
 
 
 class Batches:
@@ -21,7 +22,7 @@ class Batches:
         self._sender: asyncio.Task[None] | None = None
 
     async def run(self, *commands: Command) -> list[Any]:
-        """The commands' answers, in order. Raises redis.RedisError."""
+        """The commands' answers, in order. Raises redis.RedisError, or TimeoutError after two seconds."""
         answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self._waiting.append((commands, answer))
         if self._sender is None:
@@ -43,7 +44,9 @@ class Batches:
             for command in commands:
                 pipeline.execute_command(*command)
         try:
-            answers = await pipeline.execute(raise_on_error=False)
+            # One deadline for the whole exchange: redis-py's own would be set and taken down again for every single answer.
+            async with asyncio.timeout(_EXCHANGE_SECONDS):
+                answers = await pipeline.execute(raise_on_error=False)
         except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it was
             for _, answer in batch:
                 if not answer.done():

@@ -151,7 +151,7 @@ def measure(port: int, path: str, label: str, *, is_dial_timed: bool) -> tuple[f
             timed += [False, True]
     plan = json.dumps({"port": port, "rounds": rounds})
     done = subprocess.run(
-        [sys.executable, HERE / "client.py"], input=plan, capture_output=True, text=True, check=True, timeout=ROUND_SECONDS
+        [sys.executable, HERE / "client.py"], input=plan, stdout=subprocess.PIPE, text=True, check=True, timeout=ROUND_SECONDS
     )
     results = [json.loads(line) for line in done.stdout.splitlines()]
     counted = [result for result, is_timed in zip(results, timed, strict=True) if is_timed]

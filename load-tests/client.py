@@ -2,61 +2,51 @@
 
 Run as a process of its own: reads `{"port", "rounds": [[path, [[body, ...], ...]], ...]}` as JSON from standard input, plays the
 rounds one after the other, and prints one JSON line a round: seconds, hops, and the latencies' 50th and 99th percentile.
-Speaks to loopback only.
+Speaks to loopback only. Plain sockets and epoll, because the generator must never be what the figure measures.
 """
 
-import asyncio
 import json
+import select
+import socket
 import sys
 import time
-from typing import cast
-
-import uvloop
+from collections.abc import Iterator
 
 HOST = "127.0.0.1"
+_SILENCE_SECONDS = 20.0
 
 
-class Phone(asyncio.Protocol):
-    """Sends prepared requests in order. `done` is set with the latencies once all are answered."""
+class Phone:
+    """One connection that sends prepared requests in order."""
 
-    def __init__(self, requests: list[bytes], done: "asyncio.Future[list[float]]") -> None:
-        self._requests = requests
-        self._done = done
-        self._latencies: list[float] = []
+    def __init__(self, port: int, requests: list[bytes]) -> None:
+        self.socket = socket.create_connection((HOST, port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._requests: Iterator[bytes] = iter(requests)
         self._buffer = b""
-        self._transport: asyncio.Transport
+        self._sent_at = 0.0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's own, which is not a subclass
-        self._send()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found:
-            return
-        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-        if len(body) < length:
-            return
-        if not (head.startswith(b"HTTP/1.1 200") and body.startswith(b"CON ")):
-            self._done.set_exception(RuntimeError(f"not a screen: {self._buffer!r}"))
-            self._transport.close()
-            return
-        self._latencies.append(time.perf_counter() - self._sent_at)
-        self._buffer = b""
-        if len(self._latencies) == len(self._requests):
-            self._transport.close()
-            self._done.set_result(self._latencies)
-        else:
-            self._send()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self._done.done():
-            self._done.set_exception(exc or ConnectionError("the service closed the connection"))
-
-    def _send(self) -> None:
+    def send(self) -> bool:
+        """Sends the next request; False where there is none."""
+        request = next(self._requests, None)
+        if request is None:
+            return False
         self._sent_at = time.perf_counter()
-        self._transport.write(self._requests[len(self._latencies)])
+        self.socket.sendall(request)
+        return True
+
+    def receive(self) -> float | None:
+        """The latency, once the answer is whole. Raises RuntimeError for anything but a screen."""
+        received = self.socket.recv(65536)
+        self._buffer += received
+        head, found, body = self._buffer.partition(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        if received and (not found or len(body) < int(length)):
+            return None
+        if not (head.startswith(b"HTTP/1.1 200") and body.startswith(b"CON ")):
+            raise RuntimeError(f"not a screen: {self._buffer!r}")
+        self._buffer = b""
+        return time.perf_counter() - self._sent_at
 
 
 def request(port: int, path: str, body: str) -> bytes:
@@ -64,24 +54,39 @@ def request(port: int, path: str, body: str) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
-async def play(port: int, path: str, phones: list[list[str]]) -> dict[str, float]:
+def play(port: int, path: str, phones: list[list[str]]) -> dict[str, float]:
     prepared = [[request(port, path, body) for body in bodies] for bodies in phones]
-    loop = asyncio.get_running_loop()
-    answered: list[asyncio.Future[list[float]]] = [loop.create_future() for _ in prepared]
+    connected = {phone.socket.fileno(): phone for phone in (Phone(port, requests) for requests in prepared)}
+    events = select.epoll()
+    for number in connected:
+        events.register(number, select.EPOLLIN)
+    latencies: list[float] = []
     begun = time.perf_counter()
-    for requests, done in zip(prepared, answered, strict=True):
-        await loop.create_connection(lambda requests=requests, done=done: Phone(requests, done), HOST, port)
-    latencies = sorted(latency for one in await asyncio.gather(*answered) for latency in one)
+    for phone in connected.values():
+        phone.send()
+    while connected:
+        ready = events.poll(_SILENCE_SECONDS)
+        if not ready:
+            raise RuntimeError("the service fell silent")
+        for number, _ in ready:
+            latency = connected[number].receive()
+            if latency is None:
+                continue
+            latencies.append(latency)
+            if not connected[number].send():
+                events.unregister(number)
+                connected.pop(number).socket.close()
     seconds = time.perf_counter() - begun
+    latencies.sort()
     count = len(latencies)
     return {"seconds": seconds, "hops": count, "p50": latencies[count // 2], "p99": latencies[count * 99 // 100]}
 
 
-async def main() -> None:
+def main() -> None:
     plan = json.load(sys.stdin)
     for path, phones in plan["rounds"]:
-        print(json.dumps(await play(plan["port"], path, phones)), flush=True)
+        print(json.dumps(play(plan["port"], path, phones)), flush=True)
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    main()

@@ -85,7 +85,7 @@ def _box(place: tuple[int, int], screen: Screen) -> str:
     fill = _COLOURS[type(screen)]
     return (
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="{radius}" fill="{fill}" stroke="#4b5a52"/>'
-        f'<text x="{x + _WIDTH // 2}" y="{y + 20}" text-anchor="middle">{escape(_label(screen, 34))}</text>'
+        f'<text x="{x + _WIDTH // 2}" y="{y + 20}" text-anchor="middle">{escape(_label(screen, 30))}</text>'
     )
 
 

@@ -86,6 +86,8 @@ def _options(screens: tuple[Screen, ...]) -> Iterator[str]:
                 yield f"{screen.name}: the option {option.key} takes a number that means back, home or more everywhere"
             if not option.key.isdecimal():
                 yield f"{screen.name}: the option {option.key!r} is not a number"
+            if (option.do is None) is not isinstance(option.goto, str):
+                yield f"{screen.name} {option.key}: with a handler goto names outcomes, without one a screen"
     for name, numbers in RELEASED.items():
         shown = {
             option.key: option.label
@@ -113,10 +115,8 @@ def _handlers(screen: Screen) -> Iterator[tuple[str, Handler, Mapping[str, str]]
         yield screen.name, screen.do, screen.goto
     elif isinstance(screen, Choice):
         for option in screen.options:
-            where = f"{screen.name} {option.key}"
-            if option.do is not None:
-                assert not isinstance(option.goto, str), f"{where} has a handler, so its goto must name outcomes"
-                yield where, option.do, option.goto
+            if option.do is not None and not isinstance(option.goto, str):
+                yield f"{screen.name} {option.key}", option.do, option.goto
 
 
 def _ways(screens: tuple[Screen, ...]) -> Iterator[str]:

@@ -48,7 +48,7 @@ def read_name(text: str) -> str:
     # Composed, or the accent of a letter typed in two parts would count as no letter.
     name = " ".join(unicodedata.normalize("NFKC", text).split())
     if name in (name.lower(), name.upper()):
-        name = name.title()
+        name = re.sub(r"[^\W\d_]+(?:['’][^\W\d_]+)*", lambda word: word[0].capitalize(), name)  # Ng'ang'a is one word
     if len(name) > MOST_NAME_CHARACTERS or not _NAME.fullmatch(name):
         raise BadName
     return name

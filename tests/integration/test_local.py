@@ -42,39 +42,39 @@ def hold(folder: Path) -> "subprocess.Popen[str]":
     return process
 
 
-def test_the_first_one_in_starts_them_and_the_last_one_out_stops_them(tmp_path: Path) -> None:
-    with embedded(tmp_path) as outer:
-        with embedded(tmp_path) as inner:
+def test_the_first_one_in_starts_them_and_the_last_one_out_stops_them(own_folder: Path) -> None:
+    with embedded(own_folder) as outer:
+        with embedded(own_folder) as inner:
             assert inner == outer
         assert answer(outer), "somebody else still uses them"
     check_stopped(outer)
 
 
-def test_servers_left_behind_by_a_kill_are_adopted_with_their_data_and_stopped_in_the_end(tmp_path: Path) -> None:
-    process = hold(tmp_path)
+def test_servers_left_behind_by_a_kill_are_adopted_with_their_data_and_stopped_in_the_end(own_folder: Path) -> None:
+    process = hold(own_folder)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    with embedded(tmp_path) as servers:
+    with embedded(own_folder) as servers:
         assert answer(servers)
     check_stopped(servers)
 
 
-def test_a_number_file_left_by_a_power_cut_does_not_keep_postgres_from_starting(tmp_path: Path) -> None:
-    with embedded(tmp_path):
+def test_a_number_file_left_by_a_power_cut_does_not_keep_postgres_from_starting(own_folder: Path) -> None:
+    with embedded(own_folder):
         pass
     # The number now belongs to another process: this one.
-    (tmp_path / "postgres" / "postmaster.pid").write_text(f"1\n{tmp_path}\n1\n5432\n\n\n\nready\n")
-    with embedded(tmp_path) as servers:
+    (own_folder / "postgres" / "postmaster.pid").write_text(f"1\n{own_folder}\n1\n5432\n\n\n\nready\n")
+    with embedded(own_folder) as servers:
         assert answer(servers)
 
 
-def test_a_path_too_long_for_a_socket_still_works(tmp_path: Path) -> None:
-    with embedded(tmp_path / ("very-long-folder-name-" * 5)) as servers:
+def test_a_path_too_long_for_a_socket_still_works(own_folder: Path) -> None:
+    with embedded(own_folder / ("very-long-folder-name-" * 5)) as servers:
         assert answer(servers)
 
 
-def test_a_server_that_cannot_start_is_told_with_the_place_of_its_log(tmp_path: Path) -> None:
-    (tmp_path / "postgres").mkdir()
-    (tmp_path / "postgres" / "PG_VERSION").write_text("18\n")
-    with pytest.raises(CannotStart, match="PostgreSQL did not start; its log is"), embedded(tmp_path):
+def test_a_server_that_cannot_start_is_told_with_the_place_of_its_log(own_folder: Path) -> None:
+    (own_folder / "postgres").mkdir()
+    (own_folder / "postgres" / "PG_VERSION").write_text("18\n")
+    with pytest.raises(CannotStart, match="PostgreSQL did not start; its log is"), embedded(own_folder):
         pass

@@ -83,23 +83,23 @@ async def check_service(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("server", ["postgres", "valkey-server"])
-async def test_a_server_that_hangs_costs_a_sentence_and_its_return_is_noticed(tmp_path: Path, server: str) -> None:
-    with own_servers(tmp_path) as settings:
+async def test_a_server_that_hangs_costs_a_sentence_and_its_return_is_noticed(own_folder: Path, server: str) -> None:
+    with own_servers(own_folder) as settings:
         await prepare(settings)
         async with running_client(settings) as client:
             await check_service(client)
-            with frozen(tmp_path, server):
+            with frozen(own_folder, server):
                 await check_apology(client)
             await check_service(client)
 
 
-async def test_a_payment_that_hangs_says_that_it_may_have_been_done_and_a_retry_pays_once(tmp_path: Path) -> None:
-    with own_servers(tmp_path) as settings:
+async def test_a_payment_that_hangs_says_that_it_may_have_been_done_and_a_retry_pays_once(own_folder: Path) -> None:
+    with own_servers(own_folder) as settings:
         await prepare(settings)
         async with running_client(settings) as client:
             asha = Phone(client, ASHA)
             await asha.dial("*384*96*4*0722000002*500#")
-            with frozen(tmp_path, "postgres"):
+            with frozen(own_folder, "postgres"):
                 screen = await in_time(asyncio.ensure_future(asha.type(pins.RIGHT)))
             assert screen.text.startswith("Sorry, this takes too long. If it was done, an SMS tells you.")
             assert await asha.send_again() == screen
@@ -107,17 +107,17 @@ async def test_a_payment_that_hangs_says_that_it_may_have_been_done_and_a_retry_
             assert balance.startswith(("Your balance is KES 12,500.", "Your balance is KES 11,993."))
 
 
-async def test_servers_that_died_are_back_without_a_restart_of_the_service(tmp_path: Path) -> None:
-    with own_servers(tmp_path) as settings:
+async def test_servers_that_died_are_back_without_a_restart_of_the_service(own_folder: Path) -> None:
+    with own_servers(own_folder) as settings:
         await prepare(settings)
         async with running_client(settings) as client:
             await check_service(client)
             for name in ("valkey-server", "postgres"):
-                killed = processes(tmp_path, name)
+                killed = processes(own_folder, name)
                 for process in killed:
                     process.kill()
                 psutil.wait_procs(killed, timeout=10)
                 await check_apology(client)
-            with own_servers(tmp_path) as again:
+            with own_servers(own_folder) as again:
                 assert again == settings
                 await check_service(client)

@@ -1,0 +1,87 @@
+"""Files and functions that can be read once, top to bottom; modules that are named for what they are."""
+
+import ast
+from pathlib import PurePosixPath
+
+import pytest
+
+from tests.architecture.source import PACKAGES, Function, Source, findings, sources
+
+# The house aims at 250 and 40; these are where a reviewer no longer has to argue.
+MOST_LINES = 350
+MOST_FUNCTION_LINES = 50
+NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers", "shared", "base"}
+# `base` says something where there is one thing that a folder's files share.
+NAMED_AFTER_ALL = {"core/tables/base.py", "gateway/sms/providers/base.py"}
+
+
+def long_files(source: Source) -> list[str]:
+    lines = len(source.text.splitlines())
+    return [f"{source.path}:{lines} is {lines} lines long"] if lines > MOST_LINES else []
+
+
+def long_functions(source: Source) -> list[str]:
+    """Counted from `def` on: a table of decorators above is no work to read."""
+    found = []
+    for node in source.nodes():
+        if isinstance(node, Function):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > MOST_FUNCTION_LINES:
+                found.append(source.at(node, f"{node.name} is {lines} lines long"))
+    return found
+
+
+def nameless_modules(source: Source) -> list[str]:
+    path = PurePosixPath(source.path)
+    parts = {path.stem, *path.parent.parts}
+    return [f"{source.path}:1 is named after nothing"] if parts & NAMELESS and source.path not in NAMED_AFTER_ALL else []
+
+
+@pytest.mark.parametrize("ending", [".py", ".sql", ".js", ".css", ".html"])
+def test_every_file_can_be_read_in_one_go(ending: str) -> None:
+    folder = {".py": PACKAGES, ".sql": ("core",)}.get(ending, ("gateway",))
+    assert findings(long_files, sources(*folder, ending=ending)) == []
+
+
+def test_every_function_can_be_seen_at_once() -> None:
+    assert findings(long_functions, sources(*PACKAGES)) == []
+
+
+def test_every_module_says_by_its_name_what_is_in_it() -> None:
+    assert findings(nameless_modules, sources(*PACKAGES, "locales", "load-tests", "tests")) == []
+
+
+def test_the_rule_finds_a_long_file() -> None:
+    assert long_files(Source("core/x.py", "x = 1\n" * (MOST_LINES + 1)))
+    assert not long_files(Source("core/x.py", "x = 1\n" * MOST_LINES))
+
+
+@pytest.mark.parametrize(
+    "start", ["def f() -> None:", "async def f() -> None:", "class C:\n  def f(self) -> None:", "def g():\n  def f() -> None:"]
+)
+def test_the_rule_finds_a_long_function(start: str) -> None:
+    body = "    x = 1\n"
+    assert any(
+        "f is 51 lines" in finding for finding in long_functions(Source("core/x.py", f"{start}\n{body * MOST_FUNCTION_LINES}"))
+    )
+    assert not any(
+        "f is" in finding for finding in long_functions(Source("core/x.py", f"{start}\n{body * (MOST_FUNCTION_LINES - 1)}"))
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["core/utils.py", "gateway/ussd/helpers.py", "menus/common.py", "tests/utils/phone.py", "core/base.py"]
+)
+def test_the_rule_finds_a_module_named_after_nothing(path: str) -> None:
+    assert nameless_modules(Source(path, ""))
+
+
+@pytest.mark.parametrize("path", ["core/money.py", "core/tables/base.py", "menus/help.py"])
+def test_the_rule_lets_a_name_be(path: str) -> None:
+    assert nameless_modules(Source(path, "")) == []
+
+
+def test_a_syntax_tree_sees_what_the_rules_count() -> None:
+    assert [type(node) for node in Source("x.py", "async def f(): ...").nodes() if isinstance(node, Function)] == [
+        ast.AsyncFunctionDef
+    ]
