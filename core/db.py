@@ -7,6 +7,7 @@ Work that changes several things opens `transaction()`; a single statement, or a
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -25,9 +26,28 @@ _SESSION = {
 }
 
 
+_CONNECTION: dict[str, str | int] = {
+    "connect_timeout": 3,
+    "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 8_000,
+}
+
+
 def engine_url(database_url: str) -> URL:
     """The address as SQLAlchemy wants it, whichever of its spellings the operator chose."""
-    return make_url(database_url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
+    return make_url(_plain(database_url)).set(drivername="postgresql+psycopg")
+
+
+def conninfo(database_url: str) -> str:
+    """The address as the driver itself wants it, for a connection that works as the application's role."""
+    return make_conninfo(_plain(database_url), **_CONNECTION)
+
+
+def _plain(database_url: str) -> str:
+    return database_url.replace("postgresql+psycopg://", "postgresql://", 1).replace("postgres://", "postgresql://", 1)
 
 
 class Database:
@@ -41,14 +61,7 @@ class Database:
             pool_timeout=3,
             # A connection that died while idle is replaced before anybody's work is on it.
             pool_pre_ping=True,
-            connect_args={
-                "connect_timeout": 3,
-                "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
-                "keepalives_idle": 5,
-                "keepalives_interval": 2,
-                "keepalives_count": 2,
-                "tcp_user_timeout": 8_000,
-            },
+            connect_args=_CONNECTION,
         )
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 

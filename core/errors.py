@@ -4,7 +4,8 @@
     ├── about what was typed      BadPhone BadAmount BadName BadNationalId BadPin BadChoice TooLong
     ├── about a PIN               WeakPin PinsDiffer WrongPin PinLocked
     ├── about the other side      UnknownRecipient OwnNumber
-    ├── about money               NotEnoughMoney AmountTooSmall OverLimit KeyConflict AccountClosed
+    ├── about money               NotEnoughMoney AmountTooSmall OverLimit OverDayLimit OverBalanceLimit AccountClosed KeyConflict
+    │                             HoldClosed AlreadyReversed NeedsApproval
     └── about the moment          AlreadyRegistered NotRegistered Busy
 
 A refusal's `code` is the outcome that a menu knows, and what the REST API maps to an HTTP status; `sentence` is what a
@@ -107,6 +108,33 @@ class AmountTooSmall(Refusal):
 class OverLimit(Refusal):
     code = "over_limit"
     sentence = _("The most you can send at once is {most}.")
+
+
+class OverDayLimit(Refusal):
+    code = "over_day_limit"
+    sentence = _("Of your limit for today {most} is left.")
+
+
+class OverBalanceLimit(Refusal):
+    code = "over_balance_limit"
+    sentence = _("That would be more than the receiving account may hold.")
+
+
+class HoldClosed(Refusal):
+    code = "hold_closed"
+    sentence = _("This is over: it was finished, given up, or waited too long.")
+
+
+class AlreadyReversed(Refusal):
+    code = "already_reversed"
+    sentence = _("This transaction has been undone already, or cannot be.")
+
+
+class NeedsApproval(Refusal):
+    """Above the threshold somebody else has to agree."""
+
+    code = "needs_approval"
+    sentence = _("This needs the approval of a second person.")
 
 
 class AccountClosed(Refusal):

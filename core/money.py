@@ -8,6 +8,7 @@ from dataclasses import dataclass
 # ISO 4217: how many digits follow the point.
 MINOR_DIGITS = {"KES": 2, "UGX": 0, "TZS": 2, "RWF": 0, "USD": 2}
 CURRENCY_OF_COUNTRY = {"KE": "KES", "UG": "UGX", "TZ": "TZS", "RW": "RWF"}
+COUNTRY_OF_CURRENCY = {currency: country for country, currency in CURRENCY_OF_COUNTRY.items()}
 
 # What people write for the shilling of their own country: another country's is no spelling of this currency.
 _SHORT = {"KES": "ksh", "UGX": "ush", "TZS": "tsh"}
@@ -46,6 +47,11 @@ class Money:
             raise NotAnAmount(text)
         return cls(int(whole or "0") * 10**digits + int(part.ljust(digits, "0")[:digits] or "0"), currency)
 
+    @classmethod
+    def of_units(cls, units: int, currency: str) -> Money:
+        """So many whole units: `Money.of_units(500, "KES")` is five hundred shillings."""
+        return cls(units * 10 ** MINOR_DIGITS[currency], currency)
+
     @property
     def is_whole(self) -> bool:
         """Has no cents."""
@@ -59,6 +65,14 @@ class Money:
         sign = "-" if self.minor < 0 else ""
         cents = f".{part:0{digits}d}" if part else ""
         return f"{sign}{self.currency} {whole:,}{cents}"
+
+    @property
+    def plain(self) -> str:
+        """For programs: `12500.50`, always with the currency's digits, without its name."""
+        digits = MINOR_DIGITS[self.currency]
+        whole, part = divmod(abs(self.minor), 10**digits)
+        sign = "-" if self.minor < 0 else ""
+        return f"{sign}{whole}.{part:0{digits}d}" if digits else f"{sign}{whole}"
 
     def _same(self, other: Money) -> int:
         if other.currency != self.currency:

@@ -8,7 +8,7 @@ import phonenumbers
 from core.errors import BadPhone
 
 _MOST_CHARACTERS = 24
-_WRITTEN = re.compile(r"\+?[0-9][0-9 ().-]*")
+_WRITTEN = re.compile(r"(?:\+|00)?[0-9][0-9 ().-]*")
 _MOBILE = frozenset({phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE})
 
 
@@ -31,7 +31,7 @@ def _parse(text: str, country: str) -> str | None:
     if not _WRITTEN.fullmatch(text.strip()):
         return None
     try:
-        number = phonenumbers.parse(text, country)
+        number = phonenumbers.parse(re.sub("^00", "+", text.strip()), country)
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) not in _MOBILE:

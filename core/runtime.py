@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from core.db import Database
+from core.db import Database, conninfo
+from core.ledger.poster import Poster
 from core.services.pins import PinHasher
 from core.settings import Settings
 from core.vault import Vault
@@ -12,14 +13,22 @@ from core.vault import Vault
 class Runtime:
     settings: Settings
     database: Database
+    poster: Poster
     pin_hasher: PinHasher
     vault: Vault
 
     @classmethod
     def of(cls, settings: Settings) -> "Runtime":
         """Nothing is connected before it is first needed."""
-        return cls(settings, Database(settings.database_url), PinHasher(settings.pin_pepper), Vault(settings.data_key_bytes))
+        return cls(
+            settings,
+            Database(settings.database_url),
+            Poster(conninfo(settings.database_url), settings.country),
+            PinHasher(settings.pin_pepper),
+            Vault(settings.data_key_bytes),
+        )
 
     async def close(self) -> None:
         self.pin_hasher.close()
+        await self.poster.close()
         await self.database.close()

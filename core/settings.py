@@ -124,8 +124,13 @@ def _missing_in_production(settings: Settings, given: Mapping[str, str]) -> list
     return [
         f"{variable(name)} is needed in production and is " + ("not set" if name not in given else "the local default")
         for name in _NEEDED_IN_PRODUCTION
-        if getattr(settings, name) == getattr(local, name)
+        if getattr(settings, name) == getattr(local, name) or (name == "data_key" and _is_local_key(settings))
     ]
+
+
+def _is_local_key(settings: Settings) -> bool:
+    """Also where it is written in hex instead."""
+    return _holds(_key_bytes, settings.data_key) and settings.data_key_bytes == Settings().data_key_bytes
 
 
 def _holds(read: Callable[[str], object], value: str) -> bool:

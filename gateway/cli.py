@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import migrations, settings
 from core.db import engine_url
 from core.ledger import audit
+from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
 from core.services import demo as demo_people
 from core.settings import BadSettings, Settings
@@ -125,9 +126,25 @@ def verify() -> None:
         click.echo(f"broken: {invariant}: {finding}", err=True)
     if report.findings:
         raise Failure("the books do not hold")
-    click.echo(
-        f"The books hold: {len(audit.CHECKS)} invariants over {report.transfers} transfers and {report.postings} postings."
-    )
+    counted = f"{report.transfers} transfers ({report.sealed} sealed) and {report.postings} postings"
+    click.echo(f"The books hold: {len(audit.CHECKS)} invariants over {counted}.")
+
+
+@main.group()
+def tariffs() -> None:
+    """What transfers cost."""
+
+
+@tariffs.command("check")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check_tariffs(file: Path | None) -> None:
+    """Reads a tariff file (the service's own, if none is named) and says what is wrong with it."""
+    try:
+        read = tariff_tables.read((file or tariff_tables.FILE).read_text())
+    except (tariff_tables.BadTariffs, UnicodeDecodeError) as error:
+        raise Failure("; ".join(str(error).splitlines())) from error
+    for tariff in read:
+        click.echo(f"{tariff.kind} in {tariff.currency} from {tariff.starts}: {len(tariff.bands)} bands, up to {tariff.most}")
 
 
 @main.group()

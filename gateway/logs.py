@@ -41,8 +41,7 @@ def tell_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     told: list[str] = []
     while error is not None:
         places = [
-            f"{frame.filename.rsplit('/', 2)[-2]}/{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
-            for frame in traceback.extract_tb(error.__traceback__)
+            f"{'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
         ]
         told.insert(0, f"{type(error).__name__} at {' > '.join(places)}")
         error = error.__cause__ or error.__context__

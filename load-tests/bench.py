@@ -1,6 +1,7 @@
 """`make bench`: how fast Jasho is, each figure beside a reference measured in the same run.
 
-One line a figure, `bench NAME ours=X reference=Y ratio=Z unit=U`, and a table for people at the end. Ours and the reference
+One line a figure, `bench NAME ours=X reference=Y ratio=Z unit=U`, and a table for people at the end; `bench.py ledger` or
+`bench.py ussd` measures a part. Ours and the reference
 take turns, and the median of three turns counts, so that a machine's bad second hits both.
 """
 
@@ -17,10 +18,11 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from figures import Figure, table
+from ledger import ledger
 
 from core import settings
 from core.errors import AlreadyRegistered
@@ -42,32 +44,18 @@ ROUND_SECONDS = 120
 WALK = ("9", "0", "7", "3", "0", "4", "0", "0")
 
 
-@dataclass(frozen=True)
-class Figure:
-    name: str
-    ours: float
-    reference: float
-    unit: str
-    remark: str
-
-    @property
-    def line(self) -> str:
-        ratio = self.ours / self.reference
-        return f"bench {self.name} ours={self.ours:.0f} reference={self.reference:.0f} ratio={ratio:.2f} unit={self.unit}"
-
-
 def main() -> None:
+    figures: list[Figure] = []
     with embedded(FOLDER / "bench") as servers:
         at = Settings(database_url=servers.database_url, redis_url=servers.redis_url)
         prepare(at)
         asyncio.run(register(at))
-        figures = ussd(at)
-    width = max(len(figure.name) for figure in figures)
-    print()
-    for figure in figures:
-        print(
-            f"{figure.name:{width}}  {figure.ours:>9.0f} {figure.unit}, {figure.ours / figure.reference:.2f} of {figure.remark}"
-        )
+        for measure_part in (ussd, ledger):
+            if not sys.argv[1:] or measure_part.__name__ in sys.argv[1:]:
+                part = measure_part(at)
+                print("\n".join(figure.line for figure in part), flush=True)
+                figures += part
+    print(f"\n{table(figures)}")
 
 
 def ussd(at: Settings) -> list[Figure]:
@@ -76,13 +64,10 @@ def ussd(at: Settings) -> list[Figure]:
         hops = in_turns(port, process, is_dial_timed=False)
         sessions = in_turns(port, process, is_dial_timed=True)
     echoed = "a Starlette handler that echoes the form"
-    figures = [
+    return [
         Figure("ussd_hop", *hops, "hops/s", f"{echoed} (menu navigation with its Redis session)"),
-        Figure("ussd_session", *sessions, "hops/s", f"{echoed} (whole sessions of 8 hops, the dial's database look-up included)"),
+        Figure("ussd_session", *sessions, "hops/s", f"{echoed} (whole sessions of 8 hops, the dial's look-up included)"),
     ]
-    for figure in figures:
-        print(figure.line)
-    return figures
 
 
 async def register(at: Settings) -> None:

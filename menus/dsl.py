@@ -31,7 +31,7 @@ LONGEST = {
     "most": _AMOUNT,
     "name": _NAME,
     "recipient": _NAME,
-    "phone": "0" * 12,
+    "phone": "0" * 10,
     "reference": "M" * 10,
     "service_code": "*384*96#",
     "tries_left": "2",

@@ -81,7 +81,7 @@ class Engine:
             self.go_home(session)
         elif typed == BACK:
             self._go_back(session)
-        elif typed == MORE and render(self.screens[session.screen], session).has_more:
+        elif typed == MORE and (session.page < 0 or render(self.screens[session.screen], session).has_more):
             session.page += 1
         else:
             return await self._act(step)
@@ -95,7 +95,10 @@ class Engine:
         screen = self.screens[session.screen]
         if session.refusals.get(screen.name, 0) >= MOST_REFUSALS and refusal is not None and not isinstance(screen, End):
             return give_up(session, refusal), True
-        return render(screen, session, refusal).text, isinstance(screen, End)
+        shown = render(screen, session, refusal)
+        if refusal is not None and shown.has_more:
+            session.page = -1  # More shows the first page again, without the sentence that pushed lines off it
+        return shown.text, isinstance(screen, End)
 
     def go_home(self, session: Session) -> None:
         """Forgets the way here and what was typed on it."""
@@ -134,10 +137,10 @@ class Engine:
             del session.stack[:-MOST_BACK]
 
     def _go_back(self, session: Session) -> None:
-        if session.page:
+        if session.page > 0:
             session.page -= 1
         elif session.stack:
-            session.screen = session.stack.pop()
+            session.screen, session.page = session.stack.pop(), 0
         else:
             self.go_home(session)
 

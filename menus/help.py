@@ -11,7 +11,7 @@ from menus.session import Step
 @outcomes("ok", BadAmount, OverLimit)
 async def quote_fee(step: Step) -> Outcome:
     amount = inputs.amount(step)
-    return ok(amount=amount, fee=tariffs.fee("send", amount))
+    return ok(amount=amount, fee=tariffs.fee("send", amount).total)
 
 
 SCREENS = (

@@ -11,6 +11,7 @@ from core import septets
 from core.errors import Refusal, refusals
 from core.i18n import LANGUAGES, catalogue
 from core.septets import SCREEN_SEPTETS
+from core.services import notices
 from menus.dsl import LONGEST, NAVIGATION, Ask, Choice, End, Handler, Screen, declared
 from menus.engine import HOME_SCREEN, SCREENS, WELCOME_SCREEN, edges
 from menus.render import BACK_LINE, DIAL_AGAIN, MORE_LINE, paginate
@@ -56,6 +57,8 @@ def lint(screens: Iterable[Screen] = SCREENS, texts: Catalogues | None = None) -
     """Everything that is wrong with the screens; empty where nothing is."""
     screens = tuple(screens)
     texts = catalogues() if texts is None else texts
+    if broken := list(_braces(_texts(screens), texts)):  # no other check can read such a text
+        return broken
     return [
         *_names(screens),
         *_options(screens),
@@ -63,6 +66,7 @@ def lint(screens: Iterable[Screen] = SCREENS, texts: Catalogues | None = None) -
         *_ways(screens),
         *_translations(_texts(screens), texts),
         *_lengths(screens, texts),
+        *_sms_lengths(texts),
     ]
 
 
@@ -136,7 +140,15 @@ def _ways(screens: tuple[Screen, ...]) -> Iterator[str]:
 def _texts(screens: tuple[Screen, ...]) -> list[str]:
     shown = [screen.text for screen in screens]
     shown += [option.label for screen in screens if isinstance(screen, Choice) for option in screen.options]
-    return [*shown, *(refusal.sentence for refusal in refusals()), BACK_LINE, MORE_LINE, DIAL_AGAIN]
+    return [*shown, *(refusal.sentence for refusal in refusals()), BACK_LINE, MORE_LINE, DIAL_AGAIN, *notices.TEXTS]
+
+
+def _braces(shown: list[str], texts: Catalogues) -> Iterator[str]:
+    for text in dict.fromkeys([*shown, *(known[message] for known in texts.values() for message in shown if message in known)]):
+        try:
+            text.format_map(defaultdict(str, LONGEST))
+        except (ValueError, AttributeError, LookupError, TypeError):
+            yield f"{text!r}: a brace is astray"
 
 
 def _translations(shown: list[str], texts: Catalogues) -> Iterator[str]:
@@ -185,6 +197,15 @@ def _length(screen: Screen, refusal: type[Refusal] | None, known: Mapping[str, s
     for page in pages:
         if septets.count(page) > SCREEN_SEPTETS:
             yield f"{where}: {septets.count(page)} septets at worst, {SCREEN_SEPTETS} fit: {page!r}"
+
+
+def _sms_lengths(texts: Catalogues) -> Iterator[str]:
+    """A notice that needs a second SMS costs twice as much."""
+    for language in LANGUAGES:
+        for message in notices.TEXTS:
+            longest = _longest(message, texts.get(language, {}))
+            if septets.count(longest) > SCREEN_SEPTETS:
+                yield f"{language}: SMS {message!r}: {septets.count(longest)} septets at worst, {SCREEN_SEPTETS} fit"
 
 
 def _refusals_by_destination(screens: tuple[Screen, ...]) -> dict[str, list[type[Refusal]]]:

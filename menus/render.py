@@ -27,7 +27,7 @@ def render(screen: Screen, session: Session, refusal: Refusal | None = None) -> 
     language = session.language
     below = [translate(BACK_LINE, language)] if has_navigation(screen, session) else []
     pages = paginate(body(screen, session, refusal), below, translate(MORE_LINE, language))
-    page = min(session.page, len(pages) - 1)
+    page = min(max(session.page, 0), len(pages) - 1)
     return Rendered(pages[page], page < len(pages) - 1)
 
 

@@ -5,10 +5,13 @@
 | wallet | a customer | what she can spend |
 | float | an agent | what he can sell as balance |
 | trust | the service | cash at the bank, as a negative balance: everything else is owed out of it |
-| fees | the service | what customers paid for transfers |
+| fees | the service | what customers paid for transfers, excise taken off |
+| excise | the service | the tax in those fees, owed to the state |
+| liquidity | the service | what one currency is exchanged out of and another into |
 """
 
 from dataclasses import dataclass
+from functools import cache
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from core.money import MINOR_DIGITS
@@ -17,8 +20,10 @@ WALLET = "wallet"
 FLOAT = "float"
 TRUST = "trust"
 FEES = "fees"
+EXCISE = "excise"
+LIQUIDITY = "liquidity"
 
-SYSTEM_KINDS = (TRUST, FEES)
+SYSTEM_KINDS = (TRUST, FEES, EXCISE, LIQUIDITY)
 # An account that every transfer touches would be one row that everybody waits for: there are this many of each.
 STRIPES = 16
 
@@ -32,7 +37,12 @@ class SystemAccount:
 
     def stripe(self, number: int) -> UUID:
         """The id of one stripe's row: computed, the same everywhere, so that nothing has to be looked up."""
-        return uuid5(NAMESPACE_URL, f"jasho:account:{self.kind}:{self.currency}:{number}")
+        return _stripe(self.kind, self.currency, number)
+
+
+@cache
+def _stripe(kind: str, currency: str, number: int) -> UUID:
+    return uuid5(NAMESPACE_URL, f"jasho:account:{kind}:{currency}:{number}")
 
 
 def every_system_account() -> list[tuple[UUID, SystemAccount]]:

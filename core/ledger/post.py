@@ -1,141 +1,144 @@
 """The only way money moves: transfers in, one round trip, one answer each.
 
-A transfer is a set of legs that add up to nothing. `post` hands any number of them to the SQL function beside this file,
-which accepts or refuses each by itself, in the caller's transaction. Postings, balances and notices of an accepted transfer
-are written together; a refused one leaves every row as it was.
+`post` hands any number of transfers to the SQL function beside this file, which accepts or refuses each by itself, in the
+caller's transaction. Postings, balances, limits and notices of an accepted transfer are written together; a refused one leaves
+every row as it was. What only moves money goes through `poster.py`, which shares one call among many requests.
 """
 
-import hashlib
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+import msgspec
 import psycopg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
-from core.errors import AccountClosed, KeyConflict, NotEnoughMoney, OverLimit
+from core.ledger import limits
 from core.ledger.chart import STRIPES, SystemAccount
+from core.ledger.transfer import Account, Answer, Transfer
 
-Account = UUID | SystemAccount
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """`amount_minor` into the account, or out of it where negative."""
-
-    account: Account
-    amount_minor: int
+# Arrays travel as PostgreSQL's own text form: the driver would look at every element of every list.
+_CALL = """SELECT * FROM ledger_post(
+    %s, %s, %s::uuid[], %s::uuid[], %s::int[], %s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::int[], %s::int[],
+    %s::int[], %s::bigint[], %s::int[], %s::timestamptz[], %s::uuid[], %s::uuid[], %s::boolean[], %s::jsonb, %s::jsonb)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """An SMS to send if, and only if, the transfer is accepted.
-
-    `body` is in the reader's language; where it says `{balance}`, the balance after leg `leg` of the transfer stands.
-    """
-
-    phone: str
-    language: str
-    body: str
-    leg: int
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """A wish: `key` makes it happen once for each `initiator`, who must be the account of one of the legs."""
-
-    id: UUID
-    initiator: UUID
-    key: str
-    kind: str
-    legs: tuple[Leg, ...]
-    notices: tuple[Notice, ...] = ()
-
-    def request_hash(self) -> bytes:
-        """Tells the same request under the same key from another one."""
-        request = repr((self.kind, [(leg.account, leg.amount_minor) for leg in self.legs]))
-        return hashlib.blake2b(request.encode(), digest_size=16).digest()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of a transfer.
-
-    `outcome` is `posted`, `repeated` (the key's first answer again), or why not: `not_enough`, `over_ceiling`,
-    `account_closed`, `key_conflict`. `transfer_id` is the first one's where repeated; `available_minor` holds, a leg each,
-    what the leg's account could spend afterwards, and nothing where refused.
-    """
-
-    outcome: str
-    transfer_id: UUID
-    available_minor: tuple[int, ...] = ()
-
-    @property
-    def is_done(self) -> bool:
-        return self.outcome in ("posted", "repeated")
-
-    def raise_refusal(self, **params: object) -> NoReturn:
-        """Raises the Refusal that the outcome stands for; `params` fill its sentence."""
-        refusals = {
-            "not_enough": NotEnoughMoney,
-            "over_ceiling": OverLimit,
-            "account_closed": AccountClosed,
-            "key_conflict": KeyConflict,
-        }
-        raise refusals[self.outcome](**params)
-
-
-_CALL = """SELECT outcome, transfer_id, available FROM ledger_post(
-    %s, %s::uuid[], %s::uuid[], %s::text[], %s::bytea[], %s::text[], %s::int[], %s::int[], %s::int[], %s::int[], %s::bigint[],
-    %s::uuid[], %s::int[], %s::int[], %s::text[], %s::text[], %s::text[])"""
-
-
-async def post(connection: AsyncConnection, transfers: Sequence[Transfer]) -> list[Answer]:
+async def post(
+    connection: AsyncConnection, transfers: Sequence[Transfer], country: str, chains: Sequence[int] | None = None
+) -> list[Answer]:
     """Posts the transfers in the connection's transaction and answers in their order.
 
-    Raises psycopg.Error where the database is away, and where a transfer does not balance (a bug, never a refusal).
+    `chains`: a number for each transfer; neighbours with the same one, not 0, stand or fall together. `country` says what day it
+    is. Raises psycopg.Error where the database is away or something is wrong with the call as a whole.
     """
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, psycopg.AsyncConnection)
-    cursor = await driver.execute(_CALL, _arguments(transfers))
-    return [Answer(outcome, transfer_id, tuple(available or ())) for outcome, transfer_id, available in await cursor.fetchall()]
+    return await call(driver, transfers, country, chains)
 
 
-def _arguments(transfers: Sequence[Transfer]) -> tuple[object, ...]:
-    # One stripe a call: a batch then locks one row of each of the service's accounts, and processes rarely share it.
-    stripe = random.randrange(STRIPES)  # noqa: S311 - spreads load, guards nothing
-    rows = {
-        leg.account: leg.account.stripe(stripe) if isinstance(leg.account, SystemAccount) else leg.account
-        for transfer in transfers
-        for leg in transfer.legs
-    }
-    locked = sorted(rows, key=lambda account: (isinstance(account, SystemAccount), rows[account]))
-    position = {account: index for index, account in enumerate(locked, start=1)}
+async def call(
+    driver: "psycopg.AsyncConnection[tuple[object, ...]]",
+    transfers: Sequence[Transfer],
+    country: str,
+    chains: Sequence[int] | None = None,
+) -> list[Answer]:
+    """The same on a connection of the driver itself."""
+    cursor = await driver.execute(_CALL, _arguments(transfers, country, chains), prepare=True)
+    row = await cursor.fetchone()
+    assert row is not None
+    outcomes, firsts, details, available = msgspec.convert(
+        row, tuple[list[str], list[UUID | None], list[int | None], list[int | None]]
+    )
+    answers = []
+    begin = 0
+    for transfer, outcome, first, detail in zip(transfers, outcomes, firsts, details, strict=True):
+        end = begin + len(transfer.legs)
+        is_done = outcome in ("posted", "repeated")
+        left = tuple(minor or 0 for minor in available[begin:end]) if is_done else ()
+        answers.append(Answer(outcome, first or transfer.id, left, detail))
+        begin = end
+    return answers
+
+
+def _arguments(transfers: Sequence[Transfer], country: str, chains: Sequence[int] | None) -> tuple[object, ...]:
+    position, rows = _positions(transfers)
     firsts: dict[tuple[UUID, str], int] = {}
     leg_ends: list[int] = []
-    notices: list[tuple[UUID, int, int, str, str, str]] = []
-    legs: list[Leg] = []
+    leg_accounts: list[int] = []
+    leg_amounts: list[int] = []
+    notices: list[dict[str, object]] = []
     for index, transfer in enumerate(transfers, start=1):
         firsts.setdefault((transfer.initiator, transfer.key), index)
         for notice in transfer.notices:
-            leg = len(legs) + notice.leg + 1
-            notices.append((ids.new_id(), leg, index, notice.phone, notice.language, notice.body))
-        legs.extend(transfer.legs)
-        leg_ends.append(len(legs))
+            leg = len(leg_accounts) + notice.leg + 1
+            said = {"phone": notice.phone, "language": notice.language, "body": notice.body}
+            notices.append({"id": ids.new_id(), "transfer": index, "leg": leg, **said})
+        for one in transfer.legs:
+            leg_accounts.append(position[one.account])
+            leg_amounts.append(one.amount_minor)
+        leg_ends.append(len(leg_accounts))
+    now = clock.now()
+    today = clock.day(now, country)
     return (
-        clock.now(),
-        [rows[account] for account in locked],
-        [transfer.id for transfer in transfers],
-        [transfer.key for transfer in transfers],
-        [transfer.request_hash() for transfer in transfers],
-        [transfer.kind for transfer in transfers],
-        [position[transfer.initiator] for transfer in transfers],
-        [firsts[transfer.initiator, transfer.key] for transfer in transfers],
-        leg_ends,
-        [position[leg.account] for leg in legs],
-        [leg.amount_minor for leg in legs],
-        *([notice[column] for notice in notices] for column in range(6)),
+        now,
+        today,
+        _uuids(rows),
+        _uuids(transfer.id for transfer in transfers),
+        _numbers(position[transfer.initiator] for transfer in transfers),
+        _texts(transfer.key for transfer in transfers),
+        _numbers(transfer.request_hash() for transfer in transfers),
+        _texts(transfer.kind for transfer in transfers),
+        _numbers(transfer.limited_minor for transfer in transfers),
+        _numbers(firsts[transfer.initiator, transfer.key] for transfer in transfers),
+        _numbers(leg_ends),
+        _numbers(leg_accounts),
+        _numbers(leg_amounts),
+        None if chains is None else _numbers(chains),
+        *_rare(transfers),
+        msgspec.json.encode(notices).decode() if notices else None,
+        limits.as_json(today),
     )
+
+
+def _positions(transfers: Sequence[Transfer]) -> tuple[dict[Account, int], list[UUID]]:
+    """Every account that is touched, by its place in the lock order: people's by id, then the service's own by id."""
+    # One stripe a call: a batch then locks one row of each of the service's accounts, and processes rarely share it.
+    stripe = random.randrange(STRIPES)  # noqa: S311 - spreads load, guards nothing
+    people: set[UUID] = set()
+    own: dict[SystemAccount, UUID] = {}
+    for transfer in transfers:
+        people.add(transfer.initiator)
+        for leg in transfer.legs if transfer.settles is None else (*transfer.legs, *transfer.settles.legs):
+            if isinstance(leg.account, SystemAccount):
+                own[leg.account] = leg.account.stripe(stripe)
+            else:
+                people.add(leg.account)
+    order: list[tuple[Account, UUID]] = [(account, account) for account in sorted(people)]
+    order += sorted(own.items(), key=lambda item: item[1])
+    return {account: index for index, (account, _) in enumerate(order, start=1)}, [row for _, row in order]
+
+
+def _rare(transfers: Sequence[Transfer]) -> tuple[str | None, str | None, str | None, str | None]:
+    """What few transfers have; a column that no transfer of the call has is left out whole."""
+    until = [transfer.hold_until.isoformat() if transfer.hold_until else None for transfer in transfers]
+    settles = [transfer.settles.id.hex if transfer.settles else None for transfer in transfers]
+    reverses = [transfer.reverses.hex if transfer.reverses else None for transfer in transfers]
+    at_most = ["true" if transfer.at_most else None for transfer in transfers]
+    return _sparse(until), _sparse(settles), _sparse(reverses), _sparse(at_most)
+
+
+def _numbers(values: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _uuids(values: Iterable[UUID]) -> str:
+    return "{" + ",".join([value.hex for value in values]) + "}"
+
+
+def _sparse(values: list[str | None]) -> str | None:
+    return "{" + ",".join([value or "NULL" for value in values]) + "}" if any(values) else None
+
+
+def _texts(values: Iterable[str]) -> str:
+    return '{"' + '","'.join([value.replace("\\", "\\\\").replace('"', '\\"') for value in values]) + '"}'

@@ -1,12 +1,13 @@
 -- The ledger's one writer. Called by core/ledger/post.py only.
 --
--- Takes any number of transfers in one call and one round trip; each is accepted or refused by itself. Everything that
--- belongs to a transfer comes as arrays, and accounts are named by their position in p_accounts, so that the work is:
--- lock the rows, judge every transfer in memory, write what was accepted with one statement a table.
+-- Takes any number of transfers in one call and one round trip; each is accepted or refused by itself, those of a chain stand or
+-- fall together. Everything that belongs to a transfer comes as arrays, and accounts are named by their position in p_accounts, so
+-- that the work is: lock the rows, judge every transfer in memory, write what was accepted with one statement a table.
 --
 -- Why two callers cannot undo each other: rows are locked in the order of p_accounts, which is the same for everybody
--- (people's accounts by id, then the service's own); a key belongs to its initiator's account, which is one of the locked
--- rows, so a second call with the same key waits there and then sees the first call's transfer.
+-- (people's accounts by id, then the service's own); a key belongs to its initiator's account, a hold and a reversal to the
+-- accounts of their legs, and all of those are among the locked rows. So a second call with the same key, or for the same hold,
+-- waits there and then sees what the first one did.
 
 CREATE OR REPLACE FUNCTION money_text(minor bigint, currency text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
@@ -20,61 +21,93 @@ $$;
 
 CREATE OR REPLACE FUNCTION ledger_post(
     p_at timestamptz,
+    p_day date,                  -- the calendar day of p_at where the service is at home
     p_accounts uuid[],           -- every account touched, once, in lock order
     p_ids uuid[],                -- from here to p_leg_ends: one element a transfer
-    p_keys text[],
-    p_hashes bytea[],
-    p_kinds text[],
     p_initiators int[],          -- position in p_accounts
+    p_keys text[],
+    p_hashes bigint[],
+    p_kinds text[],
+    p_limited bigint[],          -- how much of it counts against the initiator's limits
     p_firsts int[],              -- the first transfer of this call with the same initiator and key: itself, if no repetition
     p_leg_ends int[],            -- the position of the transfer's last leg
     p_leg_accounts int[],        -- from here: one element a leg
     p_leg_amounts bigint[],
-    p_notice_ids uuid[],         -- from here: one element a notice
-    p_notice_legs int[],         -- the leg whose balance takes the place of {balance}
-    p_notice_transfers int[],
-    p_notice_phones text[],
-    p_notice_languages text[],
-    p_notice_bodies text[]
-) RETURNS TABLE (outcome text, transfer_id uuid, available bigint[])
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    p_chains int[],              -- null where no transfer of the call has one, like the next four; neighbours with one number
+    p_until timestamptz[],       -- reserve: hold the legs until then, post nothing
+    p_settles uuid[],            -- the hold that this transfer captures (its legs) or gives back (no legs)
+    p_reverses uuid[],
+    p_at_most boolean[],         -- two legs, out and in: as much as is there, up to their amount
+    p_notices jsonb,             -- [{id, transfer, leg, phone, language, body}], null for none
+    p_rules jsonb                -- [{tier, currency, transfer, day, balance}]: the limits of today
+) RETURNS TABLE (outcomes text[], firsts uuid[], details bigint[], available bigint[])
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+-- Its statements have one good plan each, whatever the arrays' length: planning them anew cost more than running them.
+SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
+    c_transfers int := cardinality(p_ids);
     v_balances bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(p_accounts)]);
     v_held bigint[] := v_balances;
     v_floors bigint[] := v_balances;
-    v_ceilings bigint[] := v_balances;
     v_versions bigint[] := v_balances;
-    v_statuses text[] := array_fill(NULL::text, ARRAY[cardinality(p_accounts)]);
-    v_currencies text[] := v_statuses;
-    v_found uuid[] := array_fill(NULL::uuid, ARRAY[cardinality(p_ids)]);
-    v_outcomes text[] := array_fill('posted'::text, ARRAY[cardinality(p_ids)]);
+    v_spent bigint[] := v_balances;
+    v_most_transfer bigint[] := v_balances;
+    v_most_day bigint[] := v_balances;
+    v_most_balance bigint[] := v_balances;
+    v_currencies text[] := array_fill(NULL::text, ARRAY[cardinality(p_accounts)]);
+    v_days date[] := array_fill(NULL::date, ARRAY[cardinality(p_accounts)]);
+    v_is_open boolean[] := array_fill(false, ARRAY[cardinality(p_accounts)]);
+    v_outcomes text[] := array_fill(NULL::text, ARRAY[c_transfers]);
+    v_firsts uuid[] := array_fill(NULL::uuid, ARRAY[c_transfers]);
+    v_details bigint[] := array_fill(NULL::bigint, ARRAY[c_transfers]);
+    v_limited bigint[] := p_limited;
+    v_amounts bigint[] := p_leg_amounts;
     v_leg_versions bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(p_leg_amounts)]);
     v_leg_balances bigint[] := v_leg_versions;
     v_leg_available bigint[] := v_leg_versions;
-    v_leg_transfers uuid[] := array_fill(NULL::uuid, ARRAY[cardinality(p_leg_amounts)]);
-    v_any boolean := false;
+    v_leg_transfers int[] := array_fill(NULL::int, ARRAY[cardinality(p_leg_amounts)]);
+    -- What the balances were before a chain, or a transfer that is more than its legs.
+    s_balances bigint[]; s_held bigint[]; s_versions bigint[]; s_spent bigint[];
+    v_chain int := 0;
+    v_chain_from int := 0;
+    v_culprit int;
+    v_is_plain boolean;
+    v_is_reserve boolean := false;
     v_from int := 1;
     v_to int;
-    v_account int;
+    a int;
+    v_amount bigint;
     v_sum bigint;
     v_verdict text;
+    v_detail bigint;
+    v_hold record;
     r record;
 BEGIN
     FOR r IN
-        SELECT a.balance, a.held, a.floor, a.ceiling, a.version, a.status, a.currency, asked.position
+        SELECT a.balance, a.held, a.floor, a.version, a.status, a.currency, asked.position,
+            -- Never back to an earlier day, which a process with a slow clock might think it still is.
+            greatest(a.day, p_day) AS day, CASE WHEN a.day >= p_day THEN a.spent ELSE 0 END AS spent,
+            rule.transfer AS most_transfer, rule.day AS most_day, rule.balance AS most_balance
         FROM unnest(p_accounts) WITH ORDINALITY AS asked (id, position)
         JOIN account a ON a.id = asked.id
+        LEFT JOIN jsonb_to_recordset(p_rules) AS rule (tier text, currency text, transfer bigint, day bigint, balance bigint)
+            ON rule.tier = a.tier AND rule.currency = a.currency
         ORDER BY asked.position
         FOR NO KEY UPDATE OF a
     LOOP
-        v_balances[r.position] := r.balance;
-        v_held[r.position] := r.held;
-        v_floors[r.position] := r.floor;
-        v_ceilings[r.position] := r.ceiling;
-        v_versions[r.position] := r.version;
-        v_statuses[r.position] := r.status;
-        v_currencies[r.position] := r.currency;
+        a := r.position;
+        v_balances[a] := r.balance;
+        v_held[a] := r.held;
+        v_floors[a] := r.floor;
+        v_versions[a] := r.version;
+        v_spent[a] := r.spent;
+        v_currencies[a] := r.currency;
+        v_is_open[a] := r.status = 'open';
+        v_days[a] := r.day;
+        v_most_transfer[a] := r.most_transfer;
+        v_most_day[a] := r.most_day;
+        v_most_balance[a] := r.most_balance;
     END LOOP;
 
     -- A statement of its own, so that it sees what was committed while the rows above were waited for.
@@ -83,97 +116,228 @@ BEGIN
         FROM unnest(p_initiators, p_keys) WITH ORDINALITY AS asked (initiator, key, position)
         JOIN transfer t ON t.initiator = p_accounts[asked.initiator] AND t.key = asked.key
     LOOP
-        v_found[r.position] := r.id;
+        v_firsts[r.position] := r.id;
         v_outcomes[r.position] := CASE WHEN r.is_same THEN 'repeated' ELSE 'key_conflict' END;
     END LOOP;
 
-    FOR i IN 1 .. cardinality(p_ids) LOOP
+    FOR i IN 1 .. c_transfers LOOP
         v_to := p_leg_ends[i];
-        IF p_firsts[i] < i AND v_outcomes[p_firsts[i]] IN ('posted', 'repeated') AND v_found[i] IS NULL THEN
-            v_found[i] := coalesce(v_found[p_firsts[i]], p_ids[p_firsts[i]]);
+        v_verdict := NULL;
+        v_detail := NULL;
+
+        IF coalesce(p_chains[i], 0) <> v_chain THEN
+            v_chain := coalesce(p_chains[i], 0);
+            v_chain_from := i;
+            v_culprit := NULL;
+            s_balances := v_balances; s_held := v_held; s_versions := v_versions; s_spent := v_spent;
+        END IF;
+        IF p_firsts[i] < i AND v_outcomes[i] IS NULL AND v_outcomes[p_firsts[i]] IN ('posted', 'repeated') THEN
+            v_firsts[i] := coalesce(v_firsts[p_firsts[i]], p_ids[p_firsts[i]]);
             v_outcomes[i] := CASE WHEN p_hashes[i] = p_hashes[p_firsts[i]] THEN 'repeated' ELSE 'key_conflict' END;
         END IF;
-        IF v_found[i] IS NULL THEN
-            v_sum := 0;
-            v_verdict := 'posted';
-            FOR l IN v_from .. v_to LOOP
-                v_account := p_leg_accounts[l];
-                v_sum := v_sum + p_leg_amounts[l];
-                v_balances[v_account] := v_balances[v_account] + p_leg_amounts[l];
-            END LOOP;
-            FOR l IN v_from .. v_to LOOP
-                v_account := p_leg_accounts[l];
-                IF v_statuses[v_account] IS DISTINCT FROM 'open' THEN
-                    v_verdict := 'account_closed';
-                ELSIF v_currencies[v_account] <> v_currencies[p_leg_accounts[v_from]] THEN
-                    RAISE EXCEPTION 'transfer % mixes currencies', p_ids[i];
-                ELSIF p_leg_amounts[l] < 0 AND v_balances[v_account] - v_held[v_account] < v_floors[v_account] THEN
-                    v_verdict := 'not_enough';
-                ELSIF p_leg_amounts[l] > 0 AND v_balances[v_account] > v_ceilings[v_account] THEN
-                    v_verdict := 'over_ceiling';
-                END IF;
-                EXIT WHEN v_verdict <> 'posted';
-            END LOOP;
-            IF v_sum <> 0 OR v_to <= v_from THEN
-                RAISE EXCEPTION 'transfer % does not balance', p_ids[i];
+
+        IF v_culprit IS NOT NULL THEN
+            v_outcomes[i] := 'chain_broken';
+            v_details[i] := v_culprit;
+        ELSIF v_outcomes[i] IS NULL THEN
+            v_is_reserve := p_until[i] IS NOT NULL;
+            v_is_plain := NOT v_is_reserve AND v_chain = 0 AND p_settles[i] IS NULL AND p_at_most[i] IS NOT TRUE;
+            IF NOT v_is_plain AND v_chain = 0 THEN
+                s_balances := v_balances; s_held := v_held; s_versions := v_versions; s_spent := v_spent;
             END IF;
-            v_outcomes[i] := v_verdict;
-            FOR l IN v_from .. v_to LOOP
-                v_account := p_leg_accounts[l];
-                IF v_verdict = 'posted' THEN
-                    v_versions[v_account] := v_versions[v_account] + 1;
-                    v_leg_versions[l] := v_versions[v_account];
-                    v_leg_balances[l] := v_balances[v_account];
-                    v_leg_available[l] := v_balances[v_account] - v_held[v_account];
-                    v_leg_transfers[l] := p_ids[i];
-                    v_any := true;
+
+            IF p_reverses[i] IS NOT NULL AND (
+                EXISTS (SELECT FROM transfer t WHERE t.reverses = p_reverses[i])
+                OR EXISTS (
+                    SELECT FROM unnest(p_reverses[1 : i - 1], v_outcomes[1 : i - 1]) AS earlier (reverses, outcome)
+                    WHERE earlier.reverses = p_reverses[i] AND earlier.outcome = 'posted')
+            ) THEN
+                v_verdict := 'already_reversed';
+            END IF;
+
+            IF p_settles[i] IS NOT NULL THEN
+                SELECT o.expires_at, t.limited, t.day, t.initiator INTO v_hold
+                FROM open_hold o JOIN transfer t ON t.id = o.hold_id WHERE o.hold_id = p_settles[i];
+                IF NOT FOUND OR EXISTS (
+                    SELECT FROM unnest(p_settles[1 : i - 1], v_outcomes[1 : i - 1]) AS earlier (settles, outcome)
+                    WHERE earlier.settles = p_settles[i] AND earlier.outcome = 'posted'
+                ) THEN
+                    v_verdict := 'hold_closed';
+                ELSIF v_to >= v_from AND v_hold.expires_at <= p_at THEN
+                    v_verdict := 'hold_expired';
+                ELSIF v_hold.initiator <> p_accounts[p_initiators[i]] OR EXISTS (
+                    SELECT FROM unnest(p_leg_accounts[v_from : v_to], v_amounts[v_from : v_to]) AS leg (account, amount)
+                    LEFT JOIN hold_leg h ON h.hold_id = p_settles[i] AND h.account_id = p_accounts[leg.account]
+                    -- The service's own accounts may take another stripe; what people's accounts give bounds what those get.
+                    WHERE v_floors[leg.account] IS NOT NULL
+                    GROUP BY leg.account
+                    HAVING max(abs(leg.amount)) > coalesce(max(abs(h.amount)), 0)
+                ) THEN
+                    v_verdict := 'invalid';
                 ELSE
-                    v_balances[v_account] := v_balances[v_account] - p_leg_amounts[l];
+                    -- All that was held is given back; what is captured leaves by the legs below.
+                    FOR r IN SELECT array_position(p_accounts, h.account_id) AS position, h.amount
+                        FROM hold_leg h WHERE h.hold_id = p_settles[i] AND h.amount < 0
+                    LOOP
+                        v_held[r.position] := v_held[r.position] + r.amount;
+                    END LOOP;
+                    v_limited[i] := CASE WHEN v_hold.day = v_days[p_initiators[i]] THEN p_limited[i] - v_hold.limited ELSE 0 END;
+                END IF;
+            END IF;
+
+            IF p_at_most[i] IS TRUE AND v_to = v_from + 1 THEN
+                a := p_leg_accounts[v_from];
+                v_detail := least(-v_amounts[v_from], v_balances[a] - v_held[a] - v_floors[a]);
+                v_amounts[v_from] := -v_detail;
+                v_amounts[v_to] := v_detail;
+                IF v_detail <= 0 THEN
+                    v_verdict := 'not_enough';
+                END IF;
+            END IF;
+
+            a := p_initiators[i];
+            IF v_limited[i] > 0 AND v_most_transfer[a] IS NOT NULL THEN
+                IF v_limited[i] > v_most_transfer[a] THEN
+                    v_verdict := 'over_transfer_limit';
+                    v_detail := v_most_transfer[a];
+                ELSIF v_spent[a] + v_limited[i] > v_most_day[a] THEN
+                    v_verdict := 'over_day_limit';
+                    v_detail := v_most_day[a] - v_spent[a];
+                END IF;
+            END IF;
+
+            v_sum := 0;
+            FOR l IN v_from .. v_to LOOP
+                a := p_leg_accounts[l];
+                v_amount := v_amounts[l];
+                v_sum := v_sum + v_amount;
+                IF v_is_reserve THEN
+                    IF v_amount < 0 THEN
+                        v_held[a] := v_held[a] - v_amount;
+                    END IF;
+                ELSE
+                    v_balances[a] := v_balances[a] + v_amount;
+                END IF;
+                IF v_amount < 0 THEN
+                    IF v_balances[a] - v_held[a] < v_floors[a] THEN
+                        v_verdict := coalesce(v_verdict, 'not_enough');
+                    END IF;
+                ELSIF v_limited[i] > 0 AND v_balances[a] > v_most_balance[a] THEN
+                    v_verdict := coalesce(v_verdict, 'over_balance_limit');
+                END IF;
+                IF NOT v_is_open[a] THEN
+                    v_verdict := 'account_closed';
+                ELSIF v_amount = 0 OR v_currencies[a] <> v_currencies[p_leg_accounts[v_from]] THEN
+                    v_verdict := 'invalid';
+                END IF;
+            END LOOP;
+            IF v_sum <> 0 OR (v_to <= v_from AND p_settles[i] IS NULL) THEN
+                v_verdict := 'invalid';
+            END IF;
+
+            IF v_verdict IS NULL THEN
+                v_outcomes[i] := 'posted';
+                v_details[i] := v_detail;
+                IF v_limited[i] <> 0 THEN
+                    a := p_initiators[i];
+                    v_spent[a] := v_spent[a] + v_limited[i];
+                END IF;
+                FOR l IN v_from .. v_to LOOP
+                    a := p_leg_accounts[l];
+                    v_leg_available[l] := v_balances[a] - v_held[a];
+                    v_leg_transfers[l] := i;
+                    IF NOT v_is_reserve THEN
+                        v_versions[a] := v_versions[a] + 1;
+                        v_leg_versions[l] := v_versions[a];
+                        v_leg_balances[l] := v_balances[a];
+                    END IF;
+                END LOOP;
+            ELSE
+                v_outcomes[i] := v_verdict;
+                v_details[i] := v_detail;
+                IF v_is_plain THEN
+                    FOR l IN v_from .. v_to LOOP
+                        a := p_leg_accounts[l];
+                        v_balances[a] := v_balances[a] - v_amounts[l];
+                    END LOOP;
+                ELSE
+                    v_balances := s_balances; v_held := s_held; v_versions := s_versions; v_spent := s_spent;
+                END IF;
+            END IF;
+        END IF;
+
+        IF v_chain <> 0 AND v_culprit IS NULL AND v_outcomes[i] NOT IN ('posted', 'repeated') THEN
+            v_culprit := i;
+            v_balances := s_balances; v_held := s_held; v_versions := s_versions; v_spent := s_spent;
+            FOR j IN v_chain_from .. i - 1 LOOP
+                IF v_outcomes[j] = 'posted' THEN
+                    v_outcomes[j] := 'chain_broken';
+                    v_details[j] := v_culprit;
+                    FOR l IN coalesce(p_leg_ends[j - 1], 0) + 1 .. p_leg_ends[j] LOOP
+                        v_leg_versions[l] := NULL;
+                        v_leg_available[l] := NULL;
+                    END LOOP;
                 END IF;
             END LOOP;
         END IF;
         v_from := v_to + 1;
     END LOOP;
 
-    IF v_any THEN
-        INSERT INTO transfer (id, initiator, key, request_hash, kind, created_at)
-        SELECT t.id, p_accounts[t.initiator], t.key, t.hash, t.kind, p_at
-        FROM unnest(p_ids, p_initiators, p_keys, p_hashes, p_kinds, v_outcomes) AS t (id, initiator, key, hash, kind, outcome)
+    IF 'posted' = ANY (v_outcomes) THEN
+        INSERT INTO transfer (id, initiator, key, request_hash, kind, limited, day, created_at, settles, reverses)
+        SELECT t.id, p_accounts[t.initiator], t.key, t.hash, t.kind, t.limited, v_days[t.initiator], p_at, t.settles, t.reverses
+        FROM unnest(p_ids, p_initiators, p_keys, p_hashes, p_kinds, v_limited, p_settles, p_reverses, v_outcomes)
+            AS t (id, initiator, key, hash, kind, limited, settles, reverses, outcome)
         WHERE t.outcome = 'posted';
 
-        INSERT INTO posting (account_id, version, transfer_id, amount, balance_after)
-        SELECT p_accounts[l.account], l.version, l.transfer, l.amount, l.balance
-        FROM unnest(p_leg_accounts, v_leg_versions, v_leg_transfers, p_leg_amounts, v_leg_balances)
+        INSERT INTO posting (account_id, version, transfer_id, amount, balance_after, created_at)
+        SELECT p_accounts[l.account], l.version, p_ids[l.transfer], l.amount, l.balance, p_at
+        FROM unnest(p_leg_accounts, v_leg_versions, v_leg_transfers, v_amounts, v_leg_balances)
             AS l (account, version, transfer, amount, balance)
         WHERE l.version IS NOT NULL;
 
-        UPDATE account a SET balance = n.balance, version = n.version
-        FROM unnest(p_accounts, v_balances, v_versions) AS n (id, balance, version)
-        WHERE a.id = n.id AND a.version <> n.version;
+        UPDATE account a SET balance = n.balance, held = n.held, version = n.version, day = n.day, spent = n.spent
+        FROM unnest(p_accounts, v_balances, v_held, v_versions, v_days, v_spent) AS n (id, balance, held, version, day, spent)
+        WHERE a.id = n.id AND (a.version <> n.version OR a.held <> n.held OR a.spent <> n.spent);
 
-        INSERT INTO outbox (id, transfer_id, phone, language, body, created_at)
-        SELECT n.id, p_ids[n.transfer], n.phone, n.language,
-            replace(n.body, '{balance}', money_text(v_leg_available[n.leg], v_currencies[p_leg_accounts[n.leg]])), p_at
-        FROM unnest(p_notice_ids, p_notice_legs, p_notice_transfers, p_notice_phones, p_notice_languages, p_notice_bodies)
-            AS n (id, leg, transfer, phone, language, body)
-        WHERE v_outcomes[n.transfer] = 'posted';
+        IF p_until IS NOT NULL THEN
+            INSERT INTO hold_leg (hold_id, position, account_id, amount)
+            SELECT p_ids[l.transfer], l.position - coalesce(p_leg_ends[l.transfer - 1], 0), p_accounts[l.account], l.amount
+            FROM unnest(p_leg_accounts, v_leg_transfers, v_amounts) WITH ORDINALITY AS l (account, transfer, amount, position)
+            WHERE p_until[l.transfer] IS NOT NULL AND v_outcomes[l.transfer] = 'posted';
+            INSERT INTO open_hold (hold_id, expires_at)
+            SELECT h.id, h.until FROM unnest(p_ids, p_until, v_outcomes) AS h (id, until, outcome)
+            WHERE h.outcome = 'posted' AND h.until IS NOT NULL;
+        END IF;
+        IF p_settles IS NOT NULL THEN
+            DELETE FROM open_hold o USING unnest(p_settles, v_outcomes) AS s (id, outcome)
+            WHERE o.hold_id = s.id AND s.outcome = 'posted';
+        END IF;
+        IF p_notices IS NOT NULL THEN
+            INSERT INTO outbox (id, transfer_id, phone, language, body, created_at)
+            SELECT n.id, p_ids[n.transfer], n.phone, n.language, replace(
+                n.body, '{balance}', coalesce(money_text(v_leg_available[n.leg], v_currencies[p_leg_accounts[n.leg]]), '')), p_at
+            FROM jsonb_to_recordset(p_notices) AS n (id uuid, transfer int, leg int, phone text, language text, body text)
+            WHERE v_outcomes[n.transfer] = 'posted';
+        END IF;
     END IF;
 
-    v_from := 1;
-    FOR i IN 1 .. cardinality(p_ids) LOOP
-        outcome := v_outcomes[i];
-        transfer_id := coalesce(v_found[i], p_ids[i]);
-        available := CASE outcome
-            WHEN 'posted' THEN v_leg_available[v_from : p_leg_ends[i]]
-            -- The first answer again: what the balances were then.
-            WHEN 'repeated' THEN ARRAY(
-                SELECT (SELECT p.balance_after FROM posting p
-                        WHERE p.transfer_id = v_found[i] AND p.account_id = p_accounts[leg.account] LIMIT 1)
-                FROM unnest(p_leg_accounts[v_from : p_leg_ends[i]]) WITH ORDINALITY AS leg (account, position)
-                ORDER BY leg.position)
-        END;
-        RETURN NEXT;
-        v_from := p_leg_ends[i] + 1;
-    END LOOP;
+    -- The first answer again: what the first one's accounts could spend after it.
+    IF 'repeated' = ANY (v_outcomes) THEN
+        v_from := 1;
+        FOR i IN 1 .. c_transfers LOOP
+            FOR l IN v_from .. p_leg_ends[i] LOOP
+                IF v_outcomes[i] = 'repeated' THEN
+                    a := p_leg_accounts[l];
+                    v_leg_available[l] := coalesce(
+                        (SELECT p.balance_after FROM posting p
+                         WHERE p.transfer_id = v_firsts[i] AND p.account_id = p_accounts[a] ORDER BY p.version DESC LIMIT 1),
+                        v_balances[a] - v_held[a]);
+                END IF;
+            END LOOP;
+            v_from := p_leg_ends[i] + 1;
+        END LOOP;
+    END IF;
+    RETURN QUERY SELECT v_outcomes, v_firsts, v_details, v_leg_available;
 END
 $$;

@@ -1,27 +1,48 @@
-"""What happened on an account, newest first."""
+"""The history of an account: what it can spend, what it held at any moment, and its postings page by page."""
 
+import csv
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
+from io import StringIO
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core import ids
+from core.ledger.chart import STRIPES, SystemAccount
 from core.money import Money
 from core.tables.ledger import account, posting, transfer
 from core.tables.people import customer
+
+_CSV_COLUMNS = ("time", "reference", "kind", "other side", "amount", "balance", "currency")
+_CSV_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One posting. `amount` is negative where money left; `other_side` names the other customer, if there is one."""
 
+    version: int
     moment: datetime
     transfer_id: UUID
     kind: str
     amount: Money
     balance_after: Money
     other_side: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Postings newest first. `opening` is the balance before the oldest of them, `closing` after the newest; `cursor` asks for
+    the page of older ones, None where there are none."""
+
+    lines: list[Line]
+    opening: Money
+    closing: Money
+    cursor: int | None
 
 
 async def available(connection: AsyncConnection, account_id: UUID) -> Money:
@@ -32,31 +53,127 @@ async def available(connection: AsyncConnection, account_id: UUID) -> Money:
     return Money(*row)
 
 
+async def system_balance(connection: AsyncConnection, system: SystemAccount) -> Money:
+    """The balance of one of the service's own accounts: all its stripes, at one moment."""
+    rows = [system.stripe(number) for number in range(STRIPES)]
+    total = await connection.scalar(select(func.sum(account.c.balance)).where(account.c.id.in_(rows)))
+    return Money(int(total), system.currency)
+
+
+async def balance_at(connection: AsyncConnection, account_id: UUID, moment: datetime) -> Money:
+    """The balance after everything that was posted up to and with `moment`; nothing before the first posting."""
+    last_posting = (
+        select(posting.c.balance_after)
+        .where(posting.c.account_id == account_id, posting.c.created_at <= moment)
+        .order_by(posting.c.version.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    row = (
+        await connection.execute(select(func.coalesce(last_posting, 0), account.c.currency).where(account.c.id == account_id))
+    ).one()
+    return Money(*row)
+
+
 async def last(connection: AsyncConnection, account_id: UUID, most: int) -> list[Line]:
     """The account's `most` newest postings."""
-    mine, other, owner = posting.alias("mine"), posting.alias("other"), account.alias("owner")
+    return (await page(connection, account_id, most=most)).lines
+
+
+async def page(
+    connection: AsyncConnection,
+    account_id: UUID,
+    *,
+    most: int = 50,
+    cursor: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page:
+    """A page of the statement, newest first, `cursor` being the one of the page before; `since` and `until` bound the time.
+
+    Postings never change, so pages stay what they were while new postings arrive.
+    """
+    query = _lines(account_id).order_by(posting.c.version.desc()).limit(most + 1)
+    if cursor is not None:
+        query = query.where(posting.c.version < cursor)
+    if since is not None:
+        query = query.where(posting.c.created_at >= since)
+    if until is not None:
+        query = query.where(posting.c.created_at < until)
+    rows = (await connection.execute(query)).all()
+    lines = [_line(row) for row in rows[:most]]
+    if not lines:
+        now = await _balance_before(connection, account_id, cursor, until)
+        return Page([], now, now, None)
+    more = lines[-1].version if len(rows) > most else None
+    return Page(lines, lines[-1].balance_after - lines[-1].amount, lines[0].balance_after, more)
+
+
+async def as_csv(connection: AsyncConnection, account_id: UUID, since: datetime, until: datetime) -> AsyncIterator[str]:
+    """The statement of a time as CSV (RFC 4180), newest first, piece by piece: a header, then a line a posting."""
+    yield _csv_line(_CSV_COLUMNS)
+    cursor: int | None = None
+    while True:
+        found = await page(connection, account_id, most=_CSV_PAGE, cursor=cursor, since=since, until=until)
+        for line in found.lines:
+            yield _csv_line(
+                (
+                    line.moment.isoformat(),
+                    ids.reference(line.transfer_id),
+                    line.kind,
+                    line.other_side or "",
+                    line.amount.plain,
+                    line.balance_after.plain,
+                    line.amount.currency,
+                )
+            )
+        cursor = found.cursor
+        if cursor is None:
+            return
+
+
+async def _balance_before(connection: AsyncConnection, account_id: UUID, cursor: int | None, until: datetime | None) -> Money:
+    newest = select(posting.c.balance_after).where(posting.c.account_id == account_id).order_by(posting.c.version.desc()).limit(1)
+    if cursor is not None:
+        newest = newest.where(posting.c.version < cursor)
+    if until is not None:
+        newest = newest.where(posting.c.created_at < until)
+    found = select(func.coalesce(newest.scalar_subquery(), 0), account.c.currency).where(account.c.id == account_id)
+    return Money(*(await connection.execute(found)).one())
+
+
+def _lines(account_id: UUID) -> Select[Any]:
+    other, owner = posting.alias("other"), account.alias("owner")
     other_side = (
         select(func.min(customer.c.name))
         .select_from(other.join(owner, owner.c.id == other.c.account_id).join(customer, customer.c.id == owner.c.owner))
-        .where(other.c.transfer_id == mine.c.transfer_id, other.c.account_id != account_id)
+        .where(other.c.transfer_id == posting.c.transfer_id, other.c.account_id != account_id)
         .scalar_subquery()
     )
-    rows = await connection.execute(
+    return (
         select(
-            transfer.c.created_at,
+            posting.c.version,
+            posting.c.created_at,
             transfer.c.id,
             transfer.c.kind,
-            mine.c.amount,
-            mine.c.balance_after,
+            posting.c.amount,
+            posting.c.balance_after,
             account.c.currency,
-            other_side,
+            other_side.label("other_side"),
         )
-        .select_from(mine.join(transfer, transfer.c.id == mine.c.transfer_id).join(account, account.c.id == mine.c.account_id))
-        .where(mine.c.account_id == account_id)
-        .order_by(mine.c.version.desc())
-        .limit(most)
+        .join(transfer, transfer.c.id == posting.c.transfer_id)
+        .join(account, account.c.id == posting.c.account_id)
+        .where(posting.c.account_id == account_id)
     )
-    return [
-        Line(moment, transfer_id, kind, Money(amount, currency), Money(balance_after, currency), name)
-        for moment, transfer_id, kind, amount, balance_after, currency, name in rows
-    ]
+
+
+def _line(row: Row[Any]) -> Line:
+    amount, balance_after = Money(row.amount, row.currency), Money(row.balance_after, row.currency)
+    return Line(row.version, row.created_at, row.id, row.kind, amount, balance_after, row.other_side)
+
+
+def _csv_line(values: tuple[str, ...]) -> str:
+    written = StringIO()
+    # A cell that begins like a formula would be run by a spreadsheet.
+    csv.writer(written).writerow([f"'{value}" if value[:1] in "=+@\t\r" else value for value in values])
+    return written.getvalue()

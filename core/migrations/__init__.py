@@ -1,6 +1,6 @@
 """Brings a database to what the code expects: Alembic's versions, then functions, grants and the service's own accounts.
 
-Tables change by a numbered version. Functions and grants are code: `core/ledger/post.sql` and `grants.sql` are the truth and
+Tables change by a numbered version. Functions and grants are code: `core/ledger/*.sql` and `grants.sql` are the truth and
 are applied whole at the end of every run.
 """
 
@@ -19,7 +19,8 @@ from core.ledger.chart import every_system_account
 from core.tables.ledger import account
 
 _FOLDER = Path(__file__).parent
-_SQL = (_FOLDER.parent / "ledger" / "post.sql", _FOLDER / "grants.sql")
+_LEDGER = _FOLDER.parent / "ledger"
+_SQL = (_LEDGER / "post.sql", _LEDGER / "seal.sql", _FOLDER / "grants.sql")
 # Two migrations at once take turns: any number that nobody else uses.
 _TURN = 384_96
 

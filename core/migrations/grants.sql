@@ -16,8 +16,9 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, jasho_app;
 GRANT USAGE ON SCHEMA public TO jasho_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO jasho_app;
 GRANT INSERT, UPDATE ON customer, pin, outbox TO jasho_app;
-GRANT INSERT (id, owner, kind, currency, floor, created_at), UPDATE (status) ON account TO jasho_app;
-GRANT EXECUTE ON FUNCTION ledger_post, money_text TO jasho_app;
+GRANT INSERT ON reversal, exchange TO jasho_app;
+GRANT INSERT (id, owner, kind, currency, tier, floor, created_at), UPDATE (status, tier) ON account TO jasho_app;
+GRANT EXECUTE ON FUNCTION ledger_post, money_text, ledger_seal, ledger_leaf, ledger_digest TO jasho_app;
 
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -25,9 +26,16 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON transfer
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON posting
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+DO $$
+DECLARE
+    journal text;
+BEGIN
+    FOREACH journal IN ARRAY ARRAY['transfer', 'posting', 'hold_leg', 'reversal', 'exchange', 'seal'] LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %I
+             FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', journal);
+    END LOOP;
+END
+$$;
 CREATE OR REPLACE TRIGGER never_deleted BEFORE DELETE OR TRUNCATE ON account
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from core import clock
 from core.errors import AlreadyRegistered, BadName, BadNationalId
 from core.ledger.chart import FLOAT, WALLET
+from core.ledger.limits import VERIFIED
 from core.runtime import Runtime
 from core.services import notices, pins
 from core.tables.ledger import account as account_table
@@ -91,7 +92,9 @@ async def register(runtime: Runtime, *, phone: str, name: str, national_id: str,
             raise AlreadyRegistered
         await connection.execute(insert(pin_table).values(customer_id=customer_id, hash=hashed, changed_at=now))
         await connection.execute(
-            insert(account_table).values(id=wallet, owner=customer_id, kind=WALLET, currency=currency, floor=0, created_at=now)
+            insert(account_table).values(
+                id=wallet, owner=customer_id, kind=WALLET, currency=currency, tier=VERIFIED, floor=0, created_at=now
+            )
         )
         await notices.enqueue(connection, phone=phone, language=language, body=notices.welcome(name, runtime.settings, language))
     return Customer(customer_id, phone, name, language, wallet, currency, is_agent=False)

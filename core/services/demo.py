@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, ids
 from core.errors import AlreadyRegistered
 from core.ledger.chart import FLOAT, TRUST, SystemAccount
-from core.ledger.post import Account, Leg, Transfer, post
+from core.ledger.post import post
+from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
 from core.services import customers
@@ -54,13 +55,16 @@ async def load(runtime: Runtime) -> None:
         customer = await customers.find(runtime, person.phone)
         assert customer is not None
         async with runtime.database.transaction() as connection:
+            wishes = []
             if person.balance_minor:
-                await _pay_in(connection, customer.wallet, Money(person.balance_minor, customer.currency))
+                wishes.append(_paid_in(customer.wallet, Money(person.balance_minor, customer.currency)))
             if person.float_minor:
-                await _pay_in(connection, await _float(connection, customer), Money(person.float_minor, customer.currency))
+                wishes.append(_paid_in(await _float(connection, customer), Money(person.float_minor, customer.currency)))
+            answers = await post(connection, wishes, runtime.settings.country)
+            assert all(answer.is_done for answer in answers), answers
 
 
-async def _float(connection: AsyncConnection, customer: customers.Customer) -> Account:
+async def _float(connection: AsyncConnection, customer: customers.Customer) -> UUID:
     found: UUID | None = await connection.scalar(
         select(account.c.id).where(account.c.owner == customer.id, account.c.kind == FLOAT)
     )
@@ -75,15 +79,12 @@ async def _float(connection: AsyncConnection, customer: customers.Customer) -> A
     return opened
 
 
-async def _pay_in(connection: AsyncConnection, into: Account, amount: Money) -> None:
+def _paid_in(into: UUID, amount: Money) -> Transfer:
     """Cash that reached the bank before the service began."""
-    assert not isinstance(into, SystemAccount)
-    wish = Transfer(
+    return Transfer(
         id=ids.new_id(),
         initiator=into,
         key="demo",
         kind="deposit",
         legs=(Leg(into, amount.minor), Leg(SystemAccount(TRUST, amount.currency), -amount.minor)),
     )
-    [answer] = await post(connection, [wish])
-    assert answer.is_done, answer

@@ -23,6 +23,8 @@ WELCOME = _(
 # {balance} is filled in by the ledger, in the transfer's own transaction.
 SENT = _("{reference} confirmed. {amount} sent to {name} {phone}. Fee {fee}. Balance {balance}.")
 RECEIVED = _("{reference} confirmed. You received {amount} from {name} {phone}. Balance {balance}.")
+# All of them, for the lint: each has to fit one SMS at its longest.
+TEXTS = (WELCOME, SENT, RECEIVED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,26 +4,30 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from core import ids, phones, septets
-from core.errors import AmountTooSmall, NotEnoughMoney, OwnNumber, UnknownRecipient
+from core.errors import NotEnoughMoney, OwnNumber, UnknownRecipient
 from core.i18n import translate
 from core.ledger import statement, tariffs
-from core.ledger.chart import FEES, SystemAccount
-from core.ledger.post import Leg, Notice, Transfer, post
+from core.ledger.chart import EXCISE, FEES, SystemAccount
+from core.ledger.tariffs import Fee
+from core.ledger.transfer import Leg, Notice, Transfer
 from core.money import Money
 from core.runtime import Runtime
 from core.services import customers, notices, pins
 from core.services.customers import Customer
 
 KIND = "send"
-LEAST_MINOR = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What sending `amount` would cost now, fee beside it."""
+    """What sending `amount` would cost now: `charged` says how the fee is divided."""
 
     amount: Money
-    fee: Money
+    charged: Fee
+
+    @property
+    def fee(self) -> Money:
+        return self.charged.total
 
     @property
     def total(self) -> Money:
@@ -61,8 +65,6 @@ async def find_recipient(runtime: Runtime, sender: Customer, phone: str) -> Cust
 
 async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
     """The fee, before anything is asked for. Raises AmountTooSmall, OverLimit, or NotEnoughMoney by the balance of now."""
-    if amount.minor < LEAST_MINOR:
-        raise AmountTooSmall(least=Money(LEAST_MINOR, amount.currency))
     quoted = Quote(amount, tariffs.fee(KIND, amount))
     if await balance(runtime, sender) < quoted.total:
         raise NotEnoughMoney(needed=quoted.total)
@@ -72,18 +74,16 @@ async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
 async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amount: Money, pin: str, key: str) -> Receipt:
     """Moves the money, fee included, and tells both sides; once for each `key`, whose first receipt a repetition gets again.
 
-    Raises what `find_recipient` and `quote` raise, and WrongPin, PinLocked, Busy, AccountClosed, KeyConflict.
+    Raises what `find_recipient` and `quote` raise, and WrongPin, PinLocked, Busy, OverDayLimit, OverBalanceLimit,
+    AccountClosed, KeyConflict.
     """
     recipient = await find_recipient(runtime, sender, recipient_phone)
-    if amount.minor < LEAST_MINOR:
-        raise AmountTooSmall(least=Money(LEAST_MINOR, amount.currency))
     quoted = Quote(amount, tariffs.fee(KIND, amount))
     await pins.check(runtime, sender.id, pin)
     wish = _transfer(sender, recipient, quoted, key)
-    async with runtime.database.autocommit() as connection:
-        [answer] = await post(connection, [wish])
+    answer = await runtime.poster.submit(wish)
     if not answer.is_done:
-        answer.raise_refusal(needed=quoted.total, most=amount)
+        answer.raise_refusal(amount.currency, needed=quoted.total)
     return Receipt(
         reference=ids.reference(answer.transfer_id),
         recipient=recipient,
@@ -96,14 +96,16 @@ async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amou
 def _transfer(sender: Customer, recipient: Customer, quoted: Quote, key: str) -> Transfer:
     transfer_id = ids.new_id()
     legs = [Leg(sender.wallet, -quoted.total.minor), Leg(recipient.wallet, quoted.amount.minor)]
-    if quoted.fee.minor:
-        legs.append(Leg(SystemAccount(FEES, quoted.fee.currency), quoted.fee.minor))
+    for kind, part in ((FEES, quoted.charged.net), (EXCISE, quoted.charged.excise)):
+        if part.minor:
+            legs.append(Leg(SystemAccount(kind, part.currency), part.minor))
     return Transfer(
         id=transfer_id,
         initiator=sender.wallet,
         key=key,
         kind=KIND,
         legs=tuple(legs),
+        limited_minor=quoted.amount.minor,
         notices=(
             _notice(notices.SENT, reader=sender, other=recipient, quoted=quoted, transfer_id=transfer_id, leg=0),
             _notice(notices.RECEIVED, reader=recipient, other=sender, quoted=quoted, transfer_id=transfer_id, leg=1),

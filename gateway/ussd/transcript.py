@@ -58,7 +58,7 @@ class Transcript:
             return Typed(text, "")
         if text[last.length] != "*":
             return Not.IN_ORDER
-        return Typed(text[last.length + 1 :], text[last.before : last.length].removeprefix("*"))
+        return Typed(text[last.length + 1 :], text[last.before + (last.before > 0) : last.length])
 
     def _digest(self, text: str) -> bytes:
         return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES, key=self._key).digest()

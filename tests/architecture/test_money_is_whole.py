@@ -10,7 +10,8 @@ from tests.architecture.source import Source, dotted, findings, sources
 
 # Where two numbers that are divided are likely to be money.
 EXACT = ("core/ledger/", "core/services/", "core/money.py")
-INEXACT_NAMES = {"float", "Float", "Double", "DOUBLE", "DOUBLE_PRECISION", "REAL"}
+INEXACT_COLUMNS = {"Float", "Double", "DOUBLE", "DOUBLE_PRECISION", "REAL"}
+FLOAT = re.compile(r"\bfloat\b")
 INEXACT_SQL = re.compile(r"\b(float[48]?|real|double\s+precision)\b", re.IGNORECASE)
 SECONDS = re.compile(r"(?:.*_)?seconds", re.IGNORECASE)
 
@@ -19,18 +20,27 @@ def floats(source: Source) -> list[str]:
     """Every float of a file, and every division that makes one where money is."""
     tree = ast.parse(source.text)
     permitted = {id(part) for root in _seconds(tree) for part in ast.walk(root)}
-    found = []
-    for node in ast.walk(tree):
-        if id(node) in permitted:
-            continue
-        if isinstance(node, ast.Constant) and isinstance(node.value, float):
-            found.append(source.at(node, f"the float {node.value}"))
-        elif isinstance(node, ast.Name | ast.Attribute) and dotted(node).rpartition(".")[2] in INEXACT_NAMES:
-            found.append(source.at(node, dotted(node)))
-        elif isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div) and source.path.startswith(EXACT):
-            if not _is_path(node):
-                found.append(source.at(node, "a division that makes a float; // and divmod do not"))
-    return found
+    return [source.at(node, what) for node in ast.walk(tree) if id(node) not in permitted and (what := _inexact(node, source))]
+
+
+def _inexact(node: ast.AST, source: Source) -> str:
+    match node:
+        case ast.Constant(value=float() as value):
+            return f"the float {value}"
+        case ast.Name(id="float"):  # an agent's float is an attribute, never a plain name
+            return "float"
+        case ast.Name() | ast.Attribute() if dotted(node).rpartition(".")[2] in INEXACT_COLUMNS:
+            return dotted(node)
+        case ast.arg(annotation=ast.Constant(value=str(quoted))) | ast.AnnAssign(annotation=ast.Constant(value=str(quoted))):
+            return quoted if FLOAT.search(quoted) else ""
+        case (
+            ast.FunctionDef(returns=ast.Constant(value=str(quoted)))
+            | ast.AsyncFunctionDef(returns=ast.Constant(value=str(quoted)))
+        ):
+            return quoted if FLOAT.search(quoted) else ""
+        case ast.BinOp(op=ast.Div()) | ast.AugAssign(op=ast.Div()) if source.path.startswith(EXACT) and not _is_path(node):
+            return "a division that makes a float; // and divmod do not"
+    return ""
 
 
 def inexact_columns(source: Source) -> list[str]:
@@ -85,7 +95,10 @@ def test_no_column_of_the_ledger_rounds() -> None:
         "def fee(amount: 'int | float') -> int: ...",
         "def fee(amount: int) -> float: ...",
         "def fee(amount: int, *, rate=0.5) -> int: ...",
+        "def fee(amount: int) -> 'float': ...",
+        "async def fee(amount: int) -> 'float': ...",
         "balance: float",
+        "balance: 'float | None'",
         "balance: list[float] = []",
         "share = total_minor / 3",
         "total_minor /= 3",
@@ -112,6 +125,8 @@ def test_the_rule_finds_a_float(text: str) -> None:
         "FILE = Path(__file__).parent / 'tariffs.toml'",
         "FILE = FOLDER / f'{name}.sql'",
         "FLOAT = 'float'",
+        "agent.float = Money(100, 'KES')",
+        "def fee(floats: 'Floats') -> int: ...",
     ],
 )
 def test_the_rule_lets_whole_numbers_seconds_and_paths_be(text: str) -> None:

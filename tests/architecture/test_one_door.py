@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.architecture.source import PACKAGES, Source, dotted, findings, names, sources
+from tests.architecture.source import PACKAGES, Source, dotted, findings, sources
 
 SETTINGS, CLOCK = "core/settings.py", "core/clock.py"
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
@@ -62,11 +62,6 @@ def test_the_time_comes_from_one_clock() -> None:
 def test_the_doors_are_where_the_rules_think() -> None:
     assert {finding.split()[0].split(":")[0] for finding in findings(environment, sources("core"))} == {SETTINGS}
     assert {finding.split()[0].split(":")[0] for finding in findings(clocks, sources("core"))} == {CLOCK}
-
-
-def test_money_is_sent_by_no_clock_but_ours() -> None:
-    [clock] = [file for file in sources("core") if file.path == CLOCK]
-    assert "now" in names(ast.parse(clock.text))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from core import ids
 from core.ledger import audit
 from core.ledger.chart import FEES, SystemAccount
-from core.ledger.post import Answer, Leg, Notice, Transfer, post
+from core.ledger.post import post
+from core.ledger.transfer import Answer, Leg, Notice, Transfer
 from core.money import MINOR_DIGITS, Money
 from core.runtime import Runtime
 from core.services import customers
@@ -33,7 +34,7 @@ def payment(payer: UUID, payee: UUID, minor: int, key: str, fee_minor: int = 700
 
 async def posted(runtime: Runtime, *transfers: Transfer) -> list[Answer]:
     async with runtime.database.autocommit() as connection:
-        return await post(connection, transfers)
+        return await post(connection, transfers, "KE")
 
 
 async def test_many_transfers_in_one_call_are_judged_each_by_itself(runtime: Runtime) -> None:
@@ -83,16 +84,17 @@ async def test_racing_payers_cannot_spend_more_than_there_is(runtime: Runtime) -
     assert await verified(runtime) == []
 
 
-async def test_a_transfer_that_does_not_balance_or_mixes_currencies_is_a_bug_and_undoes_the_call(runtime: Runtime) -> None:
+async def test_a_transfer_that_does_not_add_up_or_mixes_currencies_is_never_posted_and_takes_no_neighbour_down(
+    runtime: Runtime,
+) -> None:
     asha, baraka = await wallets(runtime)
     good = payment(asha, baraka, 10_000, "good")
-    lopsided = replace(good, id=ids.new_id(), key="bad", legs=(Leg(asha, -10_000), Leg(baraka, 9_999)))
+    lopsided = replace(good, id=ids.new_id(), key="lopsided", legs=(Leg(asha, -10_000), Leg(baraka, 9_999)))
     mixed = replace(good, id=ids.new_id(), key="mixed", legs=(Leg(asha, -10_000), Leg(SystemAccount(FEES, "UGX"), 10_000)))
-    for bad in (lopsided, mixed):
-        with pytest.raises(Exception, match=r"balance|currencies"):
-            await posted(runtime, good, bad)
-    async with runtime.database.autocommit() as connection:
-        assert await connection.scalar(text("SELECT count(*) FROM transfer WHERE key IN ('good', 'bad', 'mixed')")) == 0
+    empty = replace(good, id=ids.new_id(), key="empty", legs=())
+    nothing = replace(good, id=ids.new_id(), key="nothing", legs=(Leg(asha, 0), Leg(baraka, 0)))
+    answers = await posted(runtime, lopsided, good, mixed, empty, nothing)
+    assert [answer.outcome for answer in answers] == ["invalid", "posted", "invalid", "invalid", "invalid"]
 
 
 async def test_a_closed_account_takes_no_money(runtime: Runtime) -> None:
@@ -160,40 +162,6 @@ async def test_the_database_writes_money_as_the_code_does(runtime: Runtime) -> N
                     text("SELECT money_text(:minor, :currency)"), {"minor": minor, "currency": currency}
                 )
                 assert said == str(Money(minor, currency))
-
-
-@pytest.mark.parametrize(
-    ("damage", "invariant"),
-    [
-        ("UPDATE account SET balance = balance + 1 WHERE id = :asha", "all balances of a currency add up to zero"),
-        ("UPDATE account SET balance = balance + 1 WHERE id = :asha", "a balance is the sum of its postings"),
-        ("UPDATE posting SET amount = amount + 1 WHERE account_id = :asha AND version = 1", "every transfer nets to zero"),
-        (
-            "UPDATE posting SET balance_after = balance_after + 1 WHERE account_id = :asha AND version = 1",
-            "balance_after runs on",
-        ),
-        ("UPDATE account SET version = version + 1 WHERE id = :asha", "versions count postings without a gap"),
-        ("UPDATE posting SET version = 7 WHERE account_id = :asha AND version = 2", "versions count postings without a gap"),
-        ("DELETE FROM posting WHERE account_id = :asha AND version = 2", "every transfer nets to zero"),
-        ("UPDATE posting SET balance_after = -5 WHERE account_id = :asha AND version = 2", "no account was ever below its floor"),
-        ("DELETE FROM transfer WHERE kind = 'send'", "every posting belongs to a transfer and an account"),
-        ("UPDATE account SET currency = 'UGX' WHERE id = :asha", "every transfer stays in one currency"),
-        (
-            "INSERT INTO transfer VALUES (gen_random_uuid(), gen_random_uuid(), 'k', '', 'send', now())",
-            "every transfer has postings",
-        ),
-    ],
-)
-async def test_verify_names_what_was_tampered_with(runtime: Runtime, damage: str, invariant: str) -> None:
-    asha, baraka = await wallets(runtime)
-    await posted(runtime, payment(asha, baraka, 10_000, "one"))
-    assert await verified(runtime) == []
-    async with runtime.database.autocommit() as connection:
-        await connection.execute(text("SET ROLE postgres"))
-        await connection.execute(text("SET session_replication_role = replica"))
-        await connection.execute(text(damage), {"asha": asha} if ":asha" in damage else {})
-        await connection.invalidate()
-    assert any(found.startswith(invariant) for found in await verified(runtime))
 
 
 async def verified(runtime: Runtime) -> list[str]:

@@ -18,6 +18,11 @@ def shapes(picture: str) -> list[ET.Element]:
     return list(ET.fromstring(picture))  # noqa: S314 - our own picture
 
 
+def boxes(picture: str) -> list[ET.Element]:
+    """A box for each screen, in the order of the screens; the background is none."""
+    return [shape for shape in shapes(picture) if shape.tag == f"{SVG}rect" and shape.get("rx")]
+
+
 @MENUS
 def test_every_screen_is_in_the_chart_once(screens: tuple[Screen, ...]) -> None:
     lines = [line.strip() for line in mermaid(screens).splitlines()]
@@ -37,16 +42,26 @@ def test_every_way_is_in_the_chart(screens: tuple[Screen, ...]) -> None:
 @MENUS
 def test_the_picture_is_well_formed_and_shows_every_screen_and_way(screens: tuple[Screen, ...]) -> None:
     drawn = shapes(svg(screens))
-    boxes = [shape for shape in drawn if shape.tag == f"{SVG}rect"]
     arrows = [shape for shape in drawn if shape.tag == f"{SVG}path"]
-    assert len(boxes) == len(screens) + 1, "a box for each screen, and the background"
+    assert len(boxes(svg(screens))) == len(screens)
     assert len(arrows) == sum(len(ways(screen)) for screen in screens)
 
 
 @MENUS
 def test_no_screen_hides_another(screens: tuple[Screen, ...]) -> None:
-    places = [(box.get("x"), box.get("y")) for box in shapes(svg(screens)) if box.get("rx")]
+    places = [(box.get("x"), box.get("y")) for box in boxes(svg(screens))]
     assert len(set(places)) == len(screens)
+
+
+def test_the_picture_is_read_from_left_to_right() -> None:
+    screens = (
+        Choice("home", "Shop", options=(Option("1", "Teas", goto="teas"),)),
+        Choice("teas", "Teas", options=(Option("1", "Green", goto="green"),)),
+        Choice("register_language", "Karibu", options=(Option("1", "Home", goto="home"),)),
+        End("green", "Green tea."),
+    )
+    x = {name: int(box.get("x", "")) for name, box in zip(("home", "teas", "karibu", "green"), boxes(svg(screens)), strict=True)}
+    assert x["home"] < x["teas"] < x["green"]
 
 
 def test_a_text_with_signs_of_its_own_does_not_break_the_picture() -> None:

@@ -123,7 +123,11 @@ async def test_a_wrong_key_on_a_later_page_is_answered_with_what_was_wrong() -> 
     assert (await play(session(), "1", "98", "7")).startswith("Choose a number below.\nTea number 1,")
 
 
-@pytest.mark.xfail(reason="the refusal makes the screen two pages long, and More looks at it without the refusal")
+@pytest.mark.parametrize("first", [[], ["bad"]], ids=["at once", "after a refusal"])
+async def test_ninety_eight_is_an_answer_where_a_question_has_no_more_to_show(first: list[str]) -> None:
+    assert await play(session("order"), *first, "98") == "98 cups. PIN?\n0. Back 00. Home"
+
+
 async def test_more_that_is_shown_below_a_refusal_can_be_chosen() -> None:
     engine, at = Engine([Choice("home", "x" * 150)]), session()
     refused, _ = engine.show(at, await engine.step(step(at, "7")))

@@ -85,9 +85,6 @@ def test_an_exception_while_another_is_handled_tells_of_both(written: StringIO) 
     assert [part.split(" at ")[0] for part in told.split(" | ")] == ["ValueError", "KeyError"]
 
 
-@pytest.mark.xfail(
-    raises=IndexError, reason="a frame without a file, as of a dataclass's own __init__, breaks the log call itself"
-)
 def test_an_exception_out_of_generated_code_is_logged_like_any_other(written: StringIO) -> None:
     try:
         Money(1, "XXX")

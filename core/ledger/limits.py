@@ -1,0 +1,56 @@
+"""Limits: how much may move at once, in a day, and into one wallet. They are data (`limits.toml`), with the date each holds from.
+
+The ledger counts them in the call that moves the money, on the rows that it has locked: no race passes them.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, lru_cache
+from pathlib import Path
+
+import msgspec
+
+from core.money import MINOR_DIGITS
+
+FILE = Path(__file__).parent / "limits.toml"
+
+VERIFIED = "verified"
+UNVERIFIED = "unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Minor units; `transfer` at once, `day` in a calendar day, `balance` in the wallet."""
+
+    tier: str
+    currency: str
+    starts: date
+    transfer: int
+    day: int
+    balance: int
+
+
+@lru_cache(maxsize=4)
+def as_json(today: date) -> str:
+    """The limits of a day as the ledger takes them."""
+    return msgspec.json.encode(current(today)).decode()
+
+
+def current(today: date) -> list[Limit]:
+    """The newest limit that has begun, of each tier and currency."""
+    begun = sorted((limit for limit in _limits() if limit.starts <= today), key=lambda limit: limit.starts)
+    return list({(limit.tier, limit.currency): limit for limit in begun}.values())
+
+
+@cache
+def _limits() -> tuple[Limit, ...]:
+    return tuple(
+        Limit(
+            tier=table["tier"],
+            currency=table["currency"],
+            starts=table["from"],
+            **{name: table[name] * 10 ** MINOR_DIGITS[table["currency"]] for name in ("transfer", "day", "balance")},
+        )
+        for table in tomllib.loads(FILE.read_text())["limit"]
+    )

@@ -1,0 +1,157 @@
+"""Group commit: transfers that many requests ask for at the same time share one call and one commit.
+
+Whoever comes while a batch is under way joins the next one; a lone request leaves at once. A few lanes work side by side, so
+that one prepares while the other's commit is written to disk. The queue is bounded: one more is refused at once.
+
+When a connection is lost nobody knows whether its batch was committed. The batch is then sent again on a new connection, under
+the same keys: what was done is found, what was not is done now, and only then does anybody get an answer. When a batch fails for
+another reason it is taken apart, so that a poisoned transfer takes no neighbour down.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+import structlog
+
+from core.deadline import within
+from core.errors import Busy
+from core.ledger.post import call
+from core.ledger.transfer import Answer, Transfer
+
+_MOST_WAITING = 10_000
+_MOST_TOGETHER = 256
+_LANES = 2
+_RESOLVE_SECONDS = 5.0
+_CONNECT_SECONDS = 3.0
+_CALL_SECONDS = 6.0
+_AGAIN_SECONDS = 0.1
+# A deadlock, or a lock waited for too long: nothing was done, and a second try may do it.
+_WORTH_ANOTHER_TRY = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable, psycopg.errors.SerializationFailure)
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, eq=False)
+class _Wish:
+    """One transfer, or a chain of them, and who waits for it."""
+
+    transfers: Sequence[Transfer]
+    answer: "asyncio.Future[list[Answer]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Poster:
+    """`conninfo` and `options` are libpq's; nothing is connected before the first transfer."""
+
+    def __init__(self, conninfo: str, country: str, *, most_waiting: int = _MOST_WAITING, lanes: int = _LANES) -> None:
+        self._conninfo = conninfo
+        self._country = country
+        self._most_waiting = most_waiting
+        self._waiting: list[_Wish] = []
+        self._idle: list[_Lane] = [_Lane(conninfo) for _ in range(lanes)]
+        self._lanes = list(self._idle)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def submit(self, transfer: Transfer) -> Answer:
+        """Posts one transfer. Raises Busy, or psycopg.OperationalError where nobody can tell what became of it."""
+        [answer] = await self._submit([transfer])
+        return answer
+
+    async def submit_chain(self, transfers: Sequence[Transfer]) -> list[Answer]:
+        """Posts all of the transfers or none."""
+        return await self._submit(transfers)
+
+    async def close(self) -> None:
+        """Waits for what is under way, then hangs up."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        for lane in self._lanes:
+            await lane.hang_up()
+
+    async def _submit(self, transfers: Sequence[Transfer]) -> list[Answer]:
+        if len(self._waiting) >= self._most_waiting:
+            raise Busy
+        wish = _Wish(transfers)
+        self._waiting.append(wish)
+        if self._idle:
+            self._start(self._idle.pop())
+        return await wish.answer
+
+    def _start(self, lane: "_Lane") -> None:
+        task = asyncio.create_task(self._work(lane))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, lane: "_Lane") -> None:
+        try:
+            while self._waiting:
+                batch = self._waiting[:_MOST_TOGETHER]
+                del self._waiting[:_MOST_TOGETHER]
+                # Who has given up meanwhile (a deadline, a disconnect) has nothing posted in his name.
+                batch = [wish for wish in batch if not wish.answer.done()]
+                if batch:
+                    await self._post(lane, batch)
+        finally:
+            self._idle.append(lane)
+
+    async def _post(self, lane: "_Lane", batch: list[_Wish]) -> None:
+        transfers = [transfer for wish in batch for transfer in wish.transfers]
+        chains = None
+        if any(len(wish.transfers) > 1 for wish in batch):
+            chains = [
+                number if len(wish.transfers) > 1 else 0 for number, wish in enumerate(batch, start=1) for _ in wish.transfers
+            ]
+        try:
+            answers = await self._call(lane, transfers, chains)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it was
+            if len(batch) == 1 or isinstance(error, psycopg.OperationalError | OSError):
+                for wish in batch:
+                    if not wish.answer.done():
+                        wish.answer.set_exception(error)
+                return
+            log.warning("a batch is taken apart", error=type(error).__name__, transfers=len(transfers))
+            for wish in batch:
+                if not wish.answer.done():
+                    await self._post(lane, [wish])
+            return
+        begin = 0
+        for wish in batch:
+            end = begin + len(wish.transfers)
+            if not wish.answer.done():
+                wish.answer.set_result(answers[begin:end])
+            begin = end
+
+    async def _call(self, lane: "_Lane", transfers: list[Transfer], chains: list[int] | None) -> list[Answer]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _RESOLVE_SECONDS
+        while True:
+            try:
+                return await within(_CALL_SECONDS, call(await lane.connected(), transfers, self._country, chains))
+            except (psycopg.OperationalError, OSError) as error:
+                if not isinstance(error, _WORTH_ANOTHER_TRY):
+                    await lane.hang_up()
+                if loop.time() > deadline:
+                    raise
+                log.warning("a batch is sent again", error=type(error).__name__, transfers=len(transfers))
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+
+class _Lane:
+    """A connection of its own, made when needed."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._driver: psycopg.AsyncConnection[tuple[object, ...]] | None = None
+
+    async def connected(self) -> "psycopg.AsyncConnection[tuple[object, ...]]":
+        if self._driver is None or self._driver.closed:
+            self._driver = await psycopg.AsyncConnection.connect(
+                self._conninfo, autocommit=True, connect_timeout=int(_CONNECT_SECONDS)
+            )
+        return self._driver
+
+    async def hang_up(self) -> None:
+        if self._driver is not None:
+            driver, self._driver = self._driver, None
+            await driver.close()

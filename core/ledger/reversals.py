@@ -1,0 +1,104 @@
+"""Undoing a transfer: by a new one that goes the other way, once, with a reason, and two people above a threshold."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import ids
+from core.errors import AlreadyReversed, NeedsApproval
+from core.ledger.chart import SystemAccount
+from core.ledger.post import post
+from core.ledger.transfer import Account, Answer, Leg, Transfer
+from core.money import Money
+from core.runtime import Runtime
+from core.tables.ledger import account, posting, reversal, transfer
+
+KIND = "reversal"
+# One person may undo less than this by himself, in whole units of the currency.
+ALONE_BELOW = {"KES": 10_000, "TZS": 200_000, "UGX": 280_000, "RWF": 100_000, "USD": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class _Original:
+    legs: tuple[Leg, ...]
+    currency: str
+
+    @property
+    def moved(self) -> Money:
+        return Money(max(abs(leg.amount_minor) for leg in self.legs), self.currency)
+
+
+async def reverse(
+    runtime: Runtime,
+    transfer_id: UUID,
+    *,
+    reason: str,
+    requested_by: str,
+    approved_by: str | None = None,
+    as_much_as_there: bool = False,
+) -> Answer:
+    """Sends every leg back, fee and excise too; or, with `as_much_as_there`, what the receiver still has of what she got.
+
+    Raises AlreadyReversed (or nothing there to undo), NeedsApproval (nobody else has agreed), NotEnoughMoney (it is spent),
+    AccountClosed.
+    """
+    if not reason.strip() or not requested_by.strip():
+        raise ValueError("a reversal needs a reason and a name")
+    async with runtime.database.transaction() as connection:
+        original = await _load(connection, transfer_id)
+        threshold = Money.of_units(ALONE_BELOW[original.currency], original.currency)
+        if original.moved >= threshold and (not approved_by or approved_by.strip() == requested_by.strip()):
+            raise NeedsApproval
+        wish = _undoing(transfer_id, original, as_much_as_there=as_much_as_there)
+        [answer] = await post(connection, [wish], runtime.settings.country)
+        if not answer.is_done:
+            answer.raise_refusal(original.currency, needed=original.moved)
+        if answer.outcome == "posted":
+            await connection.execute(
+                insert(reversal).values(
+                    transfer_id=answer.transfer_id, reason=reason, requested_by=requested_by, approved_by=approved_by
+                )
+            )
+        return answer
+
+
+def _undoing(transfer_id: UUID, original: _Original, *, as_much_as_there: bool) -> Transfer:
+    receivers = [leg for leg in original.legs if leg.amount_minor > 0 and isinstance(leg.account, UUID)]
+    payers = [leg for leg in original.legs if leg.amount_minor < 0]
+    people = [leg.account for leg in (*receivers, *payers) if isinstance(leg.account, UUID)]
+    if not people:
+        raise AlreadyReversed
+    legs = tuple(Leg(leg.account, -leg.amount_minor) for leg in original.legs)
+    if as_much_as_there:
+        if len(receivers) != 1 or len(payers) != 1:
+            raise ValueError("only a transfer from one account to another can be undone in part")
+        legs = (Leg(receivers[0].account, -receivers[0].amount_minor), Leg(payers[0].account, receivers[0].amount_minor))
+    return Transfer(
+        id=ids.new_id(),
+        initiator=people[0],
+        key=f"reverse:{transfer_id}",
+        kind=KIND,
+        legs=legs,
+        reverses=transfer_id,
+        at_most=as_much_as_there,
+    )
+
+
+async def _load(connection: AsyncConnection, transfer_id: UUID) -> _Original:
+    rows = await connection.execute(
+        select(posting.c.account_id, posting.c.amount, account.c.owner, account.c.kind, account.c.currency)
+        .join(account, account.c.id == posting.c.account_id)
+        .join(transfer, transfer.c.id == posting.c.transfer_id)
+        .where(posting.c.transfer_id == transfer_id, transfer.c.reverses.is_(None))
+        .order_by(posting.c.account_id, posting.c.version)
+    )
+    found = rows.all()
+    if not found:
+        raise AlreadyReversed
+    legs = []
+    for row in found:
+        where: Account = row.account_id if row.owner is not None else SystemAccount(row.kind, row.currency)
+        legs.append(Leg(where, row.amount))
+    return _Original(tuple(legs), found[0].currency)

@@ -1,0 +1,127 @@
+"""What the ledger is asked, and what it answers."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+from uuid import UUID
+
+from core.errors import (
+    AccountClosed,
+    AlreadyReversed,
+    HoldClosed,
+    KeyConflict,
+    NotEnoughMoney,
+    OverBalanceLimit,
+    OverDayLimit,
+    OverLimit,
+    Refusal,
+)
+from core.ledger.chart import SystemAccount
+from core.money import Money
+
+Account = UUID | SystemAccount
+
+_REFUSALS: dict[str, type[Refusal]] = {
+    "not_enough": NotEnoughMoney,
+    "over_transfer_limit": OverLimit,
+    "over_day_limit": OverDayLimit,
+    "over_balance_limit": OverBalanceLimit,
+    "account_closed": AccountClosed,
+    "key_conflict": KeyConflict,
+    "hold_closed": HoldClosed,
+    "hold_expired": HoldClosed,
+    "already_reversed": AlreadyReversed,
+}
+# What the ledger refuses to a customer; what else it may say (`invalid`, `chain_broken`) is the caller's bug or business.
+REFUSED = frozenset(_REFUSALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """`amount_minor` into the account, or out of it where negative. Never nothing."""
+
+    account: Account
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An SMS to send if, and only if, the transfer is accepted.
+
+    `body` is in the reader's language; where it says `{balance}`, what leg `leg`'s account can spend afterwards stands.
+    """
+
+    phone: str
+    language: str
+    body: str
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Money kept back for a transfer that waits on the outside world: the legs that it will have if all of it is captured."""
+
+    id: UUID
+    initiator: UUID
+    legs: tuple[Leg, ...]
+    limited_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A wish: legs of one currency that add up to nothing. `key` makes it happen once for each `initiator`, an account.
+
+    `limited_minor` counts against the initiator's limits. `hold_until` makes it a hold: the legs that take are held, nothing is
+    posted. `settles` captures a hold with these legs, or gives it back where there are none. `reverses` may name a transfer
+    once in all history. `at_most`, with two legs (out, in), moves what is there up to their amount.
+    """
+
+    id: UUID
+    initiator: UUID
+    key: str
+    kind: str
+    legs: tuple[Leg, ...]
+    notices: tuple[Notice, ...] = ()
+    limited_minor: int = 0
+    hold_until: datetime | None = None
+    settles: Hold | None = None
+    reverses: UUID | None = None
+    at_most: bool = False
+
+    def request_hash(self) -> int:
+        """Tells the same request under the same key from another one: 63 bits of what it would do."""
+        said = [self.kind]
+        for leg in self.legs:
+            account = leg.account
+            said.append(account.hex if isinstance(account, UUID) else f"{account.kind} {account.currency}")
+            said.append(str(leg.amount_minor))
+        if self.settles is not None or self.reverses is not None:
+            said.append(f"{self.settles and self.settles.id} {self.reverses}")
+        return int.from_bytes(hashlib.blake2b(" ".join(said).encode(), digest_size=8).digest(), "big") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a transfer.
+
+    `outcome` is `posted`, `repeated` (the key's first answer again) or why not: a code of REFUSED, `invalid` (it does not add up:
+    a bug), or `chain_broken`. `transfer_id` is the first one's where repeated. `available_minor` holds, a leg each, what the
+    leg's account could spend afterwards, and nothing where refused. `detail` is the limit that was in the way, the amount that an
+    `at_most` moved, or the place in the call of the transfer that broke the chain.
+    """
+
+    outcome: str
+    transfer_id: UUID
+    available_minor: tuple[int, ...] = ()
+    detail: int | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.outcome in ("posted", "repeated")
+
+    def raise_refusal(self, currency: str, **params: object) -> NoReturn:
+        """Raises the Refusal that the outcome stands for; `params` fill its sentence beside the limit that was in the way."""
+        if self.outcome not in _REFUSALS:
+            raise ValueError(f"transfer {self.transfer_id} is {self.outcome}")
+        raise _REFUSALS[self.outcome](most=Money(max(self.detail or 0, 0), currency), **params)

@@ -1,0 +1,27 @@
+"""How a figure is written down: one line for programs, one row for people."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """`ratio` is ours by the reference: above 1 is better than it, or worse where the unit is a time."""
+
+    name: str
+    ours: float
+    reference: float
+    unit: str
+    remark: str
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.reference
+
+    @property
+    def line(self) -> str:
+        return f"bench {self.name} ours={self.ours:.0f} reference={self.reference:.0f} ratio={self.ratio:.2f} unit={self.unit}"
+
+
+def table(figures: list[Figure]) -> str:
+    width = max(len(figure.name) for figure in figures)
+    return "\n".join(f"{one.name:{width}}  {one.ours:>9,.0f} {one.unit:12} {one.ratio:5.2f} x {one.remark}" for one in figures)

