@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ def main() -> None:
 @click.option("--no-worker", is_flag=True, help="Leave the outbox to `jasho worker`.")
 def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
     """Serves. With no database or Redis configured it starts the embedded ones."""
+    _check_port(host, port)
     with configured() as at:
         if at.is_local:
             prepare(at)
@@ -248,12 +250,28 @@ async def _work(runtime: Runtime) -> None:
 
 async def _verify(runtime: Runtime) -> audit.Report:
     async with runtime.database.transaction() as connection:
-        return await audit.verify(connection)
+        return await audit.verify(connection, _show_progress)
+
+
+def _show_progress(invariant: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"  {invariant} ...", err=True)
 
 
 def _first_line(error: SQLAlchemyError) -> str:
     cause = getattr(error, "orig", None) or error
     return str(cause).strip().splitlines()[0]
+
+
+def _check_port(host: str, port: int) -> None:
+    """Asked before anything is started, so that the answer is one line."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except (OSError, OverflowError) as error:
+            told = getattr(error, "strerror", None) or str(error)
+            raise Failure(f"cannot serve on {host}:{port} ({told}): choose another with --port, or PORT=... make run") from error
 
 
 def _say_where(at: Settings, url: str) -> None:

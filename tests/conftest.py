@@ -47,8 +47,9 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-def template(servers: Servers, run: str) -> str:
-    return databases.template(servers.database_url, run)
+def template(servers: Servers, run: str) -> Iterator[str]:
+    with databases.running(servers.database_url, run):
+        yield databases.template(servers.database_url, run)
 
 
 @pytest.fixture(scope="session")

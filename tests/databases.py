@@ -1,6 +1,8 @@
 """Databases for tests: one template with the demo people in it, and as many copies as tests want."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import psycopg
@@ -30,13 +32,26 @@ def template(server_url: str, run: str) -> str:
         if name in names:
             return name
         for old in names:
-            if not old.startswith(f"{PREFIX}{run}"):
+            if _has_ended(connection, old.removeprefix(PREFIX).split("_")[0]):
                 connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(old)))
         connection.execute(SQL("CREATE DATABASE {}").format(Identifier(f"{name}_made")))
         migrations.migrate(url_of(server_url, f"{name}_made"))
         asyncio.run(_load_demo(url_of(server_url, f"{name}_made")))
         connection.execute(SQL("ALTER DATABASE {} RENAME TO {}").format(Identifier(f"{name}_made"), Identifier(name)))
     return name
+
+
+@contextmanager
+def running(server_url: str, run: str) -> Iterator[None]:
+    """Says, for as long as the block lasts, that the run goes on: another one beside it leaves its databases alone."""
+    with psycopg.connect(make_conninfo(server_url), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock_shared(hashtext(%s))", [run])
+        yield
+
+
+def _has_ended(connection: psycopg.Connection, run: str) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [run]).fetchone()
+    return row == (True,)
 
 
 def copy(server_url: str, template_name: str) -> str:

@@ -1,5 +1,6 @@
 """Proves the books: every invariant as a query that finds the rows which break it, and names them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -110,13 +111,14 @@ class Report:
     findings: list[tuple[str, str]]
 
 
-async def verify(connection: AsyncConnection) -> Report:
-    """Checks every invariant on one snapshot, while the service runs or not."""
+async def verify(connection: AsyncConnection, begins: Callable[[str], None] = lambda _: None) -> Report:
+    """Checks every invariant on one snapshot, while the service runs or not. `begins` is told each one's name first."""
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     await connection.execute(text("SET LOCAL statement_timeout = 0"))
     await connection.execute(text("SET LOCAL work_mem = '256MB'"))
     findings = []
     for invariant, query in CHECKS.items():
+        begins(invariant)
         named = f"SELECT * FROM ({query}) AS broken LIMIT {_MOST_NAMED}"  # noqa: S608 - our own queries
         rows = await connection.scalars(text(named))
         findings += [(invariant, row) for row in rows]

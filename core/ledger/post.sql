@@ -9,16 +9,6 @@
 -- accounts of their legs, and all of those are among the locked rows. So a second call with the same key, or for the same hold,
 -- waits there and then sees what the first one did.
 
-CREATE OR REPLACE FUNCTION money_text(minor bigint, currency text) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
-    -- The same words as core/money.py (a test compares them): an SMS that tells a balance is written in here, where it is known.
-    SELECT CASE WHEN minor < 0 THEN '-' ELSE '' END || currency || ' ' || CASE
-        WHEN currency IN ('UGX', 'RWF') THEN to_char(abs(minor), 'FM999,999,999,999,999,990')
-        WHEN minor % 100 = 0 THEN to_char(abs(minor) / 100, 'FM999,999,999,999,999,990')
-        ELSE to_char(abs(minor) / 100.0, 'FM999,999,999,999,999,990.00')
-    END
-$$;
-
 CREATE OR REPLACE FUNCTION ledger_post(
     p_at timestamptz,
     p_day date,                  -- the calendar day of p_at where the service is at home
@@ -60,6 +50,7 @@ DECLARE
     v_is_open boolean[] := array_fill(false, ARRAY[cardinality(p_accounts)]);
     v_outcomes text[] := array_fill(NULL::text, ARRAY[c_transfers]);
     v_firsts uuid[] := array_fill(NULL::uuid, ARRAY[c_transfers]);
+    v_key_takers int[] := array_fill(NULL::int, ARRAY[c_transfers]);  -- which was accepted, at the place of the key's first
     v_details bigint[] := array_fill(NULL::bigint, ARRAY[c_transfers]);
     v_limited bigint[] := p_limited;
     v_amounts bigint[] := p_leg_amounts;
@@ -131,9 +122,10 @@ BEGIN
             v_culprit := NULL;
             s_balances := v_balances; s_held := v_held; s_versions := v_versions; s_spent := v_spent;
         END IF;
-        IF p_firsts[i] < i AND v_outcomes[i] IS NULL AND v_outcomes[p_firsts[i]] IN ('posted', 'repeated') THEN
-            v_firsts[i] := coalesce(v_firsts[p_firsts[i]], p_ids[p_firsts[i]]);
-            v_outcomes[i] := CASE WHEN p_hashes[i] = p_hashes[p_firsts[i]] THEN 'repeated' ELSE 'key_conflict' END;
+        a := v_key_takers[p_firsts[i]];
+        IF a IS NOT NULL THEN
+            v_firsts[i] := p_ids[a];
+            v_outcomes[i] := CASE WHEN p_hashes[i] = p_hashes[a] THEN 'repeated' ELSE 'key_conflict' END;
         END IF;
 
         IF v_culprit IS NOT NULL THEN
@@ -166,12 +158,13 @@ BEGIN
                 ELSIF v_to >= v_from AND v_hold.expires_at <= p_at THEN
                     v_verdict := 'hold_expired';
                 ELSIF v_hold.initiator <> p_accounts[p_initiators[i]] OR EXISTS (
-                    SELECT FROM unnest(p_leg_accounts[v_from : v_to], v_amounts[v_from : v_to]) AS leg (account, amount)
-                    LEFT JOIN hold_leg h ON h.hold_id = p_settles[i] AND h.account_id = p_accounts[leg.account]
-                    -- The service's own accounts may take another stripe; what people's accounts give bounds what those get.
-                    WHERE v_floors[leg.account] IS NOT NULL
-                    GROUP BY leg.account
-                    HAVING max(abs(leg.amount)) > coalesce(max(abs(h.amount)), 0)
+                    SELECT FROM (
+                        SELECT account, sign(amount) AS way, sum(amount) AS amount
+                        FROM unnest(p_leg_accounts[v_from : v_to], v_amounts[v_from : v_to]) AS _ (account, amount) GROUP BY 1, 2
+                    ) AS leg  -- The service's own may take another stripe; what people's accounts give bounds what those get.
+                    WHERE v_floors[leg.account] IS NOT NULL AND abs(leg.amount) > (
+                        SELECT coalesce(abs(sum(h.amount)), 0) FROM hold_leg h
+                        WHERE h.hold_id = p_settles[i] AND h.account_id = p_accounts[leg.account] AND sign(h.amount) = leg.way)
                 ) THEN
                     v_verdict := 'invalid';
                 ELSE
@@ -217,6 +210,7 @@ BEGIN
                     END IF;
                 ELSE
                     v_balances[a] := v_balances[a] + v_amount;
+                    v_leg_balances[l] := v_balances[a];
                 END IF;
                 IF v_amount < 0 THEN
                     IF v_balances[a] - v_held[a] < v_floors[a] THEN
@@ -238,6 +232,7 @@ BEGIN
             IF v_verdict IS NULL THEN
                 v_outcomes[i] := 'posted';
                 v_details[i] := v_detail;
+                v_key_takers[p_firsts[i]] := i;
                 IF v_limited[i] <> 0 THEN
                     a := p_initiators[i];
                     v_spent[a] := v_spent[a] + v_limited[i];
@@ -249,7 +244,6 @@ BEGIN
                     IF NOT v_is_reserve THEN
                         v_versions[a] := v_versions[a] + 1;
                         v_leg_versions[l] := v_versions[a];
-                        v_leg_balances[l] := v_balances[a];
                     END IF;
                 END LOOP;
             ELSE
@@ -270,9 +264,11 @@ BEGIN
             v_culprit := i;
             v_balances := s_balances; v_held := s_held; v_versions := s_versions; v_spent := s_spent;
             FOR j IN v_chain_from .. i - 1 LOOP
-                IF v_outcomes[j] = 'posted' THEN
+                IF v_outcomes[j] = 'posted' OR v_firsts[j] = ANY (p_ids[v_chain_from : i - 1]) THEN  -- or repeats one of those
                     v_outcomes[j] := 'chain_broken';
                     v_details[j] := v_culprit;
+                    v_firsts[j] := NULL;
+                    v_key_takers[p_firsts[j]] := NULL;
                     FOR l IN coalesce(p_leg_ends[j - 1], 0) + 1 .. p_leg_ends[j] LOOP
                         v_leg_versions[l] := NULL;
                         v_leg_available[l] := NULL;
@@ -298,7 +294,8 @@ BEGIN
 
         UPDATE account a SET balance = n.balance, held = n.held, version = n.version, day = n.day, spent = n.spent
         FROM unnest(p_accounts, v_balances, v_held, v_versions, v_days, v_spent) AS n (id, balance, held, version, day, spent)
-        WHERE a.id = n.id AND (a.version <> n.version OR a.held <> n.held OR a.spent <> n.spent);
+        WHERE a.id = n.id AND (a.version, a.held, a.spent, CASE WHEN n.spent > 0 THEN a.day ELSE n.day END)
+            <> (n.version, n.held, n.spent, n.day);
 
         IF p_until IS NOT NULL THEN
             INSERT INTO hold_leg (hold_id, position, account_id, amount)

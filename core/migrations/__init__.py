@@ -20,7 +20,7 @@ from core.tables.ledger import account
 
 _FOLDER = Path(__file__).parent
 _LEDGER = _FOLDER.parent / "ledger"
-_SQL = (_LEDGER / "post.sql", _LEDGER / "seal.sql", _FOLDER / "grants.sql")
+_SQL = (_LEDGER / "money.sql", _LEDGER / "post.sql", _LEDGER / "seal.sql", _FOLDER / "grants.sql")
 # Two migrations at once take turns: any number that nobody else uses.
 _TURN = 384_96
 

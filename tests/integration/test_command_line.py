@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,6 +62,14 @@ def test_a_direct_dial_from_the_terminal(service_url: str) -> None:
 )
 def test_a_mistake_is_told_in_one_line(arguments: list[str], words: list[str]) -> None:
     check_failed_in_one_line(jasho(arguments), *words)
+
+
+def test_a_taken_port_is_told_before_anything_is_started() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        check_failed_in_one_line(jasho(["serve", "--port", port]), port, "--port")
 
 
 def test_production_does_not_start_without_its_secrets_and_names_them() -> None:
@@ -147,3 +156,15 @@ def servers_environment(settings: Settings) -> dict[str, str]:
     """Where a process of its own finds this test's database and Redis."""
     assert databases.PREFIX in settings.database_url
     return {name: value for name, value in as_environment(settings).items() if name.endswith("_URL")}
+
+
+def test_tariffs_are_checked_before_an_operator_uses_them(tmp_path: Path) -> None:
+    assert "send in KES from 2026-01-01: 12 bands, up to KES 250,000" in jasho(["tariffs", "check"]).stdout
+    wrong = tmp_path / "tariffs.toml"
+    wrong.write_text(
+        '[[tariff]]\nkind = "send"\ncurrency = "KES"\nfrom = 2026-01-01\nexcise_percent = 15\nleast = 1\n'
+        "bands = [{ to = 500, fee = 7 }, { to = 100, fee = 3 }]\n"
+    )
+    check_failed_in_one_line(jasho(["tariffs", "check", str(wrong)]), "the band to 100 comes after the one to 500", "costs less")
+    wrong.write_text("not toml")
+    check_failed_in_one_line(jasho(["tariffs", "check", str(wrong)]), "not TOML")
