@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: run test check bench lock catalogues picture clean
+.PHONY: run test check bench soak lock catalogues picture clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/jasho serve --port $(PORT)
@@ -23,6 +23,9 @@ check: $(VENV)/.development
 
 bench: $(VENV)/.development
 	$(BIN)/python load-tests/bench.py
+
+soak: $(VENV)/.development  ## about five minutes
+	@PYTHONPATH=. $(BIN)/python load-tests/soak.py
 
 catalogues: $(VENV)/.development  ## after a text in the code has changed: brings the templates up to date
 	$(BIN)/python -m locales.catalogues

@@ -181,9 +181,10 @@ BEGIN
             IF p_at_most[i] IS TRUE AND v_to = v_from + 1 THEN
                 a := p_leg_accounts[v_from];
                 v_detail := least(-v_amounts[v_from], v_balances[a] - v_held[a] - v_floors[a]);
-                v_amounts[v_from] := -v_detail;
-                v_amounts[v_to] := v_detail;
-                IF v_detail <= 0 THEN
+                IF v_detail > 0 THEN
+                    v_amounts[v_from] := -v_detail;
+                    v_amounts[v_to] := v_detail;
+                ELSE
                     v_verdict := 'not_enough';
                 END IF;
             END IF;

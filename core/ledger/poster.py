@@ -54,7 +54,7 @@ class Poster:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def submit(self, transfer: Transfer) -> Answer:
-        """Posts one transfer. Raises Busy, or psycopg.OperationalError where nobody can tell what became of it."""
+        """Posts one transfer. Raises Busy; psycopg.OperationalError or TimeoutError where nobody can tell what became of it."""
         [answer] = await self._submit([transfer])
         return answer
 

@@ -53,6 +53,8 @@ async def reverse(
             raise NeedsApproval
         wish = _undoing(transfer_id, original, as_much_as_there=as_much_as_there)
         [answer] = await post(connection, [wish], runtime.settings.country)
+        if answer.outcome == "key_conflict":
+            raise AlreadyReversed  # as much as there was, and now whole, or the other way around
         if not answer.is_done:
             answer.raise_refusal(original.currency, needed=original.moved)
         if answer.outcome == "posted":

@@ -86,6 +86,8 @@ def read(text: str) -> tuple[Tariff, ...]:
         tables = tomllib.loads(text).get("tariff", [])
     except tomllib.TOMLDecodeError as error:
         raise BadTariffs(f"not TOML: {error}") from error
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise BadTariffs("each tariff begins with [[tariff]]")
     findings = [finding for number, table in enumerate(tables, start=1) for finding in _findings(table, f"tariff {number}")]
     if not tables:
         findings.append("there is no [[tariff]] in it")
@@ -128,7 +130,7 @@ def _band_findings(table: dict[str, Any], where: str) -> list[str]:
     bands = table["bands"]
     if not bands:
         return [f"{where}: it has no bands"]
-    if any(type(band.get(name)) is not int for band in bands for name in ("to", "fee")):
+    if any(not isinstance(band, dict) or type(band.get(name)) is not int for band in bands for name in ("to", "fee")):
         return [f"{where}: a band has a whole `to` and a whole `fee`"]
     wrong = []
     if not 0 < table["least"] <= bands[0]["to"]:

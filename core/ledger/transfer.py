@@ -98,6 +98,8 @@ class Transfer:
             said.append(str(leg.amount_minor))
         if self.settles is not None or self.reverses is not None:
             said.append(f"{self.settles and self.settles.id} {self.reverses}")
+        if self.hold_until is not None or self.at_most:
+            said.append("at most" if self.at_most else "hold")
         return int.from_bytes(hashlib.blake2b(" ".join(said).encode(), digest_size=8).digest(), "big") >> 1
 
 

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "ledger",
-    max_examples=15,
+    max_examples=30,
     stateful_step_count=30,
     deadline=None,
     derandomize=True,
@@ -15,7 +15,7 @@ settings.register_profile(
 settings.register_profile(
     "soak",
     parent=settings.get_profile("ledger"),
-    max_examples=400,
+    max_examples=300,
     stateful_step_count=80,
     derandomize=False,
 )

@@ -1,0 +1,249 @@
+"""Many requests, one call: who shares it, who is refused, who is spared when another one is at fault."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from core import ids
+from core.db import conninfo
+from core.errors import Busy
+from core.ledger.chart import TRUST, SystemAccount
+from core.ledger.post import call
+from core.ledger.poster import Poster
+from core.ledger.transfer import Answer, Leg, Transfer
+from tests.crash import bank
+
+LOW, HIGH = sorted([bank.wallet("KES", 0), bank.wallet("KES", 1)])
+MUCH = 2**63 - 1
+
+
+class Calls:
+    """Stands where the poster calls the database: keeps account of calls, and holds them back while it is shut."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.errors: list[type[Exception]] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.begun = asyncio.Event()
+        self.failed = asyncio.Event()
+
+    async def call(
+        self,
+        driver: "psycopg.AsyncConnection[tuple[object, ...]]",
+        transfers: Sequence[Transfer],
+        country: str,
+        chains: Sequence[int] | None = None,
+    ) -> list[Answer]:
+        self.batches.append([transfer.key for transfer in transfers])
+        self.begun.set()
+        await self.open.wait()
+        try:
+            return await call(driver, transfers, country, chains)
+        except Exception as error:
+            self.errors.append(type(error))
+            self.failed.set()
+            raise
+
+
+@pytest.fixture
+async def calls(bank_url: str, monkeypatch: pytest.MonkeyPatch) -> Calls:  # noqa: ARG001 - opening the bank is not counted
+    counted = Calls()
+    monkeypatch.setattr("core.ledger.poster.call", counted.call)
+    return counted
+
+
+@pytest.fixture
+async def poster(bank_url: str) -> AsyncIterator[Poster]:
+    async with posting(conninfo(bank_url)) as made:
+        yield made
+
+
+@asynccontextmanager
+async def posting(database: str, most_waiting: int = 1_000, lanes: int = 1) -> AsyncIterator[Poster]:
+    made = Poster(database, bank.COUNTRY, most_waiting=most_waiting, lanes=lanes)
+    yield made
+    await made.close()
+
+
+def gift(key: str, minor: int = 100, giver: UUID = LOW, taker: UUID = HIGH) -> Transfer:
+    return Transfer(ids.new_id(), giver, key, "gift", (Leg(giver, -minor), Leg(taker, minor)))
+
+
+def keys_in(database_url: str) -> set[str]:
+    """The keys of all gifts that were made."""
+    with psycopg.connect(database_url) as connection:
+        return {key for (key,) in connection.execute("SELECT key FROM transfer WHERE kind = 'gift'")}
+
+
+async def submitted(poster: Poster, *transfers: Transfer) -> "list[Answer | BaseException]":
+    return await asyncio.gather(*(poster.submit(transfer) for transfer in transfers), return_exceptions=True)
+
+
+def outcomes(answers: "Sequence[Answer | BaseException]") -> list[str]:
+    return [answer.outcome if isinstance(answer, Answer) else type(answer).__name__ for answer in answers]
+
+
+async def test_payments_at_the_same_time_share_a_commit(bank_url: str, calls: Calls, poster: Poster) -> None:
+    names = [f"k{number}" for number in range(400)]
+    answers = await submitted(poster, *(gift(name) for name in names))
+    assert outcomes(answers) == ["posted"] * 400
+    assert len(calls.batches) <= 4
+    assert keys_in(bank_url) == set(names)
+
+
+async def test_a_lone_payment_waits_for_nobody(calls: Calls, poster: Poster) -> None:
+    await poster.submit(gift("connects"))
+    lone = asyncio.ensure_future(poster.submit(gift("lone")))
+    for _ in range(10):
+        await asyncio.sleep(0)  # turns of the loop, in which no timer has time to run out
+    assert calls.batches[1:] == [["lone"]]
+    assert (await lone).outcome == "posted"
+
+
+async def test_who_comes_while_a_call_is_under_way_joins_the_next_one(calls: Calls, poster: Poster) -> None:
+    calls.open.clear()
+    first = asyncio.ensure_future(poster.submit(gift("first")))
+    await calls.begun.wait()
+    later = asyncio.ensure_future(submitted(poster, *(gift(f"later{number}") for number in range(50))))
+    await asyncio.sleep(0)
+    calls.open.set()
+    assert outcomes([await first, *await later]) == ["posted"] * 51
+    assert len(calls.batches) == 2
+
+
+async def test_a_full_queue_refuses_at_once_and_the_refused_pay_nothing(bank_url: str, calls: Calls) -> None:
+    calls.open.clear()
+    async with posting(conninfo(bank_url), most_waiting=3) as poster:
+        first = asyncio.ensure_future(poster.submit(gift("first")))
+        await calls.begun.wait()
+        waiting = [asyncio.ensure_future(poster.submit(gift(f"waits{number}"))) for number in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await poster.submit(gift("refused"))
+        with pytest.raises(Busy):
+            await poster.submit_chain([gift("refused_a"), gift("refused_b")])
+        calls.open.set()
+        assert outcomes(await asyncio.gather(first, *waiting)) == ["posted"] * 4
+        assert (await poster.submit(gift("later"))).outcome == "posted"
+    assert keys_in(bank_url) == {"first", "waits0", "waits1", "waits2", "later"}
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        lambda: gift("nul\0"),
+        lambda: gift("half a character \ud800"),
+        lambda: gift("no_bigint", minor=2**63),
+        lambda: Transfer(ids.new_id(), LOW, "sum", "gift", (Leg(SystemAccount(TRUST, "KES"), -MUCH), Leg(LOW, MUCH))),
+    ],
+    ids=["nul", "surrogate", "amount", "sum"],
+)
+async def test_a_payment_that_makes_the_call_fail_takes_no_neighbour_down(
+    bank_url: str, calls: Calls, poster: Poster, poison: Callable[[], Transfer]
+) -> None:
+    answers = await submitted(poster, gift("before"), poison(), gift("after"))
+    assert [len(batch) for batch in calls.batches] == [3, 1, 1, 1]
+    assert isinstance(answers[1], psycopg.DataError | UnicodeEncodeError)
+    assert outcomes(answers)[::2] == ["posted", "posted"]
+    assert keys_in(bank_url) == {"before", "after"}
+
+
+async def test_who_gave_up_before_his_turn_pays_nothing(bank_url: str, calls: Calls, poster: Poster) -> None:
+    calls.open.clear()
+    first = asyncio.ensure_future(poster.submit(gift("first")))
+    await calls.begun.wait()
+    patient = asyncio.ensure_future(poster.submit(gift("patient")))
+    gone = asyncio.ensure_future(poster.submit(gift("gone")))
+    await asyncio.sleep(0)
+    gone.cancel()
+    calls.open.set()
+    assert outcomes([await first, await patient]) == ["posted", "posted"]
+    assert calls.batches == [["first"], ["patient"]]
+    assert keys_in(bank_url) == {"first", "patient"}
+
+
+async def test_who_gave_up_while_a_batch_was_taken_apart_pays_nothing(bank_url: str, calls: Calls, poster: Poster) -> None:
+    calls.open.clear()
+    poisoned = asyncio.ensure_future(submitted(poster, gift("nul\0"), gift("patient")))
+    await asyncio.sleep(0)
+    gone = asyncio.ensure_future(poster.submit(gift("gone")))
+    await calls.begun.wait()
+    gone.cancel()
+    await asyncio.sleep(0)
+    calls.open.set()
+    assert outcomes(await poisoned) == ["DataError", "posted"]
+    assert keys_in(bank_url) == {"patient"}
+
+
+async def test_a_chain_is_made_whole_or_not_at_all_whoever_its_neighbours_are(
+    bank_url: str, calls: Calls, poster: Poster
+) -> None:
+    whole, empty, broken, single, poisoned = await asyncio.gather(
+        poster.submit_chain([gift("whole_a"), gift("whole_b", giver=HIGH, taker=LOW)]),
+        poster.submit_chain([]),
+        poster.submit_chain([gift("broken_a"), gift("broken_b", minor=10**12), gift("broken_c")]),
+        poster.submit(gift("single")),
+        poster.submit_chain([gift("poisoned_a"), gift("poisoned\0")]),
+        return_exceptions=True,
+    )
+    assert len(calls.batches[0]) == 8
+    assert isinstance(whole, list)
+    assert outcomes(whole) == ["posted", "posted"]
+    assert empty == []
+    assert isinstance(broken, list)
+    assert outcomes(broken) == ["chain_broken", "not_enough", "chain_broken"]
+    assert isinstance(single, Answer)
+    assert isinstance(poisoned, psycopg.DataError)
+    assert keys_in(bank_url) == {"whole_a", "whole_b", "single"}
+
+
+async def test_a_chain_stays_one_beside_a_wish_for_nothing(bank_url: str, poster: Poster) -> None:
+    empty, broken = await asyncio.gather(poster.submit_chain([]), poster.submit_chain([gift("a"), gift("b", minor=10**12)]))
+    assert empty == []
+    assert outcomes(broken) == ["chain_broken", "not_enough"]
+    assert keys_in(bank_url) == set()
+
+
+async def test_a_payment_waits_out_a_lock_that_somebody_holds_too_long(bank_url: str, calls: Calls) -> None:
+    options = str(conninfo_to_dict(conninfo(bank_url))["options"])
+    impatient = make_conninfo(conninfo(bank_url), options=f"{options} -c lock_timeout=100ms")
+    async with await psycopg.AsyncConnection.connect(bank_url) as holder, posting(impatient) as poster:
+        await holder.execute("SELECT FROM account WHERE id = %s FOR UPDATE", [LOW])
+        payment = asyncio.ensure_future(poster.submit(gift("patient")))
+        await calls.failed.wait()
+        await holder.rollback()
+        assert (await payment).outcome == "posted"
+    assert set(calls.errors) == {psycopg.errors.LockNotAvailable}
+    assert keys_in(bank_url) == {"patient"}
+
+
+async def test_a_payment_that_a_deadlock_has_undone_is_made_after_all(bank_url: str, calls: Calls, poster: Poster) -> None:
+    async with await psycopg.AsyncConnection.connect(bank_url) as holder:
+        await holder.execute("SET deadlock_timeout = '1min'")  # so that it is the poster whom the deadlock undoes
+        await holder.execute("SELECT FROM account WHERE id = %s FOR UPDATE", [HIGH])
+        payment = asyncio.ensure_future(poster.submit(gift("undone")))
+        await waits_for_lock(bank_url)
+        await holder.execute("SELECT FROM account WHERE id = %s FOR UPDATE", [LOW])
+        await holder.rollback()
+        assert (await payment).outcome == "posted"
+    assert calls.errors == [psycopg.errors.DeadlockDetected]
+    assert keys_in(bank_url) == {"undone"}
+
+
+async def waits_for_lock(database_url: str) -> None:
+    """Returns when somebody waits for a lock in this database."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as watcher:
+        for _ in range(500):
+            cursor = await watcher.execute(
+                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.rowcount:
+                return
+            await asyncio.sleep(0.01)  # between two looks at another process
+    raise AssertionError("nobody waits for a lock")
