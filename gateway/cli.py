@@ -99,7 +99,8 @@ def demo() -> None:
             raise Failure("the demo people's PIN is public: they are not for production")
         prepare(at)
         for person in demo_people.PEOPLE:
-            click.echo(f"{person.phone}  {person.name}  PIN {demo_people.PIN}")
+            click.echo(f"{person.phone}  {person.name}")
+        click.echo("Their PIN is in the README.")
 
 
 @main.command()
@@ -279,4 +280,4 @@ def _say_where(at: Settings, url: str) -> None:
     if at.is_local:
         click.echo(f"  {url}/simulator  a feature phone in the browser")
         click.echo(f"  .venv/bin/jasho dial '{at.service_code}' --phone 0711000001  the same in a terminal")
-        click.echo(f"  {demo_people.PEOPLE[0].name}'s PIN, like every demo person's, is {demo_people.PIN}.")
+        click.echo("  Demo people and their PIN: README.md.")

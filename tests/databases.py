@@ -8,6 +8,7 @@ from uuid import uuid4
 import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
+from sqlalchemy import make_url
 
 from core import migrations
 from core.runtime import Runtime
@@ -34,11 +35,26 @@ def template(server_url: str, run: str) -> str:
         for old in names:
             if _has_ended(connection, old.removeprefix(PREFIX).split("_")[0]):
                 connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(old)))
+        _pass_the_pins(connection)
         connection.execute(SQL("CREATE DATABASE {}").format(Identifier(f"{name}_made")))
         migrations.migrate(url_of(server_url, f"{name}_made"))
         asyncio.run(_load_demo(url_of(server_url, f"{name}_made")))
         connection.execute(SQL("ALTER DATABASE {} RENAME TO {}").format(Identifier(f"{name}_made"), Identifier(name)))
     return name
+
+
+def _pass_the_pins(connection: psycopg.Connection) -> None:
+    """Uses up a young server's first transaction numbers: rows keep them, and one could read like a PIN to `tests/after`."""
+    connection.execute("CREATE TEMPORARY TABLE IF NOT EXISTS burnt (number int)")
+    connection.execute(
+        """DO $$ BEGIN
+            IF pg_current_xact_id()::text::bigint < 10000 THEN
+                FOR number IN 1 .. 10000 LOOP
+                    BEGIN INSERT INTO burnt VALUES (1); EXCEPTION WHEN division_by_zero THEN NULL; END;
+                END LOOP;
+            END IF;
+        END $$"""
+    )
 
 
 @contextmanager
@@ -47,6 +63,14 @@ def running(server_url: str, run: str) -> Iterator[None]:
     with psycopg.connect(make_conninfo(server_url), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock_shared(hashtext(%s))", [run])
         yield
+
+
+def drop(database_url: str) -> None:
+    """Takes away a copy that a test has damaged on purpose."""
+    name = make_url(database_url).database
+    assert name is not None
+    with psycopg.connect(make_conninfo(database_url, dbname="postgres"), autocommit=True) as connection:
+        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
 def _has_ended(connection: psycopg.Connection, run: str) -> bool:

@@ -103,12 +103,18 @@ BEGIN
 
     -- A statement of its own, so that it sees what was committed while the rows above were waited for.
     FOR r IN
-        SELECT asked.position, t.id, t.request_hash = p_hashes[asked.position] AS is_same
+        SELECT asked.position, t.id, t.request_hash = p_hashes[asked.position] AS is_same, t.detail, t.available
         FROM unnest(p_initiators, p_keys) WITH ORDINALITY AS asked (initiator, key, position)
         JOIN transfer t ON t.initiator = p_accounts[asked.initiator] AND t.key = asked.key
     LOOP
         v_firsts[r.position] := r.id;
         v_outcomes[r.position] := CASE WHEN r.is_same THEN 'repeated' ELSE 'key_conflict' END;
+        IF r.is_same THEN
+            v_details[r.position] := r.detail;
+            FOR l IN 1 .. coalesce(cardinality(r.available), 0) LOOP
+                v_leg_available[coalesce(p_leg_ends[r.position - 1], 0) + l] := r.available[l];
+            END LOOP;
+        END IF;
     END LOOP;
 
     FOR i IN 1 .. c_transfers LOOP
@@ -126,6 +132,12 @@ BEGIN
         IF a IS NOT NULL THEN
             v_firsts[i] := p_ids[a];
             v_outcomes[i] := CASE WHEN p_hashes[i] = p_hashes[a] THEN 'repeated' ELSE 'key_conflict' END;
+            IF p_hashes[i] = p_hashes[a] THEN
+                v_details[i] := v_details[a];
+                FOR l IN v_from .. v_to LOOP
+                    v_leg_available[l] := v_leg_available[p_leg_ends[a] - v_to + l];
+                END LOOP;
+            END IF;
         END IF;
 
         IF v_culprit IS NOT NULL THEN
@@ -190,7 +202,9 @@ BEGIN
             END IF;
 
             a := p_initiators[i];
-            IF v_limited[i] > 0 AND v_most_transfer[a] IS NOT NULL THEN
+            IF v_versions[a] IS NULL THEN
+                v_verdict := 'invalid';
+            ELSIF v_limited[i] > 0 AND v_most_transfer[a] IS NOT NULL THEN
                 IF v_limited[i] > v_most_transfer[a] THEN
                     v_verdict := 'over_transfer_limit';
                     v_detail := v_most_transfer[a];
@@ -217,7 +231,7 @@ BEGIN
                     IF v_balances[a] - v_held[a] < v_floors[a] THEN
                         v_verdict := coalesce(v_verdict, 'not_enough');
                     END IF;
-                ELSIF v_limited[i] > 0 AND v_balances[a] > v_most_balance[a] THEN
+                ELSIF p_limited[i] > 0 AND v_balances[a] > v_most_balance[a] THEN
                     v_verdict := coalesce(v_verdict, 'over_balance_limit');
                 END IF;
                 IF NOT v_is_open[a] THEN
@@ -281,10 +295,12 @@ BEGIN
     END LOOP;
 
     IF 'posted' = ANY (v_outcomes) THEN
-        INSERT INTO transfer (id, initiator, key, request_hash, kind, limited, day, created_at, settles, reverses)
-        SELECT t.id, p_accounts[t.initiator], t.key, t.hash, t.kind, t.limited, v_days[t.initiator], p_at, t.settles, t.reverses
-        FROM unnest(p_ids, p_initiators, p_keys, p_hashes, p_kinds, v_limited, p_settles, p_reverses, v_outcomes)
-            AS t (id, initiator, key, hash, kind, limited, settles, reverses, outcome)
+        INSERT INTO transfer (
+            id, initiator, key, request_hash, kind, limited, day, created_at, settles, reverses, detail, available)
+        SELECT t.id, p_accounts[t.initiator], t.key, t.hash, t.kind, t.limited, v_days[t.initiator], p_at, t.settles, t.reverses,
+            t.detail, v_leg_available[coalesce(p_leg_ends[t.position - 1], 0) + 1 : p_leg_ends[t.position]]
+        FROM unnest(p_ids, p_initiators, p_keys, p_hashes, p_kinds, v_limited, p_settles, p_reverses, v_details, v_outcomes)
+            WITH ORDINALITY AS t (id, initiator, key, hash, kind, limited, settles, reverses, detail, outcome, position)
         WHERE t.outcome = 'posted';
 
         INSERT INTO posting (account_id, version, transfer_id, amount, balance_after, created_at)
@@ -320,22 +336,6 @@ BEGIN
         END IF;
     END IF;
 
-    -- The first answer again: what the first one's accounts could spend after it.
-    IF 'repeated' = ANY (v_outcomes) THEN
-        v_from := 1;
-        FOR i IN 1 .. c_transfers LOOP
-            FOR l IN v_from .. p_leg_ends[i] LOOP
-                IF v_outcomes[i] = 'repeated' THEN
-                    a := p_leg_accounts[l];
-                    v_leg_available[l] := coalesce(
-                        (SELECT p.balance_after FROM posting p
-                         WHERE p.transfer_id = v_firsts[i] AND p.account_id = p_accounts[a] ORDER BY p.version DESC LIMIT 1),
-                        v_balances[a] - v_held[a]);
-                END IF;
-            END LOOP;
-            v_from := p_leg_ends[i] + 1;
-        END LOOP;
-    END IF;
     RETURN QUERY SELECT v_outcomes, v_firsts, v_details, v_leg_available;
 END
 $$;

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import ids
 from core.errors import AlreadyReversed, NeedsApproval
+from core.ledger import exchange
 from core.ledger.chart import SystemAccount
 from core.ledger.post import post
 from core.ledger.transfer import Account, Answer, Leg, Transfer
@@ -41,8 +42,8 @@ async def reverse(
 ) -> Answer:
     """Sends every leg back, fee and excise too; or, with `as_much_as_there`, what the receiver still has of what she got.
 
-    Raises AlreadyReversed (or nothing there to undo), NeedsApproval (nobody else has agreed), NotEnoughMoney (it is spent),
-    AccountClosed.
+    Raises AlreadyReversed (or nothing there to undo, or half of an exchange), NeedsApproval (nobody else has agreed),
+    NotEnoughMoney (it is spent), AccountClosed.
     """
     if not reason.strip() or not requested_by.strip():
         raise ValueError("a reversal needs a reason and a name")
@@ -93,7 +94,7 @@ async def _load(connection: AsyncConnection, transfer_id: UUID) -> _Original:
         select(posting.c.account_id, posting.c.amount, account.c.owner, account.c.kind, account.c.currency)
         .join(account, account.c.id == posting.c.account_id)
         .join(transfer, transfer.c.id == posting.c.transfer_id)
-        .where(posting.c.transfer_id == transfer_id, transfer.c.reverses.is_(None))
+        .where(posting.c.transfer_id == transfer_id, transfer.c.reverses.is_(None), transfer.c.kind != exchange.KIND)
         .order_by(posting.c.account_id, posting.c.version)
     )
     found = rows.all()

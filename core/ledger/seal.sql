@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION ledger_leaf(t transfer) RETURNS bytea
 LANGUAGE sql STABLE SET search_path = public, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
     SELECT substring(sha256(convert_to(concat_ws('|',
         t.id, t.initiator, t.key, t.request_hash, t.kind, t.limited, t.day, t.created_at, coalesce(t.settles::text, '-'),
-        coalesce(t.reverses::text, '-'), t.xid,
+        coalesce(t.reverses::text, '-'), coalesce(t.detail::text, '-'), t.available, t.xid,
         (SELECT string_agg(concat_ws(',', p.account_id, p.version, p.amount, p.balance_after, p.created_at), ';' ORDER BY p.account_id, p.version)
          FROM posting p WHERE p.transfer_id = t.id),
         (SELECT string_agg(concat_ws(',', h.position, h.account_id, h.amount), ';' ORDER BY h.position) FROM hold_leg h WHERE h.hold_id = t.id)

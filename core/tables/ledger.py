@@ -4,7 +4,7 @@ Foreign keys within the journal are not declared: two more look-ups a row would 
 writer takes the ids from rows that it holds, and `jasho ledger verify` proves them.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Date, Index, Integer, LargeBinary, Table, Text, Uuid, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Column, Date, Index, Integer, LargeBinary, Table, Text, Uuid, text
 
 from core.tables.base import Moment, metadata
 
@@ -26,7 +26,7 @@ account = Table(
     Column("created_at", Moment, nullable=False),
     CheckConstraint("balance - held >= floor", name="floor"),
     CheckConstraint("held >= 0", name="held"),
-    CheckConstraint("owner IS NULL OR floor >= 0", name="nobody_overdraws"),
+    CheckConstraint("owner IS NULL OR (floor IS NOT NULL AND floor >= 0)", name="nobody_overdraws"),
     # Rows are rewritten in place (HOT) for as long as a page has room.
     postgresql_with={"fillfactor": "70"},
 )
@@ -45,6 +45,8 @@ transfer = Table(
     Column("created_at", Moment, nullable=False),
     Column("settles", Uuid, comment="the hold that it captured or gave back"),
     Column("reverses", Uuid, comment="the transfer that it undid"),
+    Column("detail", BigInteger, comment="what `at_most` moved; with `available`, the answer that a repetition gets again"),
+    Column("available", ARRAY(BigInteger), comment="what each leg's account could spend afterwards"),
     Column(
         "xid",
         BigInteger,

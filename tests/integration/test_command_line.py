@@ -102,6 +102,7 @@ def test_the_books_are_proved_and_a_broken_one_is_named(settings: Settings) -> N
     assert broken.returncode == 1
     assert "broken: a balance is the sum of its postings, and its version counts them without a gap: account " in broken.stderr
     assert "Traceback" not in broken.stderr
+    databases.drop(settings.database_url)
 
 
 def test_a_database_that_is_away_is_told_in_one_line(settings: Settings) -> None:

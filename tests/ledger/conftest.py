@@ -15,7 +15,7 @@ settings.register_profile(
 settings.register_profile(
     "soak",
     parent=settings.get_profile("ledger"),
-    max_examples=300,
-    stateful_step_count=80,
+    max_examples=60,
+    stateful_step_count=60,
     derandomize=False,
 )

@@ -38,12 +38,13 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An accepted transfer. `balances` is what it left on each account that it posted to."""
+    """An accepted transfer, and what was answered: whoever asks again is told the same."""
 
     wish: Transfer
     limited: int
     day: date
-    balances: dict[Account, int]
+    detail: int | None
+    available: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -104,9 +105,6 @@ class Ledger:
             begin = end
         self.state.open_holds |= self.state.reserved
         self.state.reserved = {}
-        for wish, verdict in zip(wishes, verdicts, strict=True):
-            if verdict.outcome == "repeated":
-                verdict.available = self._remembered(wish, verdict.transfer_id)
         return verdicts
 
     def late_holds(self, at: datetime) -> list[UUID]:
@@ -134,7 +132,8 @@ class Ledger:
         first = self.state.keys.get((wish.initiator, wish.key))
         if first is not None:
             is_same = self.state.journal[first].wish.request_hash() == wish.request_hash()
-            return Verdict("repeated" if is_same else "key_conflict", first)
+            entry = self.state.journal[first]
+            return Verdict("repeated", first, entry.detail, entry.available) if is_same else Verdict("key_conflict", first)
         before = self.state.copy().books
         attempt = _Attempt(self, wish, at, today, rules)
         refusal = attempt.refusal()
@@ -142,29 +141,24 @@ class Ledger:
             self.state.books = before
             return Verdict(refusal, wish.id, attempt.detail)
         self._record(attempt)
-        return Verdict("posted", wish.id, attempt.detail, tuple(self.book(leg.account).available for leg in attempt.legs))
+        return Verdict("posted", wish.id, attempt.detail, self.state.journal[wish.id].available)
 
     def _record(self, attempt: "_Attempt") -> None:
         wish, initiator = attempt.wish, self.book(attempt.wish.initiator)
         if attempt.limited:
             initiator.spent, initiator.day = initiator.spent_on(attempt.day) + attempt.limited, attempt.day
-        balances: dict[Account, int] = {}
         if wish.hold_until is not None:
             self.state.reserved[wish.id] = wish.hold_until
         else:
             for leg in attempt.legs:
                 self.book(leg.account).version += 1
-                balances[leg.account] = self.book(leg.account).balance
         if wish.settles is not None:
             del self.state.open_holds[wish.settles.id]
         if wish.reverses is not None:
             self.state.reversed.add(wish.reverses)
-        self.state.journal[wish.id] = Entry(wish, attempt.limited, attempt.day, balances)
+        available = tuple(self.book(leg.account).available for leg in attempt.legs)
+        self.state.journal[wish.id] = Entry(wish, attempt.limited, attempt.day, attempt.detail, available)
         self.state.keys[wish.initiator, wish.key] = wish.id
-
-    def _remembered(self, wish: Transfer, first: UUID) -> tuple[int, ...]:
-        balances = self.state.journal[first].balances
-        return tuple(balances.get(leg.account, self.book(leg.account).available) for leg in wish.legs)
 
 
 class _Attempt:
@@ -248,7 +242,7 @@ class _Attempt:
         if leg.amount_minor < 0:
             if book.floor is not None and book.available < book.floor:
                 found = found or "not_enough"
-        elif self.limited > 0 and rule is not None and book.balance > rule.balance:
+        elif self.wish.limited_minor > 0 and rule is not None and book.balance > rule.balance:
             found = found or "over_balance_limit"
         if not book.is_open:
             return "account_closed"

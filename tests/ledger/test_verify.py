@@ -1,6 +1,7 @@
 """`jasho ledger verify` finds what was changed behind the ledger's back, whatever it was, and names the row."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -16,6 +17,7 @@ from core.ledger.seal import seal
 from core.ledger.transfer import Leg, Transfer
 from core.runtime import Runtime
 from core.services import customers
+from tests import databases
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ async def seal_all(runtime: Runtime) -> None:
 
 
 @pytest.fixture
-async def books(runtime: Runtime) -> Books:
+async def books(runtime: Runtime) -> AsyncIterator[Books]:
     asha, baraka = await customers.find(runtime, "+254711000001"), await customers.find(runtime, "+254722000002")
     assert asha is not None
     assert baraka is not None
@@ -76,7 +78,9 @@ async def books(runtime: Runtime) -> Books:
     await seal_all(runtime)
     made = Books(runtime, asha.wallet, wishes[0].id, wishes[2].id, wishes[3].id, undone.transfer_id)
     assert await made.findings() == []
-    return made
+    yield made
+    await runtime.close()
+    databases.drop(runtime.settings.database_url)
 
 
 @pytest.mark.parametrize(

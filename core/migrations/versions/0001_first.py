@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("balance - held >= floor", name=op.f("ck_account_floor")),
         sa.CheckConstraint("held >= 0", name=op.f("ck_account_held")),
-        sa.CheckConstraint("owner IS NULL OR floor >= 0", name=op.f("ck_account_nobody_overdraws")),
+        sa.CheckConstraint("owner IS NULL OR (floor IS NOT NULL AND floor >= 0)", name=op.f("ck_account_nobody_overdraws")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
         postgresql_with={"fillfactor": "70"},
     )
@@ -137,6 +137,15 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settles", sa.Uuid(), nullable=True, comment="the hold that it captured or gave back"),
         sa.Column("reverses", sa.Uuid(), nullable=True, comment="the transfer that it undid"),
+        sa.Column(
+            "detail",
+            sa.BigInteger(),
+            nullable=True,
+            comment="what `at_most` moved; with `available`, the answer that a repetition gets again",
+        ),
+        sa.Column(
+            "available", sa.ARRAY(sa.BigInteger()), nullable=True, comment="what each leg's account could spend afterwards"
+        ),
         sa.Column(
             "xid",
             sa.BigInteger(),
