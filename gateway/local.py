@@ -38,8 +38,9 @@ _LONGEST_SOCKET_PATH = 100
 _POSTGRES_OPTIONS = {
     "listen_addresses": "",
     "max_connections": "120",
-    "shared_buffers": "256MB",
-    "max_wal_size": "2GB",
+    "shared_buffers": "1GB",  # taken as it is used
+    "max_wal_size": "4GB",
+    "wal_buffers": "64MB",
     "log_line_prefix": "%m ",
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",

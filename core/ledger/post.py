@@ -7,6 +7,7 @@ every row as it was. What only moves money goes through `poster.py`, which share
 
 import random
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from uuid import UUID
 
 import msgspec
@@ -114,7 +115,7 @@ def _positions(transfers: Sequence[Transfer]) -> tuple[dict[Account, int], list[
                 own[leg.account] = leg.account.stripe(stripe)
             else:
                 people.add(leg.account)
-    order: list[tuple[Account, UUID]] = [(account, account) for account in sorted(people)]
+    order: list[tuple[Account, UUID]] = [(account, account) for account in sorted(people, key=_number)]
     order += sorted(own.items(), key=lambda item: item[1])
     return {account: index for index, (account, _) in enumerate(order, start=1)}, [row for _, row in order]
 
@@ -126,6 +127,10 @@ def _rare(transfers: Sequence[Transfer]) -> tuple[str | None, str | None, str | 
     reverses = [transfer.reverses.hex if transfer.reverses else None for transfer in transfers]
     at_most = ["true" if transfer.at_most else None for transfer in transfers]
     return _sparse(until), _sparse(settles), _sparse(reverses), _sparse(at_most)
+
+
+# UUIDs compare in Python, one by one; their numbers compare in C.
+_number = attrgetter("int")
 
 
 def _numbers(values: Iterable[int]) -> str:
