@@ -25,6 +25,5 @@ STATUS_OF_CODE = {
     "account_closed": 409,
     "key_conflict": 409,
     "already_registered": 409,
-    "not_registered": 404,
     "busy": 503,
 }

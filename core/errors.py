@@ -6,7 +6,7 @@
     ├── about the other side      UnknownRecipient OwnNumber
     ├── about money               NotEnoughMoney AmountTooSmall OverLimit OverDayLimit OverBalanceLimit AccountClosed KeyConflict
     │                             HoldClosed AlreadyReversed NeedsApproval
-    └── about the moment          AlreadyRegistered NotRegistered Busy
+    └── about the moment          AlreadyRegistered Busy
 
 A refusal's `code` is the outcome that a menu knows, and what the REST API maps to an HTTP status; `sentence` is what a
 customer reads, its placeholders filled from `params`. Anything raised that is not a Refusal is a bug or a broken machine.
@@ -152,11 +152,6 @@ class KeyConflict(Refusal):
 class AlreadyRegistered(Refusal):
     code = "already_registered"
     sentence = _("This number is registered already.")
-
-
-class NotRegistered(Refusal):
-    code = "not_registered"
-    sentence = _("This number is not registered yet.")
 
 
 class Busy(Refusal):

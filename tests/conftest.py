@@ -4,6 +4,7 @@ Data, logs and what Redis held stay under `.jasho/test` until the next run, for 
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -106,6 +107,17 @@ def service_url(servers: Servers, template: str, redis_url: str) -> Iterator[str
     environment = {"JASHO_DATABASE_URL": databases.copy(servers.database_url, template), "JASHO_REDIS_URL": redis_url}
     with serving(environment) as url:
         yield url
+
+
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """A place for servers that a test starts for itself. Their logs stay."""
+    folder = FOLDER / uuid4().hex[:8]
+    folder.mkdir(parents=True)
+    yield folder
+    for log in folder.rglob("server.log"):
+        shutil.copyfile(log, LOGS / f"{folder.name}-{log.parent.name}.log")
+    shutil.rmtree(folder)
 
 
 @contextmanager

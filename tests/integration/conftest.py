@@ -5,23 +5,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import redis
-
-from tests.conftest import FOLDER, LOGS
-
-
-@pytest.fixture
-def own_folder() -> Iterator[Path]:
-    """A place for servers that a test starts for itself. Their logs stay."""
-    folder = FOLDER / uuid4().hex[:8]
-    folder.mkdir(parents=True)
-    yield folder
-    for log in folder.rglob("server.log"):
-        shutil.copyfile(log, LOGS / f"{folder.name}-{log.parent.name}.log")
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

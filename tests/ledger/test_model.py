@@ -8,14 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
-import psycopg
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from psycopg.conninfo import make_conninfo
-from psycopg.sql import SQL, Identifier
-from sqlalchemy import insert, make_url, text, update
+from sqlalchemy import insert, text, update
 
 from core import clock
 from core.ledger import audit, holds, limits
@@ -98,10 +95,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         report = self.runner.run(self._closed())
         self.runner.close()
-        with psycopg.connect(make_conninfo(self.server_url), autocommit=True) as connection:
-            name = make_url(self.database_url).database
-            assert name is not None
-            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+        databases.drop(self.database_url)
         assert report.findings == []
 
     async def _closed(self) -> audit.Report:
