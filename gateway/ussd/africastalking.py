@@ -92,9 +92,7 @@ def read_hop(fields: Fields, settings: Settings) -> Hop:
 
 def _dialled(service_code: str, ours: str) -> str:
     """What was dialled behind our own code: `4*500` of `*384*96*4*500#`."""
-    if service_code == ours:
-        return ""
-    stem = ours.removesuffix("#") + "*"
-    if not (service_code.startswith(stem) and service_code.endswith("#")):
+    code, stem = service_code.removesuffix("#"), ours.removesuffix("#")
+    if code != stem and not code.startswith(stem + "*"):
         raise Malformed("serviceCode is not this service's")
-    return service_code.removeprefix(stem).removesuffix("#")
+    return code.removeprefix(stem).removeprefix("*")
