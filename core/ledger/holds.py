@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
-from core.ledger.chart import SystemAccount
+from core.ledger.chart import SystemAccount, named
 from core.ledger.transfer import Hold, Leg, Transfer
 from core.runtime import Runtime
 from core.tables.ledger import account, hold_leg, open_hold, transfer
@@ -53,9 +53,7 @@ async def load(connection: AsyncConnection, hold_id: UUID) -> Hold | None:
     found = rows.all()
     if not found:
         return None
-    legs = tuple(
-        Leg(row.account_id if row.owner is not None else SystemAccount(row.kind, row.currency), row.amount) for row in found
-    )
+    legs = tuple(Leg(named(row.account_id, row.owner, row.kind, row.currency), row.amount) for row in found)
     return Hold(hold_id, found[0].initiator, legs, found[0].limited)
 
 

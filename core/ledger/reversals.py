@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import ids
 from core.errors import AlreadyReversed, NeedsApproval
 from core.ledger import exchange
-from core.ledger.chart import SystemAccount
+from core.ledger.chart import named
 from core.ledger.post import post
-from core.ledger.transfer import Account, Answer, Leg, Transfer
+from core.ledger.transfer import Answer, Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
 from core.tables.ledger import account, posting, reversal, transfer
@@ -100,8 +100,5 @@ async def _load(connection: AsyncConnection, transfer_id: UUID) -> _Original:
     found = rows.all()
     if not found:
         raise AlreadyReversed
-    legs = []
-    for row in found:
-        where: Account = row.account_id if row.owner is not None else SystemAccount(row.kind, row.currency)
-        legs.append(Leg(where, row.amount))
-    return _Original(tuple(legs), found[0].currency)
+    legs = tuple(Leg(named(row.account_id, row.owner, row.kind, row.currency), row.amount) for row in found)
+    return _Original(legs, found[0].currency)

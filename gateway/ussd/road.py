@@ -21,7 +21,7 @@ from menus.session import Session, Step
 
 # More inputs than any direct dial needs.
 _MOST_DIALLED = 20
-_LOOK_UP_SECONDS = 6.0
+_DIAL_SECONDS = 6.0
 _DEFAULT_LANGUAGE = "en"
 
 log = structlog.get_logger()
@@ -78,7 +78,9 @@ class Road:
                 # Done already, or overtaken: the same screen again, and nothing else.
                 answered = live
             elif live.reply.startswith("END "):
-                return await self._close(hop.phone, Live(live.session, live.mark, _end(ENDED, live.session.language)))
+                # The last screen stays what is kept: its hop may still be repeated.
+                await self._close(hop.phone, live)
+                return Reply(_end(ENDED, live.session.language), live.session.screen)
             else:
                 answered = await self._go_on(hop, live, typed)
         return await self._close(hop.phone, answered)
@@ -88,16 +90,20 @@ class Road:
         mark = self._transcript.mark(hop.text)
         session = Session(id=hop.session_id, phone=hop.phone, language=_DEFAULT_LANGUAGE, customer=None, screen="")
         try:
-            session.customer = await within(_LOOK_UP_SECONDS, customers.find(self._runtime, hop.phone))
+            # One deadline for all of it: each step of a direct dial may ask the database.
+            return Live(session, mark, await within(_DIAL_SECONDS, self._begin(session, hop)))
         except Exception:
-            log.exception("customer not looked up")
+            log.exception("dial not answered")
             return Live(session, mark, _end_in_every_language(NOTHING_DONE))
+
+    async def _begin(self, session: Session, hop: Hop) -> str:
+        session.customer = await customers.find(self._runtime, hop.phone)
         if session.customer is not None:
             session.language = session.customer.language
         self._engine.go_home(session)
         dialled = hop.text or hop.dialled
         inputs = dialled.split("*")[:_MOST_DIALLED] if dialled else []
-        return Live(session, mark, await self._through(session, [Typed(text, "") for text in inputs], is_dialled=True))
+        return await self._through(session, [Typed(text, "") for text in inputs], is_dialled=True)
 
     async def _go_on(self, hop: Hop, live: Live, typed: Typed) -> Live:
         session, mark = live.session, self._transcript.mark(hop.text, before=live.mark.length)

@@ -44,6 +44,15 @@ async def test_a_repeated_hop_gets_the_same_screen_and_moves_nothing_twice(phone
     assert await balance_minor(runtime, BARAKA) == 320_000 + 50_000
 
 
+async def test_the_receipt_can_be_repeated_even_after_something_was_typed_behind_it(phone: MakePhone) -> None:
+    asha = phone(ASHA)
+    await asha.dial("*384*96*4*0722000002*500#")
+    receipt = await asha.type(pins.RIGHT)
+    behind = await asha.post(text=f"{asha.text}*1")
+    assert behind.text == "END This session is over. Please dial again."
+    assert await asha.send_again() == receipt
+
+
 async def test_a_hop_repeated_while_the_first_is_at_work_waits_and_gets_its_answer(phone: MakePhone, runtime: Runtime) -> None:
     asha = phone(ASHA)
     await asha.dial("*384*96*4*0722000002*500#")
