@@ -1,12 +1,15 @@
 """Every way in which the service says no.
 
     Refusal
-    ├── about what was typed      BadPhone BadAmount BadName BadNationalId BadPin BadChoice TooLong
-    ├── about a PIN               WeakPin PinsDiffer WrongPin PinLocked
-    ├── about the other side      UnknownRecipient OwnNumber
+    ├── about what was typed      BadPhone BadAmount BadName BadNationalId BadPin BadChoice BadText BadDate TooLong
+    ├── about who it is           WeakPin PinsDiffer WrongPin PinLocked WrongNationalId WrongCode CodeEnded TooManyTries
+    │                             MoneyOutWaits NotPermitted
+    ├── about the other side      UnknownRecipient OwnNumber UnknownAgent NoAgentNear
     ├── about money               NotEnoughMoney AmountTooSmall OverLimit OverDayLimit OverBalanceLimit AccountClosed KeyConflict
-    │                             HoldClosed AlreadyReversed NeedsApproval
-    └── about the moment          AlreadyRegistered Busy
+    │                             HoldClosed AlreadyReversed NeedsApproval GoalLocked TooManyGoals PaymentWaits ApprovalClosed
+    ├── about the account         AlreadyRegistered AccountNotEmpty AccountInUse
+    ├── about work and cover      UnknownJob AlreadyApplied JobClosed AlreadyReviewed AlreadyCovered OutOfSeason NotCovered
+    └── about the moment          RailAway Busy
 
 A refusal's `code` is the outcome that a menu knows, and what the REST API maps to an HTTP status; `sentence` is what a
 customer reads, its placeholders filled from `params`. Anything raised that is not a Refusal is a bug or a broken machine.
@@ -102,12 +105,12 @@ class NotEnoughMoney(Refusal):
 
 class AmountTooSmall(Refusal):
     code = "amount_too_small"
-    sentence = _("The least you can send is {least}.")
+    sentence = _("The least is {least}.")
 
 
 class OverLimit(Refusal):
     code = "over_limit"
-    sentence = _("The most you can send at once is {most}.")
+    sentence = _("The most at once is {most}.")
 
 
 class OverDayLimit(Refusal):
@@ -152,6 +155,132 @@ class KeyConflict(Refusal):
 class AlreadyRegistered(Refusal):
     code = "already_registered"
     sentence = _("This number is registered already.")
+
+
+class BadText(Refusal):
+    code = "bad_text"
+    sentence = _("Write it in a few plain words.")
+
+
+class BadDate(Refusal):
+    code = "bad_date"
+    sentence = _("Write the date as day/month/year, for example 31/12/2026.")
+
+
+class UnknownAgent(Refusal):
+    code = "unknown_agent"
+    sentence = _("No agent has that number.")
+
+
+class NoAgentNear(Refusal):
+    code = "no_agent_near"
+    sentence = _("We know no agent there yet. Try the name of a bigger place.")
+
+
+class UnknownJob(Refusal):
+    code = "unknown_job"
+    sentence = _("We do not know that job.")
+
+
+class NotPermitted(Refusal):
+    """Somebody else's goal, job, policy or request."""
+
+    code = "not_permitted"
+    sentence = _("That is not for you to do.")
+
+
+class WrongNationalId(Refusal):
+    code = "wrong_national_id"
+    sentence = _("That is not the ID number of this account.")
+
+
+class WrongCode(Refusal):
+    code = "wrong_code"
+    sentence = _("Wrong code. Tries left: {tries_left}.")
+
+
+class CodeEnded(Refusal):
+    code = "code_ended"
+    sentence = _("This code has ended. Ask for a new one.")
+
+
+class TooManyTries(Refusal):
+    code = "too_many_tries"
+    sentence = _("Too many tries today. Please try again tomorrow.")
+
+
+class MoneyOutWaits(Refusal):
+    """After a forgotten PIN was replaced."""
+
+    code = "money_out_waits"
+    sentence = _("For your safety, money can leave your account from {moment}.")
+
+
+class GoalLocked(Refusal):
+    code = "goal_locked"
+    sentence = _("This goal is locked until {date}.")
+
+
+class TooManyGoals(Refusal):
+    code = "too_many_goals"
+    sentence = _("You have as many goals as fit. Empty one first.")
+
+
+class AccountNotEmpty(Refusal):
+    code = "account_not_empty"
+    sentence = _("First take out your money: {balance} is left.")
+
+
+class AccountInUse(Refusal):
+    code = "account_in_use"
+    sentence = _("Something is still open: savings, a job, a cover or a payment. Finish it first.")
+
+
+class AlreadyApplied(Refusal):
+    code = "already_applied"
+    sentence = _("You have applied for this job already.")
+
+
+class JobClosed(Refusal):
+    """The job has moved on since it was shown."""
+
+    code = "job_closed"
+    sentence = _("That can no longer be done with this job.")
+
+
+class AlreadyReviewed(Refusal):
+    code = "already_reviewed"
+    sentence = _("You have rated this job already.")
+
+
+class AlreadyCovered(Refusal):
+    code = "already_covered"
+    sentence = _("You have this cover already.")
+
+
+class OutOfSeason(Refusal):
+    code = "out_of_season"
+    sentence = _("This cover is not sold at this time of year.")
+
+
+class NotCovered(Refusal):
+    code = "not_covered"
+    sentence = _("Your cover did not hold on that day.")
+
+
+class ApprovalClosed(Refusal):
+    code = "approval_closed"
+    sentence = _("This request is over. Nothing was done.")
+
+
+class PaymentWaits(Refusal):
+    code = "payment_waits"
+    sentence = _("An earlier request is still open. Finish that one first.")
+
+
+class RailAway(Refusal):
+    code = "rail_away"
+    sentence = _("M-Pesa cannot be reached now. Nothing was done.")
 
 
 class Busy(Refusal):

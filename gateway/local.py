@@ -177,6 +177,7 @@ class _Valkey:
             # Sessions live two minutes and money never: nothing in here is worth the disk.
             "save": "",
             "appendonly": "no",
+            "databases": "64",
             "maxmemory": "512mb",
             "maxmemory-policy": "volatile-ttl",
         }

@@ -3,13 +3,11 @@
 from dataclasses import replace
 
 from core import clock
-from core.i18n import LANGUAGES, _, translate
+from core.i18n import LANGUAGES, _
 from core.services import customers, transfers
 from menus.dsl import Choice, Option, Outcome, ok, outcomes
 from menus.session import Step
-
-# What the statement calls a transfer that had no other customer in it, by the ledger's kind.
-_WITHOUT_OTHER_SIDE = {"deposit": _("Deposit")}
+from menus.statement import what
 
 
 @outcomes("ok", "empty")
@@ -18,10 +16,7 @@ async def read_statement(step: Step) -> Outcome:
     lines = await transfers.mini_statement(step.runtime, session.registered)
     if not lines:
         return Outcome("empty")
-    told = []
-    for line in lines:
-        what = line.other_side or translate(_WITHOUT_OTHER_SIDE.get(line.kind, ""), session.language)
-        told.append(f"{clock.day(line.moment, country):%d/%m} {line.amount} {what}".rstrip())
+    told = [f"{clock.day(line.moment, country):%d/%m} {line.amount} {what(line, session.language)}".rstrip() for line in lines]
     return ok(lines="\n".join(told))
 
 

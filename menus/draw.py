@@ -3,17 +3,17 @@
 from collections.abc import Iterable
 from html import escape
 
-from menus.dsl import Ask, Choice, End, Screen
+from menus.dsl import Ask, Choice, End, Pick, Screen
 from menus.engine import HOME_SCREEN, SCREENS, WELCOME_SCREEN
 
 _COLUMN, _ROW, _WIDTH, _HEIGHT, _MARGIN = 250, 46, 205, 32, 16
-_COLOURS = {Choice: "#e7f0ea", Ask: "#fdf3dc", End: "#e9e7f2"}
+_COLOURS = {Choice: "#e7f0ea", Ask: "#fdf3dc", Pick: "#e3eef7", End: "#e9e7f2"}
 
 
 def ways(screen: Screen) -> list[tuple[str, str]]:
     """(destination, what leads there), each destination once and refusals left out: the path of somebody who is understood."""
     found: dict[str, list[str]] = {}
-    if isinstance(screen, Ask):
+    if isinstance(screen, Ask | Pick):
         found[screen.goto["ok"]] = [""]
     elif isinstance(screen, Choice):
         for option in screen.options:
@@ -23,8 +23,8 @@ def ways(screen: Screen) -> list[tuple[str, str]]:
 
 
 def mermaid(screens: Iterable[Screen] = SCREENS) -> str:
-    """A Mermaid flowchart: choices are boxes, questions lean, ends are round."""
-    shapes = {Choice: ("[", "]"), Ask: ("[/", "/]"), End: ("([", "])")}
+    """A Mermaid flowchart: choices are boxes, lists have double sides, questions lean, ends are round."""
+    shapes = {Choice: ("[", "]"), Ask: ("[/", "/]"), Pick: ("[[", "]]"), End: ("([", "])")}
     lines = ["flowchart LR"]
     for screen in screens:
         opens, closes = shapes[type(screen)]

@@ -2,6 +2,7 @@
 
     Choice   a text and numbered options; a key leads to a screen, or to a handler whose outcome leads on
     Ask      a text and a free answer, which goes to a handler
+    Pick     a text and a numbered list that an earlier handler has found; the chosen one's value goes to a handler
     End      a text; the session is over
 
 A handler is an async function from a Step to an Outcome, or a Refusal raised; it says which of them it has by `@outcomes`. It
@@ -9,15 +10,17 @@ acts first (moves the money, say) and the engine moves to the next screen afterw
 exactly one destination, so no order of conditions matters.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from core.errors import Refusal
-from menus.session import Session, Step
+from menus.session import Item, Session, Step
 
 BACK, HOME, MORE = "0", "00", "98"
 NAVIGATION = (BACK, HOME, MORE)
+# A longer list nobody reads on a phone, and its numbers stay clear of More.
+MOST_ITEMS = 40
 
 _AMOUNT = "KES 999,999,999.99"
 _NAME = "M" * 40
@@ -36,20 +39,36 @@ LONGEST = {
     "service_code": "*384*96#",
     "tries_left": "2",
     "lines": "",
+    "number": "0" * 6,
+    "date": "31/12/2026",
+    "days": "365",
+    "place": "M" * 20,
+    "title": "M" * 30,
+    "goal": "M" * 20,
+    "product": "M" * 20,
+    "code": "0" * 6,
+    "moment": "31/12 23:59",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a handler ended, and what it puts into the session's slots."""
+    """How a handler ended, and what it puts into the session: texts into slots, and the items that a Pick shows."""
 
     code: str
     slots: dict[str, str] = field(default_factory=dict)
+    items: dict[str, list[Item]] = field(default_factory=dict)
 
 
 def ok(**slots: object) -> Outcome:
     """The outcome `ok`. Slots are texts: amounts as they read (`str(money)`), or minor units under a name in `_minor`."""
     return Outcome("ok", {name: str(value) for name, value in slots.items()})
+
+
+def found(pick: str, items: Iterable[tuple[str, object]], **slots: object) -> Outcome:
+    """The outcome `ok` with what the screen `pick` is to list: (how it reads, in the reader's language; its value)."""
+    listed = [Item(label, str(value)) for label, value in items]
+    return Outcome("ok", {name: str(value) for name, value in slots.items()}, {pick: listed[:MOST_ITEMS]})
 
 
 Handler = Callable[[Step], Coroutine[Any, Any, Outcome]]
@@ -113,4 +132,14 @@ class End:
     text: str
 
 
-Screen = Choice | Ask | End
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A list to choose from, numbered 1, 2, 3 ... over as many pages as it takes. `do` finds the choice in `step.picked`."""
+
+    name: str
+    text: str
+    do: Handler
+    goto: Mapping[str, str]
+
+
+Screen = Choice | Ask | Pick | End

@@ -5,17 +5,34 @@ live here, so that no menu has to think of them.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from transitions import Machine
 
 from core.deadline import within
 from core.errors import BadChoice, Busy, Refusal, TooLong
-from menus import account, balance, help, home, register, send  # noqa: A004 - a menu is called what customers call it
-from menus.dsl import BACK, HOME, MORE, Ask, Choice, End, Option, Screen
+from menus import (
+    account,
+    agent,
+    approvals,
+    balance,
+    deposit,
+    help,  # noqa: A004 - a menu is called what customers call it
+    home,
+    insurance,
+    jobs,
+    opening,
+    register,
+    savings,
+    send,
+    withdraw,
+)
+from menus.dsl import BACK, HOME, MORE, Ask, Choice, End, Option, Outcome, Pick, Screen
 from menus.render import give_up, render, visible
 from menus.session import Session, Step
 
 HOME_SCREEN = "home"
+RESUME_SCREEN = "resume"
 # What somebody sees first who has no account yet.
 WELCOME_SCREEN = "register_language"
 
@@ -28,11 +45,19 @@ MOST_BACK = 20
 
 SCREENS: tuple[Screen, ...] = (
     *home.SCREENS,
+    *opening.SCREENS,
+    *approvals.SCREENS,
     *register.SCREENS,
     *balance.SCREENS,
+    *deposit.SCREENS,
+    *withdraw.SCREENS,
     *send.SCREENS,
+    *savings.SCREENS,
+    *jobs.SCREENS,
+    *insurance.SCREENS,
     *account.SCREENS,
     *help.SCREENS,
+    *agent.SCREENS,
 )
 
 
@@ -71,13 +96,20 @@ class Engine:
 
     def expects_secret(self, session: Session) -> bool:
         """Is the next input a PIN?"""
-        screen = self.screens[session.screen]
-        return isinstance(screen, Ask) and screen.secret
+        return self._is_secret(session.screen)
+
+    def is_under_way(self, session: Session) -> bool:
+        """Has the customer begun something that a dropped line would make her begin again?"""
+        return isinstance(self.screens[session.screen], Ask | Pick)
 
     async def step(self, step: Step) -> Refusal | None:
         """Takes one input: the handler acts, the session moves. Returns the refusal where the input was refused."""
         session, typed = step.session, step.text.strip()
-        if typed == HOME:
+        if typed != MORE:
+            session.heading = ""
+        if session.screen == RESUME_SCREEN and typed == opening.CONTINUE and session.left is not None:
+            self._continue(session, session.left)
+        elif typed == HOME:
             self.go_home(session)
         elif typed == BACK:
             self._go_back(session)
@@ -103,12 +135,28 @@ class Engine:
     def go_home(self, session: Session) -> None:
         """Forgets the way here and what was typed on it."""
         session.screen = first_screen(session)
-        session.stack, session.slots, session.refusals, session.page = [], {}, {}, 0
+        session.stack, session.slots, session.items, session.refusals, session.page = [], {}, {}, {}, 0
+
+    def _continue(self, session: Session, left: Session) -> None:
+        """Goes on where an earlier session broke off; home, where that screen is no more."""
+        self.go_home(session)
+        session.left = None
+        if not self.is_known(left) or not all(name in self.screens for name in left.stack):
+            return
+        session.screen, session.stack, session.slots, session.items = left.screen, left.stack, left.slots, left.items
+        session.origin, session.confirmed = left.origin or left.id, left.confirmed
+        # What a PIN has to be compared with was never kept: the customer is asked for both again.
+        while session.stack and self._is_secret(session.stack[-1]):
+            session.screen = session.stack.pop()
+
+    def _is_secret(self, name: str) -> bool:
+        screen = self.screens[name]
+        return isinstance(screen, Ask) and screen.secret
 
     async def _act(self, step: Step) -> Refusal | None:
         session, screen = step.session, self.screens[step.session.screen]
         try:
-            event, slots = await _answer(screen, step)
+            event, outcome = await _answer(screen, step)
         except (BadChoice, TooLong, Busy) as refusal:  # about this input or this moment: the session stays where it is
             session.page = 0  # the sentence stands on top of the first one
             session.refusals[screen.name] = (
@@ -116,10 +164,11 @@ class Engine:
             )
             return refusal
         except Refusal as refusal:
-            self._move(session, refusal.code if isinstance(screen, Ask) else f"{step.text.strip()}:{refusal.code}")
+            self._move(session, f"{step.text.strip()}:{refusal.code}" if isinstance(screen, Choice) else refusal.code)
             session.refusals[session.screen] = session.refusals.get(session.screen, 0) + 1
             return refusal
-        session.slots.update(slots)
+        session.slots.update(outcome.slots)
+        session.items.update(outcome.items)
         session.confirmed += isinstance(screen, Ask) and screen.secret
         self._move(session, event)
         return None
@@ -149,7 +198,7 @@ def edges(screen: Screen) -> list[tuple[str, str]]:
     """Every (event, destination) of a screen. An option's outcome is the event `key:outcome`."""
     if isinstance(screen, End):
         return []
-    if isinstance(screen, Ask):
+    if isinstance(screen, Ask | Pick):
         return list(screen.goto.items())
     found: list[tuple[str, str]] = []
     for option in screen.options:
@@ -160,19 +209,28 @@ def edges(screen: Screen) -> list[tuple[str, str]]:
     return found
 
 
-async def _answer(screen: Screen, step: Step) -> tuple[str, dict[str, str]]:
-    """The event that an input stands for and its slots, after the handler has acted. Raises Refusal or TimeoutError."""
+async def _answer(screen: Screen, step: Step) -> tuple[str, Outcome]:
+    """The event that an input stands for and the handler's outcome, after it has acted. Raises Refusal or TimeoutError."""
     if len(step.text) > MOST_INPUT_CHARACTERS:
         raise TooLong
-    if isinstance(screen, Ask):
-        outcome = await within(HANDLER_SECONDS, screen.do(step))
-        return outcome.code, outcome.slots
+    if isinstance(screen, Ask | Pick):
+        asked = replace(step, picked=_picked(screen, step)) if isinstance(screen, Pick) else step
+        outcome = await within(HANDLER_SECONDS, screen.do(asked))
+        return outcome.code, outcome
     assert isinstance(screen, Choice), f"nothing can be answered on {screen.name}"
     option = _option(screen, step)
     if option.do is None:
-        return option.key, {}
+        return option.key, Outcome(option.key)
     outcome = await within(HANDLER_SECONDS, option.do(step))
-    return f"{option.key}:{outcome.code}", outcome.slots
+    return f"{option.key}:{outcome.code}", outcome
+
+
+def _picked(screen: Pick, step: Step) -> str:
+    """The value of the item whose number was typed."""
+    typed, items = step.text.strip(), step.session.items.get(screen.name, [])
+    if not (typed.isascii() and typed.isdecimal() and 1 <= int(typed) <= len(items)):
+        raise BadChoice
+    return items[int(typed) - 1].value
 
 
 def _option(screen: Choice, step: Step) -> Option:

@@ -11,12 +11,12 @@ from core import septets
 from core.errors import Refusal, refusals
 from core.i18n import LANGUAGES, catalogue
 from core.septets import SCREEN_SEPTETS
-from core.services import notices
-from menus.dsl import LONGEST, NAVIGATION, Ask, Choice, End, Handler, Screen, declared
-from menus.engine import HOME_SCREEN, SCREENS, WELCOME_SCREEN, edges
+from core.services import texts as sms_texts
+from menus.dsl import LONGEST, NAVIGATION, Ask, Choice, End, Handler, Pick, Screen, declared
+from menus.engine import HOME_SCREEN, RESUME_SCREEN, SCREENS, WELCOME_SCREEN, edges
 from menus.render import BACK_LINE, DIAL_AGAIN, MORE_LINE, paginate
 
-ROOTS = (HOME_SCREEN, WELCOME_SCREEN)
+ROOTS = (HOME_SCREEN, WELCOME_SCREEN, RESUME_SCREEN)
 # Numbers that have reached customers, by screen: what they remember. A release adds to it and never changes a line.
 RELEASED: Mapping[str, Mapping[str, str]] = {
     "home": {
@@ -115,7 +115,7 @@ def _outcomes(screens: tuple[Screen, ...]) -> Iterator[str]:
 
 
 def _handlers(screen: Screen) -> Iterator[tuple[str, Handler, Mapping[str, str]]]:
-    if isinstance(screen, Ask):
+    if isinstance(screen, Ask | Pick):
         yield screen.name, screen.do, screen.goto
     elif isinstance(screen, Choice):
         for option in screen.options:
@@ -133,14 +133,14 @@ def _ways(screens: tuple[Screen, ...]) -> Iterator[str]:
     for screen in screens:
         if screen.name not in reached:
             yield f"{screen.name}: cannot be reached"
-        if isinstance(screen, Ask) and not ways[screen.name] - {screen.name}:
+        if isinstance(screen, Ask | Pick) and not ways[screen.name] - {screen.name}:
             yield f"{screen.name}: cannot be left but by going back"
 
 
 def _texts(screens: tuple[Screen, ...]) -> list[str]:
     shown = [screen.text for screen in screens]
     shown += [option.label for screen in screens if isinstance(screen, Choice) for option in screen.options]
-    return [*shown, *(refusal.sentence for refusal in refusals()), BACK_LINE, MORE_LINE, DIAL_AGAIN, *notices.TEXTS]
+    return [*shown, *(refusal.sentence for refusal in refusals()), BACK_LINE, MORE_LINE, DIAL_AGAIN, *sms_texts.every()]
 
 
 def _braces(shown: list[str], texts: Catalogues) -> Iterator[str]:
@@ -190,7 +190,7 @@ def _length(screen: Screen, refusal: type[Refusal] | None, known: Mapping[str, s
         below = []
     where = f"{language}: {screen.name}" + (f" below {refusal.code}" if refusal else "")
     # A list, or a text without a question, may go on with More; a question or a last word may not.
-    if isinstance(screen, Choice) and (not screen.options or refusal is not None):
+    if isinstance(screen, Pick) or (isinstance(screen, Choice) and (not screen.options or refusal is not None)):
         pages = paginate(lines, below, known.get(MORE_LINE, MORE_LINE))
     else:
         pages = ["\n".join([*lines, *below])]
@@ -202,7 +202,7 @@ def _length(screen: Screen, refusal: type[Refusal] | None, known: Mapping[str, s
 def _sms_lengths(texts: Catalogues) -> Iterator[str]:
     """A notice that needs a second SMS costs twice as much."""
     for language in LANGUAGES:
-        for message in notices.TEXTS:
+        for message in sms_texts.every():
             longest = _longest(message, texts.get(language, {}))
             if septets.count(longest) > SCREEN_SEPTETS:
                 yield f"{language}: SMS {message!r}: {septets.count(longest)} septets at worst, {SCREEN_SEPTETS} fit"
@@ -213,7 +213,7 @@ def _refusals_by_destination(screens: tuple[Screen, ...]) -> dict[str, list[type
     found: dict[str, list[type[Refusal]]] = {screen.name: [] for screen in screens}
     for screen in screens:
         if not isinstance(screen, End):
-            found[screen.name].append(by_code["bad_choice" if isinstance(screen, Choice) else "too_long"])
+            found[screen.name].append(by_code["bad_choice" if isinstance(screen, Choice | Pick) else "too_long"])
         for event, destination in edges(screen):
             code = event.rpartition(":")[2]
             if code in by_code and destination in found and by_code[code] not in found[destination]:

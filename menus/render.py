@@ -6,7 +6,7 @@ from core import septets
 from core.errors import Refusal
 from core.i18n import _, translate
 from core.septets import SCREEN_SEPTETS
-from menus.dsl import Choice, End, Option, Screen
+from menus.dsl import Choice, End, Option, Pick, Screen
 from menus.session import Session
 
 BACK_LINE = _("0. Back 00. Home")
@@ -44,10 +44,19 @@ def sentence(refusal: Refusal, language: str) -> str:
 def body(screen: Screen, session: Session, refusal: Refusal | None) -> list[str]:
     """The screen's lines before paging: what was wrong, the text, the options."""
     language = session.language
-    above = "" if refusal is None else sentence(refusal, language) + "\n"
-    text = septets.plain(above + translate(screen.text, language).format(**session.slots))
+    above = session.heading if refusal is None else sentence(refusal, language)
+    text = septets.plain((above and above + "\n") + translate(screen.text, language).format(**session.slots))
+    return [*text.split("\n"), *numbered(screen, session)]
+
+
+def numbered(screen: Screen, session: Session) -> list[str]:
+    """The lines that can be chosen by their number."""
+    if isinstance(screen, Pick):
+        return [
+            f"{number}. {septets.plain(item.label)}" for number, item in enumerate(session.items.get(screen.name, []), start=1)
+        ]
     options = visible(screen, session) if isinstance(screen, Choice) else ()
-    return [*text.split("\n"), *(f"{option.key}. {translate(option.label, language)}" for option in options)]
+    return [f"{option.key}. {translate(option.label, session.language)}" for option in options]
 
 
 def visible(screen: Choice, session: Session) -> tuple[Option, ...]:

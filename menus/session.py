@@ -8,8 +8,20 @@ from core.runtime import Runtime
 from core.services.customers import Customer
 
 
+class Item(msgspec.Struct, frozen=True, array_like=True):
+    """A line of a list to pick from: how it reads, and what it stands for."""
+
+    label: str
+    value: str
+
+
 class Session(msgspec.Struct, array_like=True):
-    """`slots` fill the placeholders of texts and carry answers from screen to screen; `stack` is what Back returns to."""
+    """`slots` fill the placeholders of texts and carry answers from screen to screen; `stack` is what Back returns to; `items`
+    are the lists of Pick screens, by screen. `confirmed` counts the PINs that were right.
+
+    `left` is an earlier conversation that broke off and may be continued, `origin` the id of the first one of those that this
+    continues: what was confirmed there is done once, however often it is continued. `heading` stands above the first screen.
+    """
 
     id: str
     phone: str
@@ -21,6 +33,23 @@ class Session(msgspec.Struct, array_like=True):
     page: int = 0
     refusals: dict[str, int] = msgspec.field(default_factory=dict)
     confirmed: int = 0
+    items: dict[str, list[Item]] = msgspec.field(default_factory=dict)
+    origin: str = ""
+    left: "Session | None" = None
+    heading: str = ""
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of what is confirmed next."""
+        return self._key(self.confirmed)
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of everything that may have been confirmed so far, an unanswered last one included."""
+        return [self._key(number) for number in range(self.confirmed + 1)]
+
+    def _key(self, number: int) -> str:
+        return f"ussd:{self.origin or self.id}:{number}"
 
     @property
     def registered(self) -> Customer:
@@ -34,7 +63,8 @@ class Step:
     """What a handler is given. `text` may be a PIN, so it goes to a service and nowhere else.
 
     `previous_text` is what was typed on the hop before, as the network repeats it: how a repeated PIN is compared without
-    the first one being kept. `key` is the same when a hop is sent again: whoever moves money passes it on.
+    the first one being kept. `key` is the same when a hop is sent again: whoever moves money passes it on. `picked` is the
+    value of the item that was chosen, on a Pick.
     """
 
     runtime: Runtime
@@ -42,3 +72,4 @@ class Step:
     text: str
     previous_text: str
     key: str
+    picked: str = ""

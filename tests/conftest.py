@@ -3,6 +3,7 @@
 Data, logs and what Redis held stay under `.jasho/test` until the next run, for `tests/after` to look through.
 """
 
+import fcntl
 import os
 import shutil
 import socket
@@ -30,6 +31,8 @@ from tests.phone import Phone
 FOLDER = Path(__file__).parent.parent / ".jasho" / "test"
 LOGS = FOLDER / "logs"
 REDIS_DUMPS = FOLDER / "redis"
+# As gateway/local.py starts the server.
+_REDIS_DATABASES = 64
 JASHO = Path(sys.executable).parent / "jasho"
 
 
@@ -54,11 +57,19 @@ def template(servers: Servers, run: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def redis_url(servers: Servers, worker_number: int) -> Iterator[str]:
-    """A numbered database of Redis for each process of the suite."""
-    url = f"{servers.redis_url}?db={worker_number}"
-    yield url
-    dump_redis(url)
+def redis_url(servers: Servers) -> Iterator[str]:
+    """A numbered database of Redis that no other process of this or another run uses."""
+    for number in range(_REDIS_DATABASES):
+        with (FOLDER / f"redis-{number}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            url = f"{servers.redis_url}?db={number}"
+            yield url
+            dump_redis(url)
+            return
+    raise AssertionError("too many test runs at once")
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +93,7 @@ async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
 @pytest.fixture
 async def client(settings: Settings, redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """The whole application, called without a network between."""
+    forget_sessions(redis_url)
     async with running_client(settings) as client:
         yield client
     dump_redis(redis_url)
@@ -164,6 +176,12 @@ async def running_client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
     ):
         yield client
+
+
+def forget_sessions(url: str) -> None:
+    """The demo people's phones are the same in every test: what one left unfinished is not offered to the next."""
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
 
 
 def dump_redis(url: str) -> None:

@@ -3,10 +3,17 @@
 | kind | whose | holds |
 |---|---|---|
 | wallet | a customer | what she can spend |
+| goal | a customer | what she has put aside for one of her savings goals |
+| escrow | an employer | a hired job's pay, kept until it is done; one account a hire |
 | float | an agent | what he can sell as balance |
+| commission | an agent | what he has earned and not yet taken out |
 | trust | the service | cash at the bank, as a negative balance: everything else is owed out of it |
 | fees | the service | what customers paid for transfers, excise taken off |
 | excise | the service | the tax in those fees, owed to the state |
+| commissions | the service | what agents earned, as a negative balance: the cost of them |
+| unclaimed | the service | money on its way to people who have no account yet |
+| settlement | the service | what other operators' networks owe us (negative) or we owe them |
+| premiums | the service | what covers cost, less what claims paid out |
 | liquidity | the service | what one currency is exchanged out of and another into |
 """
 
@@ -17,13 +24,20 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from core.money import MINOR_DIGITS
 
 WALLET = "wallet"
+GOAL = "goal"
+ESCROW = "escrow"
 FLOAT = "float"
+COMMISSION = "commission"
 TRUST = "trust"
 FEES = "fees"
 EXCISE = "excise"
+COMMISSIONS = "commissions"
+UNCLAIMED = "unclaimed"
+SETTLEMENT = "settlement"
+PREMIUMS = "premiums"
 LIQUIDITY = "liquidity"
 
-SYSTEM_KINDS = (TRUST, FEES, EXCISE, LIQUIDITY)
+SYSTEM_KINDS = (TRUST, FEES, EXCISE, COMMISSIONS, UNCLAIMED, SETTLEMENT, PREMIUMS, LIQUIDITY)
 # An account that every transfer touches would be one row that everybody waits for: there are this many of each.
 STRIPES = 16
 

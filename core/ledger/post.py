@@ -38,6 +38,18 @@ async def post(
     return await call(driver, transfers, country, chains)
 
 
+async def post_one(connection: AsyncConnection, transfer: Transfer, *, country: str, currency: str, **params: object) -> Answer:
+    """Posts one transfer in the caller's transaction, or raises the Refusal that undoes all of it.
+
+    For work that changes its own rows too: those are locked and written first, the ledger's accounts last. `params` fill the
+    refusal's sentence (`needed=` for NotEnoughMoney).
+    """
+    [answer] = await post(connection, [transfer], country)
+    if not answer.is_done:
+        answer.raise_refusal(currency, **params)
+    return answer
+
+
 async def call(
     driver: "psycopg.AsyncConnection[tuple[object, ...]]",
     transfers: Sequence[Transfer],

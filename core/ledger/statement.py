@@ -1,20 +1,20 @@
 """The history of an account: what it can spend, what it held at any moment, and its postings page by page."""
 
 import csv
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Column, Row, ScalarSelect, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import ids
 from core.ledger.chart import STRIPES, SystemAccount
 from core.money import Money
-from core.tables.ledger import account, posting, transfer
+from core.tables.ledger import account, hold_leg, posting, transfer
 from core.tables.people import customer
 
 _CSV_COLUMNS = ("time", "reference", "kind", "other side", "amount", "balance", "currency")
@@ -31,6 +31,16 @@ class Line:
     kind: str
     amount: Money
     balance_after: Money
+    other_side: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A transfer that somebody asked for, as her own account saw it. `amount`: moved or held, negative where it left."""
+
+    transfer_id: UUID
+    kind: str
+    amount: Money
     other_side: str | None
 
 
@@ -109,6 +119,23 @@ async def page(
     return Page(lines, lines[-1].balance_after - lines[-1].amount, lines[0].balance_after, more)
 
 
+async def done_under(connection: AsyncConnection, owner: UUID, keys: Sequence[str]) -> Done | None:
+    """The newest transfer that the owner, from whichever of her accounts, asked for under one of these idempotency keys."""
+    moved = select(posting.c.amount).where(posting.c.transfer_id == transfer.c.id, posting.c.account_id == account.c.id)
+    held = select(hold_leg.c.amount).where(hold_leg.c.hold_id == transfer.c.id, hold_leg.c.account_id == account.c.id)
+    amount = func.coalesce(moved.limit(1).scalar_subquery(), held.limit(1).scalar_subquery())
+    row = (
+        await connection.execute(
+            select(transfer.c.id, transfer.c.kind, amount, account.c.currency, _other_side(transfer.c.id, account.c.id))
+            .join(account, account.c.id == transfer.c.initiator)
+            .where(account.c.owner == owner, transfer.c.key.in_(keys), amount.is_not(None))
+            .order_by(transfer.c.created_at.desc(), transfer.c.id.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    return None if row is None else Done(row[0], row[1], Money(row[2], row[3]), row[4])
+
+
 async def as_csv(connection: AsyncConnection, account_id: UUID, since: datetime, until: datetime) -> AsyncIterator[str]:
     """The statement of a time as CSV (RFC 4180), newest first, piece by piece: a header, then a line a posting."""
     yield _csv_line(_CSV_COLUMNS)
@@ -142,14 +169,19 @@ async def _balance_before(connection: AsyncConnection, account_id: UUID, cursor:
     return Money(*(await connection.execute(found)).one())
 
 
-def _lines(account_id: UUID) -> Select[Any]:
-    other, owner = posting.alias("other"), account.alias("owner")
-    other_side = (
+def _other_side(transfer_id: Column[UUID], own: Column[UUID]) -> ScalarSelect[Any]:
+    """The name of the customer on the other side of a transfer; none where it went between accounts of one owner."""
+    other, owner, mine = posting.alias("other"), account.alias("owner"), account.alias("mine")
+    return (
         select(func.min(customer.c.name))
         .select_from(other.join(owner, owner.c.id == other.c.account_id).join(customer, customer.c.id == owner.c.owner))
-        .where(other.c.transfer_id == posting.c.transfer_id, other.c.account_id != account_id)
+        .join(mine, mine.c.id == own)
+        .where(other.c.transfer_id == transfer_id, owner.c.owner != mine.c.owner)
         .scalar_subquery()
     )
+
+
+def _lines(account_id: UUID) -> Select[Any]:
     return (
         select(
             posting.c.version,
@@ -159,7 +191,7 @@ def _lines(account_id: UUID) -> Select[Any]:
             posting.c.amount,
             posting.c.balance_after,
             account.c.currency,
-            other_side.label("other_side"),
+            _other_side(transfer.c.id, account.c.id).label("other_side"),
         )
         .join(transfer, transfer.c.id == posting.c.transfer_id)
         .join(account, account.c.id == posting.c.account_id)

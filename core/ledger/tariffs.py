@@ -13,6 +13,8 @@ from typing import Any
 
 from core import clock
 from core.errors import AmountTooSmall, OverLimit
+from core.ledger.chart import EXCISE, FEES, SystemAccount
+from core.ledger.transfer import Leg
 from core.money import COUNTRY_OF_CURRENCY, MINOR_DIGITS, Money
 
 FILE = Path(__file__).parent / "tariffs.toml"
@@ -54,6 +56,12 @@ class Fee:
     @property
     def total(self) -> Money:
         return self.net + self.excise
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """What puts each part where it belongs; none where it costs nothing."""
+        parts = ((FEES, self.net), (EXCISE, self.excise))
+        return tuple(Leg(SystemAccount(kind, part.currency), part.minor) for kind, part in parts if part.minor)
 
 
 class BadTariffs(ValueError):

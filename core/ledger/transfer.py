@@ -75,6 +75,9 @@ class Transfer:
     `limited_minor` counts against the initiator's limits. `hold_until` makes it a hold: the legs that take are held, nothing is
     posted. `settles` captures a hold with these legs, or gives it back where there are none. `reverses` may name a transfer
     once in all history. `at_most`, with two legs (out, in), moves what is there up to their amount.
+
+    `asked` says in a few words what was asked for, where the legs depend on more than that (a commission that grows with the
+    day): the same request is then known again by it. Only for a transfer that is posted alone, in a transaction of its own.
     """
 
     id: UUID
@@ -88,11 +91,12 @@ class Transfer:
     settles: Hold | None = None
     reverses: UUID | None = None
     at_most: bool = False
+    asked: str = ""
 
     def request_hash(self) -> int:
         """Tells the same request under the same key from another one: 63 bits of what it would do."""
-        said = [self.kind]
-        for leg in self.legs:
+        said = [self.kind, self.asked] if self.asked else [self.kind]
+        for leg in () if self.asked else self.legs:
             account = leg.account
             said.append(account.hex if isinstance(account, UUID) else f"{account.kind} {account.currency}")
             said.append(str(leg.amount_minor))

@@ -15,7 +15,9 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM jasho_app;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, jasho_app;
 GRANT USAGE ON SCHEMA public TO jasho_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO jasho_app;
-GRANT INSERT, UPDATE ON customer, pin, outbox TO jasho_app;
+GRANT INSERT, UPDATE ON customer, pin, outbox, one_time_code, attempt, invitation, agent, agent_day, approval, payment, goal, job,
+    application, review, policy, claim TO jasho_app;
+GRANT INSERT ON chore TO jasho_app;
 GRANT INSERT ON reversal, exchange TO jasho_app;
 GRANT INSERT (id, owner, kind, currency, tier, floor, created_at), UPDATE (status, tier) ON account TO jasho_app;
 GRANT EXECUTE ON FUNCTION ledger_post, money_text, ledger_seal, ledger_leaf, ledger_digest TO jasho_app;

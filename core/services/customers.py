@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Select, exists, select, update
+from sqlalchemy import Row, Select, bindparam, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core import clock
 from core.errors import AlreadyRegistered, BadName, BadNationalId
+from core.ledger.accounts import open_account
 from core.ledger.chart import FLOAT, WALLET
 from core.ledger.limits import VERIFIED
 from core.runtime import Runtime
-from core.services import notices, pins
+from core.services import notices, pins, texts
+from core.tables.agents import approval as approval_table
 from core.tables.ledger import account as account_table
 from core.tables.people import customer as customer_table
 from core.tables.people import pin as pin_table
@@ -26,7 +28,11 @@ _NAME = re.compile(rf"{_WORD}(?: {_WORD})+")
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Somebody with an account. `wallet` is the ledger account's id; `phone` is E.164."""
+    """Somebody with an account. `wallet` is the ledger account's id; `phone` is E.164.
+
+    `has_approvals`: something waits for her yes (core/services/approvals.py). `round_up_goal` is the savings goal that her sends
+    are rounded up into.
+    """
 
     id: UUID
     phone: str
@@ -35,12 +41,15 @@ class Customer:
     wallet: UUID
     currency: str
     is_agent: bool
+    asks_pin_for_balance: bool = False
+    has_approvals: bool = False
+    round_up_goal: UUID | None = None
 
 
 async def find(runtime: Runtime, phone: str) -> Customer | None:
     """The active customer with this E.164 number."""
     async with runtime.database.autocommit() as connection:
-        row = (await connection.execute(_FIND.where(customer_table.c.phone == phone))).one_or_none()
+        row = (await connection.execute(_FIND.where(customer_table.c.phone == phone), {"now": clock.now()})).one_or_none()
     return None if row is None else _customer(row)
 
 
@@ -69,7 +78,7 @@ async def register(runtime: Runtime, *, phone: str, name: str, national_id: str,
     Raises AlreadyRegistered, BadPin, WeakPin or Busy.
     """
     pins.choose(pin, phone=phone)
-    customer_id, wallet = uuid4(), uuid4()
+    customer_id = uuid4()
     with runtime.pin_hasher.place():
         hashed = await runtime.pin_hasher.hash(pin, customer_id)
     now, currency = clock.now(), runtime.settings.currency
@@ -85,19 +94,16 @@ async def register(runtime: Runtime, *, phone: str, name: str, national_id: str,
                 national_id=runtime.vault.seal(national_id, customer_id),
                 created_at=now,
             )
-            .on_conflict_do_nothing(index_elements=[customer_table.c.phone])
+            .on_conflict_do_nothing(index_elements=[customer_table.c.phone], index_where=customer_table.c.status == "active")
             .returning(customer_table.c.id)
         )
         if added.one_or_none() is None:
             raise AlreadyRegistered
         await connection.execute(insert(pin_table).values(customer_id=customer_id, hash=hashed, changed_at=now))
-        await connection.execute(
-            insert(account_table).values(
-                id=wallet, owner=customer_id, kind=WALLET, currency=currency, tier=VERIFIED, floor=0, created_at=now
-            )
-        )
-        await notices.enqueue(connection, phone=phone, language=language, body=notices.welcome(name, runtime.settings, language))
-    return Customer(customer_id, phone, name, language, wallet, currency, is_agent=False)
+        wallet = await open_account(connection, owner=customer_id, kind=WALLET, currency=currency, tier=VERIFIED)
+        customer = Customer(customer_id, phone, name, language, wallet, currency, is_agent=False)
+        await notices.tell(connection, customer, texts.WELCOME, name=name, service_code=runtime.settings.service_code)
+    return customer
 
 
 async def set_language(runtime: Runtime, customer_id: UUID, language: str) -> None:
@@ -106,7 +112,18 @@ async def set_language(runtime: Runtime, customer_id: UUID, language: str) -> No
 
 
 def _customer(row: Row[Any]) -> Customer:
-    return Customer(row.id, row.phone, row.name, row.language, row.wallet, row.currency, row.is_agent)
+    return Customer(
+        row.id,
+        row.phone,
+        row.name,
+        row.language,
+        row.wallet,
+        row.currency,
+        is_agent=row.is_agent,
+        asks_pin_for_balance=row.asks_pin_for_balance,
+        has_approvals=row.has_approvals,
+        round_up_goal=row.round_up_goal,
+    )
 
 
 _wallet, _float = account_table.alias("wallet"), account_table.alias("float")
@@ -119,6 +136,15 @@ _FIND: Select[Any] = (
         _wallet.c.id.label("wallet"),
         _wallet.c.currency,
         exists().where(_float.c.owner == customer_table.c.id, _float.c.kind == FLOAT).label("is_agent"),
+        customer_table.c.asks_pin_for_balance,
+        exists()
+        .where(
+            approval_table.c.customer_id == customer_table.c.id,
+            approval_table.c.status == "waiting",
+            approval_table.c.expires_at > bindparam("now"),
+        )
+        .label("has_approvals"),
+        customer_table.c.round_up_goal,
     )
     .join(_wallet, (_wallet.c.owner == customer_table.c.id) & (_wallet.c.kind == WALLET))
     .where(customer_table.c.status == "active")

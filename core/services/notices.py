@@ -1,30 +1,25 @@
 """What customers are told by SMS, and the outbox in which it waits until a worker sends it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids, septets
-from core.i18n import _, translate
+from core.i18n import translate
+from core.ledger.transfer import Notice
 from core.runtime import Runtime
-from core.settings import Settings
 from core.tables.notices import outbox
+
+if TYPE_CHECKING:
+    from core.services.customers import Customer
 
 # A worker that has not said by then what became of a message is taken for dead, and another sends it.
 CLAIM_LASTS = timedelta(seconds=60)
-
-WELCOME = _(
-    "Welcome to Jasho, {name}. Dial {service_code} to save, send and receive money. We never ask for your PIN by SMS or call."
-)
-# {balance} is filled in by the ledger, in the transfer's own transaction.
-SENT = _("{reference} confirmed. {amount} sent to {name} {phone}. Fee {fee}. Balance {balance}.")
-RECEIVED = _("{reference} confirmed. You received {amount} from {name} {phone}. Balance {balance}.")
-# All of them, for the lint: each has to fit one SMS at its longest.
-TEXTS = (WELCOME, SENT, RECEIVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +32,38 @@ class Message:
     created_at: datetime
 
 
-def welcome(name: str, settings: Settings, language: str) -> str:
-    return translate(WELCOME, language).format(name=septets.plain(name), service_code=settings.service_code)
+def write(reader: "Customer", text: str, *, leg: int = 0, **params: object) -> Notice:
+    """A text of texts.py for a transfer to carry; where it says `{balance}`, what leg `leg`'s account can spend then stands."""
+    return Notice(reader.phone, reader.language, _filled(text, reader.language, params), leg)
 
 
-async def enqueue(connection: AsyncConnection, *, phone: str, language: str, body: str) -> None:
-    """Writes a notice in the caller's transaction: it is sent if and only if that commits."""
+async def tell(
+    connection: AsyncConnection, reader: "Customer", text: str, *, code_id: UUID | None = None, **params: object
+) -> None:
+    """Writes a text of texts.py to a customer, in the caller's transaction: it is sent if and only if that commits.
+
+    `code_id` names the one-time code that `{code}` in the text stands for.
+    """
+    body = _filled(text, reader.language, params)
+    await _enqueue(connection, phone=reader.phone, language=reader.language, body=body, code_id=code_id)
+
+
+async def tell_number(connection: AsyncConnection, phone: str, language: str, text: str, **params: object) -> None:
+    """The same to a number that has no account. `phone` is E.164."""
+    await _enqueue(connection, phone=phone, language=language, body=_filled(text, language, params))
+
+
+async def _enqueue(connection: AsyncConnection, *, phone: str, language: str, body: str, code_id: UUID | None = None) -> None:
     await connection.execute(
-        insert(outbox).values(id=ids.new_id(), phone=phone, language=language, body=body, created_at=clock.now())
+        insert(outbox).values(id=ids.new_id(), phone=phone, language=language, body=body, code_id=code_id, created_at=clock.now())
     )
+
+
+def _filled(text: str, language: str, params: Mapping[str, object]) -> str:
+    """Translated and filled in, in the phone's alphabet. What is filled in later stays as it is."""
+    later = {"balance": "{balance}", "code": "{code}"}
+    said = {name: septets.plain(str(value)) for name, value in params.items()}
+    return translate(text, language).format(**{**later, **said})
 
 
 async def claim(runtime: Runtime, most: int) -> list[Message]:

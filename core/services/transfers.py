@@ -1,18 +1,16 @@
 """Sending money from one customer to another."""
 
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Any
 
-from core import ids, phones, septets
+from core import ids, phones
 from core.errors import NotEnoughMoney, OwnNumber, UnknownRecipient
-from core.i18n import translate
 from core.ledger import statement, tariffs
-from core.ledger.chart import EXCISE, FEES, SystemAccount
 from core.ledger.tariffs import Fee
-from core.ledger.transfer import Leg, Notice, Transfer
+from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
-from core.services import customers, notices, pins
+from core.services import customers, notices, pins, texts
 from core.services.customers import Customer
 
 KIND = "send"
@@ -51,6 +49,12 @@ async def balance(runtime: Runtime, customer: Customer) -> Money:
 async def mini_statement(runtime: Runtime, customer: Customer, most: int = 5) -> list[statement.Line]:
     async with runtime.database.autocommit() as connection:
         return await statement.last(connection, customer.wallet, most)
+
+
+async def last_done(runtime: Runtime, customer: Customer, keys: list[str]) -> statement.Done | None:
+    """The newest transfer that she asked for under one of these keys: what a session that broke off may have done."""
+    async with runtime.database.autocommit() as connection:
+        return await statement.done_under(connection, customer.id, keys)
 
 
 async def find_recipient(runtime: Runtime, sender: Customer, phone: str) -> Customer:
@@ -95,31 +99,20 @@ async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amou
 
 def _transfer(sender: Customer, recipient: Customer, quoted: Quote, key: str) -> Transfer:
     transfer_id = ids.new_id()
-    legs = [Leg(sender.wallet, -quoted.total.minor), Leg(recipient.wallet, quoted.amount.minor)]
-    for kind, part in ((FEES, quoted.charged.net), (EXCISE, quoted.charged.excise)):
-        if part.minor:
-            legs.append(Leg(SystemAccount(kind, part.currency), part.minor))
+    said: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": quoted.amount, "fee": quoted.fee}
     return Transfer(
         id=transfer_id,
         initiator=sender.wallet,
         key=key,
         kind=KIND,
-        legs=tuple(legs),
+        legs=(
+            Leg(sender.wallet, -quoted.total.minor),
+            Leg(recipient.wallet, quoted.amount.minor),
+            *quoted.charged.legs,
+        ),
         limited_minor=quoted.amount.minor,
         notices=(
-            _notice(notices.SENT, reader=sender, other=recipient, quoted=quoted, transfer_id=transfer_id, leg=0),
-            _notice(notices.RECEIVED, reader=recipient, other=sender, quoted=quoted, transfer_id=transfer_id, leg=1),
+            notices.write(sender, texts.SENT, name=recipient.name, phone=phones.national(recipient.phone), **said),
+            notices.write(recipient, texts.RECEIVED, leg=1, name=sender.name, phone=phones.national(sender.phone), **said),
         ),
     )
-
-
-def _notice(text: str, *, reader: Customer, other: Customer, quoted: Quote, transfer_id: UUID, leg: int) -> Notice:
-    body = translate(text, reader.language).format(
-        reference=ids.reference(transfer_id),
-        amount=quoted.amount,
-        fee=quoted.fee,
-        name=septets.plain(other.name),
-        phone=phones.national(other.phone),
-        balance="{balance}",
-    )
-    return Notice(reader.phone, reader.language, body, leg)

@@ -12,6 +12,7 @@ outbox = Table(
     Column("phone", Text, nullable=False),
     Column("language", Text, nullable=False),
     Column("body", Text, nullable=False, comment="in the reader's language already"),
+    Column("code_id", Uuid, comment="the one-time code that stands for {code} in the body when it is sent"),
     Column("status", Text, nullable=False, server_default="queued", comment="queued, sending, delivered"),
     Column("provider", Text),
     Column("created_at", Moment, nullable=False),

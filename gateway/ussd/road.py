@@ -14,8 +14,9 @@ from core.errors import Refusal
 from core.i18n import LANGUAGES, _, translate
 from core.runtime import Runtime
 from core.services import customers
-from gateway.ussd.sessions import Live, Sessions, TurnNotFree
+from gateway.ussd.sessions import Live, Resume, Sessions, TurnNotFree
 from gateway.ussd.transcript import Transcript, Typed
+from menus import opening
 from menus.engine import Engine
 from menus.session import Session, Step
 
@@ -102,8 +103,19 @@ class Road:
             session.language = session.customer.language
         self._engine.go_home(session)
         dialled = hop.text or hop.dialled
+        if not dialled:
+            await self._choose_opening(session)
         inputs = dialled.split("*")[:_MOST_DIALLED] if dialled else []
         return await self._through(session, [Typed(text, "") for text in inputs], is_dialled=True)
+
+    async def _choose_opening(self, session: Session) -> None:
+        before = await self._sessions.left(session.phone)
+        left = before.session if before is not None and self._engine.is_known(before.session) else None
+        was_under_way = before is not None and before.reply.startswith("CON ") and left is not None and self._is_under_way(left)
+        await opening.choose(self._runtime, session, left, was_under_way=was_under_way)
+
+    def _is_under_way(self, session: Session) -> bool:
+        return bool(session.stack) and self._engine.is_under_way(session)
 
     async def _go_on(self, hop: Hop, live: Live, typed: Typed) -> Live:
         session, mark = live.session, self._transcript.mark(hop.text, before=live.mark.length)
@@ -134,15 +146,22 @@ class Road:
         return ("END " if is_over else "CON ") + text
 
     def _step(self, session: Session, typed: Typed) -> Step:
-        return Step(self._runtime, session, typed.text, typed.previous, key=f"ussd:{session.id}:{session.confirmed}")
+        return Step(self._runtime, session, typed.text, typed.previous, session.key)
 
     async def _close(self, phone: str, live: Live) -> Reply:
         try:
-            await self._sessions.close(phone, live)
+            await self._sessions.close(phone, live, resume=self._resume(live))
         except (RedisError, OSError) as error:
             # What was done is done: better that the customer reads it than that she wonders.
             log.warning("session not kept", error=type(error).__name__)
         return Reply(live.reply, live.session.screen)
+
+    def _resume(self, live: Live) -> Resume:
+        session = live.session
+        if session.left is not None:
+            return Resume.AS_BEFORE
+        may_go_on = live.reply.startswith("CON ") and self._is_under_way(session)
+        return Resume.THIS if may_go_on or session.confirmed else Resume.NOTHING
 
 
 def _end(message: str, language: str) -> str:

@@ -1,4 +1,5 @@
-"""Sessions in Redis: `ussd:{+254722000111}:session`, kept 120 seconds after the last hop.
+"""Sessions in Redis: `ussd:{+254722000111}:session`, kept 120 seconds after the last hop, and `ussd:{+254722000111}:resume`, kept
+15 minutes: the same session where it may be continued, or has moved money.
 
 One round trip opens a hop and one closes it. Opening also takes the phone's turn, so that two hops of one phone (a hop that
 the network repeats while the first is still at work, a second session begun meanwhile) come one after the other.
@@ -7,16 +8,18 @@ The braces keep one phone's keys in one slot of a Redis Cluster.
 
 import asyncio
 import os
+from enum import Enum
 
 import msgspec
 from redis.asyncio import Redis
 
 from core import clock
-from gateway.redis_batches import Batches
+from gateway.redis_batches import Batches, Command
 from gateway.ussd.transcript import Mark
 from menus.session import Session
 
 TTL_SECONDS = 120
+RESUME_SECONDS = 15 * 60
 # A hop's work is bounded to less than this: a turn that outlives it belonged to a process that died. It is written as a
 # point in time, so that a Redis that hung, and takes the command long after we gave up, does not begin a turn then.
 _TURN_SECONDS = 9.0
@@ -29,6 +32,14 @@ class Live(msgspec.Struct, array_like=True):
     session: Session
     mark: Mark
     reply: str
+
+
+class Resume(Enum):
+    """What the next dial may be offered to continue."""
+
+    THIS = "this session"
+    NOTHING = "nothing: a finished session, or one in which nothing was begun"
+    AS_BEFORE = "what this session was offered itself, and has not answered"
 
 
 class TurnNotFree(Exception):
@@ -61,11 +72,20 @@ class Sessions:
             await asyncio.sleep(wait_seconds)
             wait_seconds = min(wait_seconds * 1.5, 0.2)
 
-    async def close(self, phone: str, live: Live) -> None:
-        """Keeps the session for the next hop and gives the turn back."""
-        await self._batches.run(
-            ("SET", f"ussd:{{{phone}}}:session", _encode(live), "EX", TTL_SECONDS), ("DEL", f"ussd:{{{phone}}}:turn")
-        )
+    async def left(self, phone: str) -> Live | None:
+        """The session that the phone's owner had before, if it may be continued or has moved money."""
+        [stored] = await self._batches.run(("GET", f"ussd:{{{phone}}}:resume"))
+        return _read(stored)
+
+    async def close(self, phone: str, live: Live, *, resume: Resume) -> None:
+        """Keeps the session for the next hop, and for the next dial what `resume` says, and gives the turn back."""
+        encoded, key = _encode(live), f"ussd:{{{phone}}}:resume"
+        commands: list[Command] = [("SET", f"ussd:{{{phone}}}:session", encoded, "EX", TTL_SECONDS)]
+        if resume is Resume.THIS:
+            commands.append(("SET", key, encoded, "EX", RESUME_SECONDS))
+        elif resume is Resume.NOTHING:
+            commands.append(("DEL", key))
+        await self._batches.run(*commands, ("DEL", f"ussd:{{{phone}}}:turn"))
 
 
 def _read(stored: object) -> Live | None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from core.i18n import translate
-from core.services import notices
+from core.services import texts
 from menus.engine import SCREENS
 from tests import pins
 from tests.browser.chromium import EXECUTABLE, chromium
@@ -77,10 +77,10 @@ def test_send_by_keyboard(pick_up: Open) -> None:
     expect(handset.key("OK")).to_be_focused()
 
     sms = handset.messages.first
-    expect(sms).to_contain_text(worded(notices.SENT, "en"), timeout=SMS_MILLISECONDS)
+    expect(sms).to_contain_text(worded(texts.SENT, "en"), timeout=SMS_MILLISECONDS)
     expect(sms).to_contain_text("New")
     expect(handset.page.locator("#badge")).to_have_text("1")
-    expect(handset.page.locator("#announcer")).to_have_text(worded(notices.SENT, "en"))
+    expect(handset.page.locator("#announcer")).to_have_text(worded(texts.SENT, "en"))
     handset.page.locator("#inbox").hover()
     expect(handset.page.locator("#badge")).to_be_hidden()
 
@@ -111,7 +111,7 @@ def test_all_in_swahili(pick_up: Open) -> None:
     for typed in ("0", "4", ASHA, "150", pins.RIGHT):
         handset.type(typed)
     expect(handset.screen).to_have_text(worded(TEXTS["send_done"], "sw"))
-    expect(handset.messages.first).to_contain_text(worded(notices.SENT, "sw"), timeout=SMS_MILLISECONDS)
+    expect(handset.messages.first).to_contain_text(worded(texts.SENT, "sw"), timeout=SMS_MILLISECONDS)
     expect(handset.messages.first).to_contain_text("Mpya")
 
     page.reload()

@@ -81,10 +81,11 @@ async def test_a_late_repetition_of_an_older_hop_changes_nothing(phone: MakePhon
     assert "Send KES 500" in (await asha.type("500")).text
 
 
-async def test_a_second_session_of_the_same_phone_begins_at_home(phone: MakePhone, runtime: Runtime) -> None:
+async def test_a_second_session_of_the_same_phone_begins_anew(phone: MakePhone, runtime: Runtime) -> None:
     asha = phone(ASHA)
     await asha.dial("*384*96*4*0722000002*500#")
-    assert (await asha.dial()).text.startswith("Jasho\n")
+    assert (await asha.dial()).text.startswith("Continue where you left off?\n")
+    assert (await asha.type("2")).text.startswith("Jasho\n")
     assert "Your balance is KES 12,500." in (await asha.type("1")).text
     assert await balance_minor(runtime, ASHA) == 1_250_000
 

@@ -1,0 +1,5 @@
+"""Agent."""
+
+from menus.dsl import Screen
+
+SCREENS: tuple[Screen, ...] = ()

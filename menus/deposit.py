@@ -1,0 +1,5 @@
+"""Deposit."""
+
+from menus.dsl import Screen
+
+SCREENS: tuple[Screen, ...] = ()

@@ -1,0 +1,5 @@
+"""Insurance."""
+
+from menus.dsl import Screen
+
+SCREENS: tuple[Screen, ...] = ()

@@ -1,0 +1,5 @@
+"""Jobs."""
+
+from menus.dsl import Screen
+
+SCREENS: tuple[Screen, ...] = ()

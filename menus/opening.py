@@ -1,0 +1,41 @@
+"""What a dial shows before the menu: what waits for a yes, what broke off and can go on, or what was done last.
+
+A dropped line loses nothing. Somebody who dials again within 15 minutes may continue where she was; if she had typed her PIN by
+then and it moved her money, she is told so instead, and nothing is paid a second time.
+"""
+
+from core.i18n import _, translate
+from core.runtime import Runtime
+from core.services import transfers
+from menus import approvals
+from menus.dsl import Choice, Option
+from menus.session import Session
+from menus.statement import described
+
+CONTINUE = "1"
+LAST_TRANSACTION = _("Your last transaction:")
+
+SCREENS = (
+    Choice(
+        "resume",
+        _("Continue where you left off?"),
+        options=(Option(CONTINUE, _("Continue"), goto="home"), Option("2", _("Main menu"), goto="home")),
+    ),
+)
+
+
+async def choose(runtime: Runtime, session: Session, left: Session | None, *, was_under_way: bool) -> None:
+    """Moves a session that stands at its first screen to what has to be said before it.
+
+    `left` is the phone's session before this one; `was_under_way`: it broke off in the middle of something.
+    """
+    customer = session.customer
+    if left is not None and (left.customer is None) is not (customer is None):
+        left = None  # registered, or closed, meanwhile
+    if left is not None and customer is not None and (done := await transfers.last_done(runtime, customer, left.keys)):
+        session.heading = f"{translate(LAST_TRANSACTION, session.language)}\n{described(done, session.language)}"
+        left = None
+    if customer is not None and customer.has_approvals and await approvals.offer(runtime, session):
+        return
+    if left is not None and was_under_way:
+        session.left, session.screen = left, "resume"

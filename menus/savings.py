@@ -1,0 +1,5 @@
+"""Savings."""
+
+from menus.dsl import Screen
+
+SCREENS: tuple[Screen, ...] = ()

@@ -1,0 +1,5 @@
+"""Withdraw."""
+
+from menus.dsl import Screen
+
+SCREENS: tuple[Screen, ...] = ()
