@@ -25,6 +25,11 @@ def day(moment: datetime, country: str) -> date:
     return moment.astimezone(ZONE_OF_COUNTRY[country]).date()
 
 
+def told(moment: datetime, country: str) -> str:
+    """How a screen says `moment`, by the country's clocks: `31/12 23:59`."""
+    return f"{moment.astimezone(ZONE_OF_COUNTRY[country]):%d/%m %H:%M}"
+
+
 @contextmanager
 def at(moment: datetime) -> Iterator[None]:
     """Makes `moment` the present for as long as the block lasts (for tests)."""

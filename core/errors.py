@@ -1,14 +1,17 @@
 """Every way in which the service says no.
 
     Refusal
-    ├── about what was typed      BadPhone BadAmount BadName BadNationalId BadPin BadChoice BadText BadDate TooLong
-    ├── about who it is           WeakPin PinsDiffer WrongPin PinLocked WrongNationalId WrongCode CodeEnded TooManyTries
+    ├── about what was typed      BadPhone BadAmount BadName BadNationalId BadPin BadChoice BadText BadDate
+    │                             DayOutOfRange TooLong
+    ├── about who it is           WeakPin PinsDiffer NoPin WrongPin PinLocked WrongNationalId WrongCode CodeEnded TooManyTries
     │                             MoneyOutWaits NotPermitted
     ├── about the other side      UnknownRecipient OwnNumber UnknownAgent NoAgentNear
     ├── about money               NotEnoughMoney AmountTooSmall OverLimit OverDayLimit OverBalanceLimit AccountClosed KeyConflict
-    │                             HoldClosed AlreadyReversed NeedsApproval GoalLocked TooManyGoals PaymentWaits ApprovalClosed
+    │                             HoldClosed AlreadyReversed NeedsApproval GoalLocked TooManyGoals PaymentWaits TooManyWaiting
+    │                             ApprovalClosed
     ├── about the account         AlreadyRegistered AccountNotEmpty AccountInUse
-    ├── about work and cover      UnknownJob AlreadyApplied JobClosed AlreadyReviewed AlreadyCovered OutOfSeason NotCovered
+    ├── about work and cover      UnknownJob AlreadyApplied JobClosed AlreadyReviewed TooManyJobs AlreadyCovered OutOfSeason
+    │                             NotCovered
     └── about the moment          RailAway Busy
 
 A refusal's `code` is the outcome that a menu knows, and what the REST API maps to an HTTP status; `sentence` is what a
@@ -76,6 +79,13 @@ class PinsDiffer(Refusal):
     sentence = _("The two PINs were not the same.")
 
 
+class NoPin(Refusal):
+    """Somebody who joined by SMS and has not dialled yet."""
+
+    code = "no_pin"
+    sentence = _("First dial {service_code} and choose your PIN.")
+
+
 class WrongPin(Refusal):
     """`tries_left` is at least 1: the wrong PIN that leaves none is PinLocked."""
 
@@ -100,7 +110,7 @@ class OwnNumber(Refusal):
 
 class NotEnoughMoney(Refusal):
     code = "not_enough"
-    sentence = _("Not enough money. With the fee you need {needed}.")
+    sentence = _("Not enough money. You need {needed}.")
 
 
 class AmountTooSmall(Refusal):
@@ -167,6 +177,13 @@ class BadDate(Refusal):
     sentence = _("Write the date as day/month/year, for example 31/12/2026.")
 
 
+class DayOutOfRange(Refusal):
+    """A day that there is, and that cannot be meant here."""
+
+    code = "day_out_of_range"
+    sentence = _("That day is too early or too late.")
+
+
 class UnknownAgent(Refusal):
     code = "unknown_agent"
     sentence = _("No agent has that number.")
@@ -223,7 +240,7 @@ class GoalLocked(Refusal):
 
 class TooManyGoals(Refusal):
     code = "too_many_goals"
-    sentence = _("You have as many goals as fit. Empty one first.")
+    sentence = _("You have as many goals as fit. Close one first.")
 
 
 class AccountNotEmpty(Refusal):
@@ -253,6 +270,11 @@ class AlreadyReviewed(Refusal):
     sentence = _("You have rated this job already.")
 
 
+class TooManyJobs(Refusal):
+    code = "too_many_jobs"
+    sentence = _("You have 10 open jobs. Hire for one or cancel one first.")
+
+
 class AlreadyCovered(Refusal):
     code = "already_covered"
     sentence = _("You have this cover already.")
@@ -276,6 +298,11 @@ class ApprovalClosed(Refusal):
 class PaymentWaits(Refusal):
     code = "payment_waits"
     sentence = _("An earlier request is still open. Finish that one first.")
+
+
+class TooManyWaiting(Refusal):
+    code = "too_many_waiting"
+    sentence = _("Too many payments wait for people to join. Try again in a few days.")
 
 
 class RailAway(Refusal):

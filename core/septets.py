@@ -3,6 +3,9 @@
 import unicodedata
 
 SCREEN_SEPTETS = 160
+# What one SMS holds by itself, and as a part of a longer one, whose header takes the rest.
+_ONE, _PART = SCREEN_SEPTETS, 153
+_ONE_UCS2, _PART_UCS2 = 70, 67
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
@@ -22,6 +25,29 @@ def count(text: str) -> int:
 def foreign(text: str) -> str:
     """The characters of `text` that are outside the alphabet, each once: empty where all is well."""
     return "".join(sorted(set(text) - _ALPHABET))
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """The SMS that a network makes of a text, and charges for: at least one.
+
+    Within the alphabet 160 septets, or 153 a part; with one character outside it UCS-2: 70, or 67 a part. A character that takes
+    two places (an escape, a surrogate pair) is never cut in half.
+    """
+    if foreign(text):
+        return _cut(text, [1 + (character > "\uffff") for character in text], _ONE_UCS2, _PART_UCS2)
+    return _cut(text, [1 + (character in _EXTENDED) for character in text], _ONE, _PART)
+
+
+def _cut(text: str, widths: list[int], one: int, part: int) -> tuple[str, ...]:
+    if sum(widths) <= one:
+        return (text,)
+    found, begin, filled = [], 0, 0
+    for position, width in enumerate(widths):
+        if filled + width > part:
+            found.append(text[begin:position])
+            begin, filled = position, 0
+        filled += width
+    return (*found, text[begin:])
 
 
 def plain(text: str) -> str:

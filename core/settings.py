@@ -18,9 +18,12 @@ from core.money import CURRENCY_OF_COUNTRY
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_BASE_URL = r"(https?://[^\s/]+/?)?"
 _LOCAL_DATA_KEY = base64.b64encode(b"one developer's own key, 32 byte").decode()
 _SECRETS = ("callback_secret", "pin_pepper", "data_key")
 _NEEDED_IN_PRODUCTION = ("database_url", "redis_url", *_SECRETS)
+# What each provider of SMS has to be told, by how its settings begin.
+_SMS_PROVIDERS = {"at_": ("at_username", "at_api_key"), "twilio_": ("twilio_account_sid", "twilio_auth_token", "twilio_from")}
 
 
 class BadSettings(ValueError):
@@ -41,6 +44,15 @@ class Settings:
     callback_allow: str = ""  # networks, comma between; empty: any
     pin_pepper: str = "local"
     data_key: str = _LOCAL_DATA_KEY  # AES-256, base64 or hex
+    # Who carries SMS. With neither, they are delivered to the simulator's inbox.
+    at_username: str = ""
+    at_api_key: str = ""
+    at_sender: str = ""  # empty: what Africa's Talking sends under by itself
+    at_base_url: str = ""  # empty: the SDK's own, by the username (`sandbox` or live)
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = ""
+    twilio_from: str = ""
+    twilio_base_url: str = ""
 
     @property
     def is_local(self) -> bool:
@@ -54,6 +66,15 @@ class Settings:
     def data_key_bytes(self) -> bytes:
         """The 32 bytes of the AES-256 key. Raises ValueError where the setting holds something else."""
         return _key_bytes(self.data_key)
+
+    @property
+    def has_africastalking(self) -> bool:
+        """Does Africa's Talking carry SMS?"""
+        return bool(self.at_username and self.at_api_key)
+
+    @property
+    def has_twilio(self) -> bool:
+        return bool(self.twilio_account_sid and self.twilio_auth_token and self.twilio_from)
 
     @property
     def callback_networks(self) -> tuple[Network, ...]:
@@ -71,7 +92,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         if environment.get(variable(field.name), "").strip()
     }
     settings = Settings(**given)
-    if wrong := [*_malformed(settings), *_missing_in_production(settings, given)]:
+    if wrong := [*_malformed(settings), *_half_configured(settings), *_missing_in_production(settings, given)]:
         raise BadSettings("\n".join(wrong))
     return settings
 
@@ -102,6 +123,8 @@ def _malformed(settings: Settings) -> list[str]:
         "data_key": _holds(_key_bytes, settings.data_key),
         "callback_allow": _holds(lambda _: settings.callback_networks, settings.callback_allow),
         "callback_secret": re.fullmatch(r"[A-Za-z0-9_-]+", settings.callback_secret) is not None,
+        "at_base_url": re.fullmatch(_BASE_URL, settings.at_base_url) is not None,
+        "twilio_base_url": re.fullmatch(_BASE_URL, settings.twilio_base_url) is not None,
     }
     says = {
         "env": "must be local or production",
@@ -113,19 +136,39 @@ def _malformed(settings: Settings) -> list[str]:
         "data_key": "must be 32 bytes in base64 or hex; make one with: openssl rand -base64 32",
         "callback_allow": "must be networks with commas between, like 192.0.2.0/24",
         "callback_secret": "may hold letters, digits, - and _ only: it is part of an address",
+        "at_base_url": "must be an address, like https://api.africastalking.com",
+        "twilio_base_url": "must be an address, like https://api.twilio.com",
     }
     return [f"{variable(name)} {says[name]}" for name, is_well in checks.items() if not is_well]
+
+
+def _half_configured(settings: Settings) -> list[str]:
+    """A provider of SMS that was told some of what it needs."""
+    wrong = []
+    for prefix, needed in _SMS_PROVIDERS.items():
+        said = _told(settings, prefix)
+        others = ", ".join(map(variable, said))
+        wrong += [f"{variable(name)} is not set, and {others} needs it" for name in needed if said and name not in said]
+    return wrong
+
+
+def _told(settings: Settings, prefix: str) -> list[str]:
+    return [field.name for field in fields(Settings) if field.name.startswith(prefix) and getattr(settings, field.name)]
 
 
 def _missing_in_production(settings: Settings, given: Mapping[str, str]) -> list[str]:
     if settings.is_local:
         return []
     local = Settings()
-    return [
+    missing = [
         f"{variable(name)} is needed in production and is " + ("not set" if name not in given else "the local default")
         for name in _NEEDED_IN_PRODUCTION
         if getattr(settings, name) == getattr(local, name) or (name == "data_key" and _is_local_key(settings))
     ]
+    if not any(_told(settings, prefix) for prefix in _SMS_PROVIDERS):
+        either = ", or ".join(" and ".join(map(variable, needed)) for needed in _SMS_PROVIDERS.values())
+        missing.append(f"{either} are needed in production, for SMS, and are not set")
+    return missing
 
 
 def _is_local_key(settings: Settings) -> bool:

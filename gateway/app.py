@@ -24,6 +24,7 @@ from core.runtime import Runtime
 from core.settings import Settings
 from gateway import logs, worker
 from gateway.simulator.routes import routes as simulator_routes
+from gateway.sms import inbound, receipts
 from gateway.ussd.africastalking import ussd_callback
 from gateway.ussd.events import ussd_events
 from gateway.ussd.road import Road
@@ -79,6 +80,8 @@ def _routes(runtime: Runtime, redis: Redis, road: Road) -> list[BaseRoute]:
     routes: list[BaseRoute] = [
         Route("/api/ussd/africastalking/{secret}", ussd_callback(settings, road), methods=["POST"]),
         Route("/api/ussd/africastalking/{secret}/events", ussd_events(settings), methods=["POST"]),
+        *inbound.routes(runtime),
+        *receipts.routes(runtime),
         Route("/healthz", _alive),
         Route("/readyz", _ready(runtime, redis)),
     ]

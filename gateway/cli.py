@@ -1,14 +1,8 @@
 """The `jasho` command, for people who run the service. Each subcommand says in one line what is wrong, and exits 1."""
 
-import asyncio
-import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import click
 import uvicorn
@@ -21,22 +15,14 @@ from core.ledger import audit
 from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
 from core.services import demo as demo_people
-from core.settings import BadSettings, Settings
-from gateway import logs, worker
+from core.settings import Settings
+from gateway import logs, staff, staff_claims, staff_jobs, worker
+from gateway.command import Failure, configured, first_line, read_settings, run
 from gateway.dial import converse
-from gateway.local import CannotStart, embedded
+from gateway.texting import text
 from menus import draw
 from menus.engine import SCREENS
 from menus.lint import lint
-
-_Result = TypeVar("_Result")
-
-
-class Failure(click.ClickException):
-    """One line for standard error."""
-
-    def show(self, _file: object = None) -> None:
-        click.echo(f"jasho: {self.message}", err=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -80,7 +66,7 @@ def work() -> None:
     """Runs the background worker alone (`serve` runs one too, unless --no-worker)."""
     with configured() as at:
         logs.configure(at)
-        _run(at, _work)
+        run(at, _work)
 
 
 @main.command()
@@ -110,7 +96,19 @@ def demo() -> None:
 def dial(code: str, phone: str, url: str) -> None:
     """A phone in the terminal: shows screens, takes input. CODE is what you would dial, for example '*384*96#'."""
     try:
-        converse(_settings(), code, phone, url)
+        converse(read_settings(), code, phone, url)
+    except (ValueError, OSError) as error:
+        raise Failure(str(error)) from error
+
+
+@main.command()
+@click.argument("message")
+@click.option("--phone", required=True, help="The number that sends, for example 0711000001.")
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the service runs.")
+def sms(message: str, phone: str, url: str) -> None:
+    """Sends an SMS as a phone and prints what comes back. MESSAGE is what you would write, for example BAL."""
+    try:
+        text(read_settings(), message, phone, url)
     except (ValueError, OSError) as error:
         raise Failure(str(error)) from error
 
@@ -124,7 +122,7 @@ def ledger() -> None:
 def verify() -> None:
     """Proves the books: every invariant; exits 1 with the finding where one is broken."""
     with configured() as at:
-        report = _run(at, _verify)
+        report = run(at, _verify)
     for invariant, finding in report.findings:
         click.echo(f"broken: {invariant}: {finding}", err=True)
     if report.findings:
@@ -148,6 +146,12 @@ def check_tariffs(file: Path | None) -> None:
         raise Failure("; ".join(str(error).splitlines())) from error
     for tariff in read:
         click.echo(f"{tariff.kind} in {tariff.currency} from {tariff.starts}: {len(tariff.bands)} bands, up to {tariff.most}")
+
+
+main.add_command(staff.agent)
+main.add_command(staff.float_)
+main.add_command(staff_claims.claims)
+main.add_command(staff_jobs.jobs)
 
 
 @main.group()
@@ -179,38 +183,17 @@ def graph(svg: Path | None) -> None:
         raise Failure(f"cannot write {svg}: {error.strerror}") from error
 
 
-@contextmanager
-def configured() -> Iterator[Settings]:
-    """Settings that say where the database and Redis are, embedded ones started where none are configured."""
-    at = _settings()
-    try:
-        if at.database_url and at.redis_url:
-            yield at
-            return
-        with embedded() as servers:
-            yield replace(at, database_url=at.database_url or servers.database_url, redis_url=at.redis_url or servers.redis_url)
-    except CannotStart as error:
-        raise Failure(str(error)) from error
-
-
 def prepare(at: Settings) -> None:
     """A developer's machine: newest schema, demo people."""
     _migrate(at)
-    _run(at, demo_people.load)
-
-
-def _settings() -> Settings:
-    try:
-        return settings.load()
-    except BadSettings as error:
-        raise Failure("; ".join(str(error).splitlines())) from error
+    run(at, demo_people.load)
 
 
 def _migrate(at: Settings) -> None:
     try:
         migrations.migrate(at.database_url)
     except SQLAlchemyError as error:
-        raise Failure(f"the database could not be migrated: {_first_line(error)}") from error
+        raise Failure(f"the database could not be migrated: {first_line(error)}") from error
 
 
 def _is_current(database_url: str) -> bool:
@@ -219,29 +202,9 @@ def _is_current(database_url: str) -> bool:
         with engine.connect() as connection:
             return migrations.is_current(connection)
     except SQLAlchemyError as error:
-        raise Failure(f"the database does not answer: {_first_line(error)}") from error
+        raise Failure(f"the database does not answer: {first_line(error)}") from error
     finally:
         engine.dispose()
-
-
-def _run(at: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _Result:
-    async def run() -> _Result:
-        task = asyncio.current_task()
-        assert task is not None
-        # A service manager says SIGTERM where a person types Ctrl-C: both let what is under way clean up.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        runtime = Runtime.of(at)
-        try:
-            return await work(runtime)
-        finally:
-            await runtime.close()
-
-    try:
-        return asyncio.run(run())
-    except SQLAlchemyError as error:
-        raise Failure(f"the database does not answer: {_first_line(error)}") from error
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.exit(0)
 
 
 async def _work(runtime: Runtime) -> None:
@@ -257,11 +220,6 @@ async def _verify(runtime: Runtime) -> audit.Report:
 def _show_progress(invariant: str) -> None:
     if sys.stderr.isatty():
         click.echo(f"  {invariant} ...", err=True)
-
-
-def _first_line(error: SQLAlchemyError) -> str:
-    cause = getattr(error, "orig", None) or error
-    return str(cause).strip().splitlines()[0]
 
 
 def _check_port(host: str, port: int) -> None:

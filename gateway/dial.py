@@ -34,7 +34,7 @@ def converse(settings: Settings, code: str, phone: str, url: str) -> None:
     }
     inputs = [part for part in [code.removeprefix(stem).removesuffix("#").removeprefix("*")] if part]
     while True:
-        state, _, screen = _hop(callback, {**fields, "text": "*".join(inputs)}).partition(" ")
+        state, _, screen = post(callback, {**fields, "text": "*".join(inputs)}).partition(" ")
         click.echo(f"{'-' * 30}\n{screen}\n{'-' * 30}")
         if state != "CON":
             return
@@ -44,7 +44,8 @@ def converse(settings: Settings, code: str, phone: str, url: str) -> None:
         inputs.append(typed)
 
 
-def _hop(callback: str, fields: dict[str, str]) -> str:
+def post(callback: str, fields: dict[str, str]) -> str:
+    """What a callback of the service answers to a form. Raises OSError in words for people."""
     request = urllib.request.Request(callback, urllib.parse.urlencode(fields).encode(), method="POST")  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the operator's own address

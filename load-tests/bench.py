@@ -1,8 +1,8 @@
 """`make bench`: how fast Jasho is, each figure beside a reference measured in the same run.
 
-One line a figure, `bench NAME ours=X reference=Y ratio=Z unit=U`, and a table for people at the end; `bench.py ledger` or
-`bench.py ussd` measures a part. Ours and the reference
-take turns, and the median of three turns counts, so that a machine's bad second hits both.
+One line a figure, `bench NAME ours=X reference=Y ratio=Z unit=U`, and a table for people at the end; `bench.py ledger`,
+`bench.py ussd` or `bench.py sms_outbox` measures a part. Ours and the reference take turns, and the median of three turns counts,
+so that a machine's bad second hits both.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from pathlib import Path
 import psutil
 from figures import Figure, table
 from ledger import ledger
+from sms import sms_outbox
 
 from core import settings
 from core.errors import AlreadyRegistered
@@ -50,7 +51,7 @@ def main() -> None:
         at = Settings(database_url=servers.database_url, redis_url=servers.redis_url)
         prepare(at)
         asyncio.run(register(at))
-        for measure_part in (ussd, ledger):
+        for measure_part in (ussd, ledger, sms_outbox):
             if not sys.argv[1:] or measure_part.__name__ in sys.argv[1:]:
                 part = measure_part(at)
                 print("\n".join(figure.line for figure in part), flush=True)

@@ -1,16 +1,28 @@
-"""My Account."""
+"""My Account: what was paid, language, privacy, details, closing. The PIN has a file of its own."""
 
 from dataclasses import replace
 
-from core import clock
+from core import clock, phones
+from core.errors import AccountInUse, AccountNotEmpty, BadPin, PinLocked, WrongPin
 from core.i18n import LANGUAGES, _
-from core.services import customers, transfers
-from menus.dsl import Choice, Option, Outcome, ok, outcomes
+from core.services import closing, customers, details, pins, transfers
+from menus import pin
+from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
 from menus.session import Step
 from menus.statement import what
 
 
-@outcomes("ok", "empty")
+@outcomes("ok", "empty", "private")
+async def open_statement(step: Step) -> Outcome:
+    return Outcome("private") if step.session.registered.asks_pin_for_balance else await read_statement(step)
+
+
+@outcomes("ok", "empty", BadPin, WrongPin, PinLocked)
+async def open_private_statement(step: Step) -> Outcome:
+    await pins.check(step.runtime, step.session.registered.id, step.text)
+    return await read_statement(step)
+
+
 async def read_statement(step: Step) -> Outcome:
     session, country = step.session, step.runtime.settings.country
     lines = await transfers.mini_statement(step.runtime, session.registered)
@@ -29,21 +41,95 @@ async def set_language(step: Step) -> Outcome:
     return ok()
 
 
+@outcomes("private", "open")
+async def open_privacy(step: Step) -> Outcome:
+    return Outcome("private" if step.session.registered.asks_pin_for_balance else "open")
+
+
+@outcomes("ok")
+async def make_private(step: Step) -> Outcome:
+    return await _set_privacy(step, asks_pin=True)
+
+
+@outcomes("ok", BadPin, WrongPin, PinLocked)
+async def make_open(step: Step) -> Outcome:
+    await pins.check(step.runtime, step.session.registered.id, step.text)
+    return await _set_privacy(step, asks_pin=False)
+
+
+async def _set_privacy(step: Step, *, asks_pin: bool) -> Outcome:
+    await customers.set_balance_privacy(step.runtime, step.session.registered.id, asks_pin=asks_pin)
+    step.session.customer = replace(step.session.registered, asks_pin_for_balance=asks_pin)
+    return ok()
+
+
+@outcomes("ok")
+async def read_details(step: Step) -> Outcome:
+    customer = step.session.registered
+    known = await details.read(step.runtime, customer)
+    return ok(
+        name=customer.name,
+        phone=phones.national(customer.phone),
+        number=known.national_id_end or "-",
+        most=known.at_once,
+        amount=known.in_a_day,
+        date=f"{known.since:%d/%m/%Y}",
+    )
+
+
+@outcomes("ok", AccountNotEmpty, AccountInUse)
+async def begin_closing(step: Step) -> Outcome:
+    customer = step.session.registered
+    if not customer.asks_pin_for_balance:  # a refusal tells what is left
+        await closing.may_close(step.runtime, customer)
+    return ok()
+
+
+@outcomes("ok", AccountNotEmpty, AccountInUse, BadPin, WrongPin, PinLocked)
+async def close(step: Step) -> Outcome:
+    await closing.close(step.runtime, step.session.registered, step.text)
+    return ok(service_code=step.runtime.settings.service_code)
+
+
 SCREENS = (
     Choice(
         "account",
         _("My Account"),
         options=(
-            Option("1", _("Mini statement"), do=read_statement, goto={"ok": "statement", "empty": "statement_empty"}),
-            Option("2", _("Change PIN"), goto="coming_soon"),
+            Option(
+                "1",
+                _("Mini statement"),
+                do=open_statement,
+                goto={"ok": "statement", "empty": "statement_empty", "private": "statement_pin"},
+            ),
+            Option("2", _("Change PIN"), goto="change_pin_old"),
             Option("3", _("Language"), goto="language"),
-            Option("4", _("Balance privacy"), goto="coming_soon"),
-            Option("5", _("My details"), goto="coming_soon"),
-            Option("6", _("Close account"), goto="coming_soon"),
+            Option("4", _("Balance privacy"), do=open_privacy, goto={"private": "privacy_pin", "open": "privacy"}),
+            Option("5", _("My details"), do=read_details, goto={"ok": "details"}),
+            Option(
+                "6",
+                _("Close account"),
+                do=begin_closing,
+                goto={"ok": "close_pin", "account_not_empty": "close_later", "account_in_use": "close_later"},
+            ),
+            Option("7", _("Forgot PIN"), goto="forgot_pin_id"),
         ),
     ),
     Choice("statement", _("Last transactions\n{lines}")),
     Choice("statement_empty", _("No transactions yet.")),
+    Ask(
+        "statement_pin",
+        _("Enter PIN to see your last transactions."),
+        do=open_private_statement,
+        goto={
+            "ok": "statement",
+            "empty": "statement_empty",
+            "bad_pin": "statement_pin",
+            "wrong_pin": "statement_pin",
+            "pin_locked": "pin_locked",
+        },
+        secret=True,
+    ),
     Choice(
         "language",
         _("Choose your language"),
@@ -53,4 +139,48 @@ SCREENS = (
         ),
     ),
     Choice("language_done", _("From now on we speak English.\nReply 00 for menu."), navigation=False),
+    Choice(
+        "privacy",
+        _("Anybody who holds your phone can see your balance. Shall we ask for your PIN first?"),
+        options=(Option("1", _("Yes, ask for my PIN"), do=make_private, goto={"ok": "privacy_done"}),),
+    ),
+    Choice(
+        "privacy_done", _("From now on we ask for your PIN before we show your balance.\nReply 00 for menu."), navigation=False
+    ),
+    Ask(
+        "privacy_pin",
+        _("Your balance is shown only after your PIN. To show it without, enter your PIN."),
+        do=make_open,
+        goto={
+            "ok": "privacy_ended",
+            "bad_pin": "privacy_pin",
+            "wrong_pin": "privacy_pin",
+            "pin_locked": "pin_locked",
+        },
+        secret=True,
+    ),
+    Choice("privacy_ended", _("From now on your balance is shown without your PIN.\nReply 00 for menu."), navigation=False),
+    Choice(
+        "details",
+        _("{name}\nPhone {phone}\nID number ends in {number}\nLimit at once {most}\nLimit a day {amount}\nCustomer since {date}"),
+    ),
+    Choice("close_later", _("Then you can close your account here.")),
+    Ask(
+        "close_pin",
+        _(
+            "Closing is for good and ends your covers. You can join again later, as somebody new. Enter PIN to close your account."
+        ),
+        do=close,
+        goto={
+            "ok": "close_done",
+            "account_not_empty": "close_later",
+            "account_in_use": "close_later",
+            "bad_pin": "close_pin",
+            "wrong_pin": "close_pin",
+            "pin_locked": "pin_locked",
+        },
+        secret=True,
+    ),
+    End("close_done", _("Your account is closed. Thank you for being with Jasho. Dial {service_code} to join again.")),
+    *pin.SCREENS,
 )

@@ -1,5 +1,264 @@
-"""Agent."""
+"""Agent: what somebody with a shop does at her counter."""
 
-from menus.dsl import Screen
+from core.errors import (
+    AccountClosed,
+    AmountTooSmall,
+    BadAmount,
+    BadPhone,
+    BadPin,
+    KeyConflict,
+    MoneyOutWaits,
+    NotEnoughMoney,
+    OverBalanceLimit,
+    OverLimit,
+    OwnNumber,
+    PaymentWaits,
+    PinLocked,
+    UnknownRecipient,
+    WrongPin,
+)
+from core.i18n import _, translate
+from core.money import Money
+from core.services import agents, approvals, cash, floats
+from core.services.agents import Agent
+from menus import inputs
+from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.session import Session, Step
 
-SCREENS: tuple[Screen, ...] = ()
+TOP_UPS = _("Top-ups: {count}, {amount}")
+PAID_OUT = _("Paid out: {count}, {amount}")
+EARNED = _("Commission: {amount}")
+
+
+@outcomes("ok", BadPhone, OwnNumber, UnknownRecipient)
+async def find_customer(step: Step) -> Outcome:
+    agent = await _agent(step)
+    customer = await cash.find_customer(step.runtime, agent, inputs.phone(step))
+    balance = await floats.balance(step.runtime, agent)
+    return ok(recipient=customer.name, recipient_phone=customer.phone, balance=balance)
+
+
+@outcomes("ok", BadAmount, AmountTooSmall, OverLimit, NotEnoughMoney)
+async def quote_top_up(step: Step) -> Outcome:
+    amount = await cash.quote_top_up(step.runtime, await _agent(step), inputs.amount(step))
+    return ok(amount=amount, amount_minor=amount.minor)
+
+
+@outcomes(
+    "ok",
+    BadPin,
+    WrongPin,
+    PinLocked,
+    MoneyOutWaits,
+    NotEnoughMoney,
+    OverLimit,
+    OverBalanceLimit,
+    AmountTooSmall,
+    UnknownRecipient,
+    OwnNumber,
+    AccountClosed,
+    KeyConflict,
+)
+async def top_up(step: Step) -> Outcome:
+    receipt = await cash.top_up(
+        step.runtime,
+        agent=await _agent(step),
+        customer_phone=step.session.slots["recipient_phone"],
+        amount=_amount(step.session),
+        pin=step.text,
+        key=step.key,
+    )
+    return ok(reference=receipt.reference, balance=receipt.balance)
+
+
+@outcomes("ok", BadAmount, AmountTooSmall, OverLimit)
+async def quote_pay_out(step: Step) -> Outcome:
+    quoted = cash.price(inputs.amount(step))
+    return ok(amount=quoted.amount, amount_minor=quoted.amount.minor)
+
+
+@outcomes("ok", BadPin, WrongPin, PinLocked, OverLimit, AmountTooSmall, UnknownRecipient, OwnNumber, PaymentWaits, KeyConflict)
+async def ask_pay_out(step: Step) -> Outcome:
+    await approvals.ask_withdrawal(
+        step.runtime,
+        agent=await _agent(step),
+        customer_phone=step.session.slots["recipient_phone"],
+        amount=_amount(step.session),
+        pin=step.text,
+        key=step.key,
+    )
+    return ok(service_code=step.runtime.settings.service_code)
+
+
+@outcomes("ok")
+async def read_float(step: Step) -> Outcome:
+    return ok(balance=await floats.balance(step.runtime, await _agent(step)))
+
+
+@outcomes("ok")
+async def read_commission(step: Step) -> Outcome:
+    earned = await floats.earned(step.runtime, await _agent(step))
+    return ok(amount=earned, amount_minor=earned.minor)
+
+
+@outcomes("ok", BadPin, WrongPin, PinLocked, NotEnoughMoney, AccountClosed, KeyConflict)
+async def take_commission(step: Step) -> Outcome:
+    agent, amount = await _agent(step), _amount(step.session)
+    receipt = await floats.take_commission(step.runtime, agent=agent, amount=amount, pin=step.text, key=step.key)
+    return ok(reference=receipt.reference, balance=receipt.balance)
+
+
+@outcomes("ok")
+async def read_today(step: Step) -> Outcome:
+    day = await agents.today(step.runtime, await _agent(step))
+    language = step.session.language
+    lines = (
+        translate(TOP_UPS, language).format(count=day.top_ups, amount=day.topped_up),
+        translate(PAID_OUT, language).format(count=day.withdrawals, amount=day.withdrawn),
+        translate(EARNED, language).format(amount=day.commission),
+    )
+    return ok(lines="\n".join(lines))
+
+
+def has_commission(session: Session) -> bool:
+    return session.slots.get("amount_minor") != "0"
+
+
+async def _agent(step: Step) -> Agent:
+    return await agents.of(step.runtime, step.session.registered)
+
+
+def _amount(session: Session) -> Money:
+    return Money(int(session.slots["amount_minor"]), session.registered.currency)
+
+
+_COUNTER = (
+    Choice(
+        "agent",
+        _("Agent"),
+        options=(
+            Option("1", _("Top up a customer"), goto="top_up_phone"),
+            Option("2", _("Float"), do=read_float, goto={"ok": "agent_float"}),
+            Option("3", _("Commission"), do=read_commission, goto={"ok": "agent_commission"}),
+            Option("4", _("Today"), do=read_today, goto={"ok": "agent_today"}),
+            Option("5", _("Pay out a customer"), goto="pay_out_phone"),
+        ),
+    ),
+    Choice("agent_float", _("Your float is {balance}.")),
+    Choice("agent_today", _("Today\n{lines}")),
+    Choice(
+        "agent_commission",
+        _("Your commission is {amount}."),
+        options=(Option("1", _("Move it to my float"), goto="agent_commission_pin", when=has_commission),),
+    ),
+    Ask(
+        "agent_commission_pin",
+        _("Move {amount} of commission to your float. Enter PIN"),
+        do=take_commission,
+        goto={
+            "ok": "agent_commission_done",
+            "bad_pin": "agent_commission_pin",
+            "wrong_pin": "agent_commission_pin",
+            "pin_locked": "pin_locked",
+            "not_enough": "agent",
+            "account_closed": "agent",
+            "key_conflict": "send_failed",
+        },
+        secret=True,
+    ),
+    End("agent_commission_done", _("{reference} confirmed. {amount} moved to your float. Float {balance}.")),
+)
+
+_TOP_UP = (
+    Ask(
+        "top_up_phone",
+        _("Top up which number?"),
+        do=find_customer,
+        goto={
+            "ok": "top_up_amount",
+            "bad_phone": "top_up_phone",
+            "own_number": "top_up_phone",
+            "unknown_recipient": "top_up_phone",
+        },
+    ),
+    Ask(
+        "top_up_amount",
+        _("How much to {recipient}? Float: {balance}."),
+        do=quote_top_up,
+        goto={
+            "ok": "top_up_pin",
+            "bad_amount": "top_up_amount",
+            "amount_too_small": "top_up_amount",
+            "over_limit": "top_up_amount",
+            "not_enough": "top_up_amount",
+        },
+    ),
+    Ask(
+        "top_up_pin",
+        _("Top up {recipient} with {amount}. Enter PIN"),
+        do=top_up,
+        goto={
+            "ok": "top_up_done",
+            "bad_pin": "top_up_pin",
+            "wrong_pin": "top_up_pin",
+            "pin_locked": "pin_locked",
+            "money_out_waits": "money_out_waits",
+            "not_enough": "top_up_amount",
+            "over_limit": "top_up_amount",
+            "over_balance_limit": "top_up_amount",
+            "amount_too_small": "top_up_amount",
+            "unknown_recipient": "top_up_phone",
+            "own_number": "top_up_phone",
+            "account_closed": "top_up_phone",
+            "key_conflict": "send_failed",
+        },
+        secret=True,
+    ),
+    End("top_up_done", _("{reference} confirmed. {amount} to {recipient}. Float {balance}.")),
+)
+
+_PAY_OUT = (
+    Ask(
+        "pay_out_phone",
+        _("Pay out which number?"),
+        do=find_customer,
+        goto={
+            "ok": "pay_out_amount",
+            "bad_phone": "pay_out_phone",
+            "own_number": "pay_out_phone",
+            "unknown_recipient": "pay_out_phone",
+        },
+    ),
+    Ask(
+        "pay_out_amount",
+        _("How much cash for {recipient}?"),
+        do=quote_pay_out,
+        goto={
+            "ok": "pay_out_pin",
+            "bad_amount": "pay_out_amount",
+            "amount_too_small": "pay_out_amount",
+            "over_limit": "pay_out_amount",
+        },
+    ),
+    Ask(
+        "pay_out_pin",
+        _("Ask {recipient} to approve {amount} in cash. Enter PIN"),
+        do=ask_pay_out,
+        goto={
+            "ok": "pay_out_asked",
+            "bad_pin": "pay_out_pin",
+            "wrong_pin": "pay_out_pin",
+            "pin_locked": "pin_locked",
+            "over_limit": "pay_out_amount",
+            "amount_too_small": "pay_out_amount",
+            "unknown_recipient": "pay_out_phone",
+            "own_number": "pay_out_phone",
+            "payment_waits": "agent",
+            "key_conflict": "send_failed",
+        },
+        secret=True,
+    ),
+    End("pay_out_asked", _("{recipient} must now dial {service_code} and say yes. Pay {amount} only after our SMS to you.")),
+)
+
+SCREENS = (*_COUNTER, *_TOP_UP, *_PAY_OUT)

@@ -1,12 +1,134 @@
-"""What waits for the customer's yes."""
+"""What waits for the customer's yes: shown when she dials, before the menu. Neither her yes nor her no can be given by others."""
 
+from uuid import UUID
+
+from core.errors import (
+    AccountClosed,
+    AmountTooSmall,
+    ApprovalClosed,
+    BadPin,
+    MoneyOutWaits,
+    NotEnoughMoney,
+    OverBalanceLimit,
+    OverDayLimit,
+    OverLimit,
+    OwnNumber,
+    PinLocked,
+    UnknownAgent,
+    UnknownRecipient,
+    WrongPin,
+)
+from core.i18n import _
 from core.runtime import Runtime
-from menus.dsl import Screen
-from menus.session import Session
+from core.services import approvals
+from menus.dsl import Ask, Choice, End, Option, Outcome, Screen, ok, outcomes
+from menus.session import Session, Step
 
-SCREENS: tuple[Screen, ...] = ()
+# Shown first, each for its kind of request.
+OFFERED = {approvals.AGENT_WITHDRAWAL: "approval_cash", approvals.SEND: "approval_send"}
 
 
 async def offer(runtime: Runtime, session: Session) -> bool:
     """Moves the session to the first thing that waits for a yes; False where nothing does any more."""
-    return False
+    waiting = await approvals.waiting(runtime, session.registered)
+    if not waiting:
+        return False
+    first = waiting[0]
+    session.screen = OFFERED[first.kind]
+    session.slots |= {
+        "approval": str(first.id),
+        "name": first.other,
+        "number": first.number,
+        "amount": str(first.amount),
+        "fee": str(first.fee),
+    }
+    return True
+
+
+def keys(session: Session) -> list[str]:
+    """The idempotency keys under which a session may have moved money by a yes."""
+    return [approvals.key_of(UUID(session.slots["approval"]))] if "approval" in session.slots else []
+
+
+@outcomes(
+    "ok",
+    BadPin,
+    WrongPin,
+    PinLocked,
+    MoneyOutWaits,
+    ApprovalClosed,
+    NotEnoughMoney,
+    OverLimit,
+    OverDayLimit,
+    OverBalanceLimit,
+    AmountTooSmall,
+    UnknownAgent,
+    UnknownRecipient,
+    OwnNumber,
+    AccountClosed,
+)
+async def approve(step: Step) -> Outcome:
+    session = step.session
+    receipt = await approvals.approve(step.runtime, session.registered, UUID(session.slots["approval"]), step.text)
+    return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
+
+
+@outcomes("ok", ApprovalClosed)
+async def refuse(step: Step) -> Outcome:
+    await approvals.refuse(step.runtime, step.session.registered, UUID(step.session.slots["approval"]))
+    return ok()
+
+
+def _answers(pin_screen: str) -> tuple[Option, ...]:
+    return (
+        Option("1", _("Yes"), goto=pin_screen),
+        Option("2", _("No"), do=refuse, goto={"ok": "approval_refused", "approval_closed": "home"}),
+    )
+
+
+def _after_pin(pin_screen: str, done: str) -> dict[str, str]:
+    waits_on = ("not_enough", "over_limit", "over_day_limit", "over_balance_limit", "amount_too_small")
+    other_side = ("unknown_agent", "unknown_recipient", "own_number", "account_closed")
+    return {
+        "ok": done,
+        "bad_pin": pin_screen,
+        "wrong_pin": pin_screen,
+        "pin_locked": "pin_locked",
+        "money_out_waits": "money_out_waits",
+        "approval_closed": "home",
+        **dict.fromkeys((*waits_on, *other_side), "approval_waits"),
+    }
+
+
+SCREENS: tuple[Screen, ...] = (
+    Choice(
+        OFFERED[approvals.AGENT_WITHDRAWAL],
+        _("{name} asks to pay you {amount} from your account. Fee {fee}.\nReply 0 to decide later."),
+        options=_answers("approval_cash_pin"),
+        navigation=False,
+    ),
+    Ask(
+        "approval_cash_pin",
+        _("Withdraw {amount} at {name}, fee {fee}. Enter PIN"),
+        do=approve,
+        goto=_after_pin("approval_cash_pin", "approval_cash_done"),
+        secret=True,
+    ),
+    End("approval_cash_done", _("{reference} confirmed. {name} pays you {amount} in cash. Fee {fee}. Balance {balance}.")),
+    Choice(
+        OFFERED[approvals.SEND],
+        _("You asked to send {amount} to {name}. Fee {fee}.\nReply 0 to decide later."),
+        options=_answers("approval_send_pin"),
+        navigation=False,
+    ),
+    Ask(
+        "approval_send_pin",
+        _("Send {amount} to {name}, fee {fee}. Enter PIN"),
+        do=approve,
+        goto=_after_pin("approval_send_pin", "approval_send_done"),
+        secret=True,
+    ),
+    End("approval_send_done", _("{reference} confirmed. {amount} sent to {name}. Fee {fee}. Balance {balance}.")),
+    End("approval_refused", _("You said no. Nothing was paid, and your money is safe.")),
+    End("approval_waits", _("Nothing was done. The request still waits for your answer.")),
+)

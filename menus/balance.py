@@ -1,13 +1,34 @@
-"""Check Balance."""
+"""Check Balance: at one key, or after the PIN for whoever has asked for that in My Account."""
 
+from core.errors import BadPin, PinLocked, WrongPin
 from core.i18n import _
-from core.services import transfers
-from menus.dsl import Choice, Outcome, ok, outcomes
+from core.services import pins, transfers
+from menus.dsl import Ask, Choice, Outcome, ok, outcomes
 from menus.session import Step
 
-SCREENS = (Choice("balance", _("Your balance is {balance}.\nReply 0 for menu."), navigation=False),)
+
+@outcomes("ok", "private")
+async def open_balance(step: Step) -> Outcome:
+    return Outcome("private") if step.session.registered.asks_pin_for_balance else await read_balance(step)
 
 
-@outcomes("ok")
+@outcomes("ok", BadPin, WrongPin, PinLocked)
+async def open_private_balance(step: Step) -> Outcome:
+    await pins.check(step.runtime, step.session.registered.id, step.text)
+    return await read_balance(step)
+
+
 async def read_balance(step: Step) -> Outcome:
     return ok(balance=await transfers.balance(step.runtime, step.session.registered))
+
+
+SCREENS = (
+    Choice("balance", _("Your balance is {balance}.\nReply 0 for menu."), navigation=False),
+    Ask(
+        "balance_pin",
+        _("Enter PIN to see your balance."),
+        do=open_private_balance,
+        goto={"ok": "balance", "bad_pin": "balance_pin", "wrong_pin": "balance_pin", "pin_locked": "pin_locked"},
+        secret=True,
+    ),
+)

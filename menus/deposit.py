@@ -1,5 +1,60 @@
-"""Deposit."""
+"""Deposit: from M-Pesa, or cash at an agent."""
 
-from menus.dsl import Screen
+from core.errors import AccountClosed, BadAmount, KeyConflict, OverBalanceLimit, OverLimit, PaymentWaits, RailAway
+from core.i18n import _
+from core.services import payments
+from menus import inputs
+from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.session import Step
 
-SCREENS: tuple[Screen, ...] = ()
+
+@outcomes("ok", RailAway)
+async def begin(step: Step) -> Outcome:
+    payments.rail_of(step.runtime)
+    return ok()
+
+
+@outcomes("ok", RailAway, BadAmount, OverLimit, OverBalanceLimit, PaymentWaits, AccountClosed, KeyConflict)
+async def deposit(step: Step) -> Outcome:
+    requested = await payments.deposit(step.runtime, step.session.registered, inputs.amount(step), key=step.key)
+    return ok(amount=requested.amount)
+
+
+SCREENS = (
+    Choice(
+        "deposit",
+        _("Deposit"),
+        options=(
+            Option("1", _("M-Pesa"), do=begin, goto={"ok": "deposit_amount", "rail_away": "deposit"}),
+            Option("2", _("At an agent"), goto="deposit_agent"),
+        ),
+    ),
+    Ask(
+        "deposit_amount",
+        _("How much do you want to deposit from M-Pesa?"),
+        do=deposit,
+        goto={
+            "ok": "deposit_asked",
+            "rail_away": "deposit",
+            "bad_amount": "deposit_amount",
+            "over_limit": "deposit_amount",
+            "over_balance_limit": "deposit_amount",
+            "payment_waits": "deposit_waits",
+            "account_closed": "send_failed",
+            "key_conflict": "send_failed",
+        },
+    ),
+    End(
+        "deposit_asked",
+        _(
+            "M-Pesa now asks you to pay {amount} to Jasho. "
+            "Look for its prompt on this phone and enter your M-Pesa PIN there. An SMS confirms."
+        ),
+    ),
+    End("deposit_waits", _("Look for the M-Pesa prompt on your phone, or wait 2 minutes and dial again.")),
+    Choice(
+        "deposit_agent",
+        _("Give the cash and your phone number to a Jasho agent. Wait for our SMS before you go."),
+        options=(Option("1", _("Find an agent"), goto="help_place"),),
+    ),
+)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
+from core.errors import refusals
 from menus.dsl import Ask, Choice, End, Pick, Screen
 from menus.engine import HOME_SCREEN, SCREENS, WELCOME_SCREEN
 
@@ -14,7 +15,10 @@ def ways(screen: Screen) -> list[tuple[str, str]]:
     """(destination, what leads there), each destination once and refusals left out: the path of somebody who is understood."""
     found: dict[str, list[str]] = {}
     if isinstance(screen, Ask | Pick):
-        found[screen.goto["ok"]] = [""]
+        refused = {refusal.code for refusal in refusals()}
+        for outcome, destination in screen.goto.items():
+            if outcome not in refused:
+                found[destination] = [""]
     elif isinstance(screen, Choice):
         for option in screen.options:
             for destination in [option.goto] if isinstance(option.goto, str) else option.goto.values():

@@ -28,7 +28,9 @@ _NAME = "M" * 40
 LONGEST = {
     "amount": _AMOUNT,
     "balance": _AMOUNT,
+    "kept": _AMOUNT,
     "fee": _AMOUNT,
+    "commission": _AMOUNT,
     "needed": _AMOUNT,
     "least": _AMOUNT,
     "most": _AMOUNT,
@@ -48,6 +50,17 @@ LONGEST = {
     "product": "M" * 20,
     "code": "0" * 6,
     "moment": "31/12 23:59",
+    "example": "M" * 40,
+    "saved": "TZS 999",
+    "target": "KES 999,999,999",
+    "percent": "100",
+    "period": "M" * 32,
+    "unit": "TZS 1,000",
+    "until": "31/12/2026",
+    "why": "M" * 60,
+    "rating": "4.5/5",
+    "status": "M" * 24,
+    "employer": "M" * 48,
 }
 
 

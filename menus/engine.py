@@ -35,6 +35,8 @@ HOME_SCREEN = "home"
 RESUME_SCREEN = "resume"
 # What somebody sees first who has no account yet.
 WELCOME_SCREEN = "register_language"
+# And who has joined by SMS, and has no PIN yet.
+FINISH_SCREEN = "register_finish"
 
 # Networks pass on 182 characters at most; a refusal is kinder than a guess at the rest.
 MOST_INPUT_CHARACTERS = 182
@@ -66,7 +68,9 @@ class UndeclaredOutcome(RuntimeError):
 
 
 def first_screen(session: Session) -> str:
-    return HOME_SCREEN if session.customer else WELCOME_SCREEN
+    if session.customer is None:
+        return WELCOME_SCREEN
+    return HOME_SCREEN if session.customer.has_pin else FINISH_SCREEN
 
 
 class Engine:
@@ -109,7 +113,7 @@ class Engine:
             session.heading = ""
         if session.screen == RESUME_SCREEN and typed == opening.CONTINUE and session.left is not None:
             self._continue(session, session.left)
-        elif typed == HOME:
+        elif typed == HOME or (session.screen == RESUME_SCREEN and typed == opening.MAIN_MENU):
             self.go_home(session)
         elif typed == BACK:
             self._go_back(session)
@@ -133,14 +137,13 @@ class Engine:
         return shown.text, isinstance(screen, End)
 
     def go_home(self, session: Session) -> None:
-        """Forgets the way here and what was typed on it."""
-        session.screen = first_screen(session)
+        """Forgets the way here, what was typed on it, and what might have been continued instead."""
+        session.screen, session.left = first_screen(session), None
         session.stack, session.slots, session.items, session.refusals, session.page = [], {}, {}, {}, 0
 
     def _continue(self, session: Session, left: Session) -> None:
         """Goes on where an earlier session broke off; home, where that screen is no more."""
         self.go_home(session)
-        session.left = None
         if not self.is_known(left) or not all(name in self.screens for name in left.stack):
             return
         session.screen, session.stack, session.slots, session.items = left.screen, left.stack, left.slots, left.items
@@ -181,7 +184,8 @@ class Engine:
         session.page = 0
         if session.screen in session.stack:
             del session.stack[session.stack.index(session.screen) :]
-        elif session.screen != origin:
+        elif session.screen != origin and (self._is_secret(session.screen) or not self._is_secret(origin)):
+            # What a PIN has opened is left by going back to where it was asked for, not to being asked again.
             session.stack.append(origin)
             del session.stack[:-MOST_BACK]
 

@@ -1,7 +1,7 @@
 """The first screen. Its numbers are what people remember: none of them ever changes."""
 
 from core.i18n import _
-from menus.balance import read_balance
+from menus.balance import open_balance
 from menus.dsl import Choice, Option
 from menus.session import Session
 
@@ -15,17 +15,16 @@ SCREENS = (
         "home",
         "Jasho",
         options=(
-            Option("1", _("Check Balance"), do=read_balance, goto={"ok": "balance"}),
-            Option("2", _("Deposit"), goto="coming_soon"),
-            Option("3", _("Withdraw"), goto="coming_soon"),
+            Option("1", _("Check Balance"), do=open_balance, goto={"ok": "balance", "private": "balance_pin"}),
+            Option("2", _("Deposit"), goto="deposit"),
+            Option("3", _("Withdraw"), goto="withdraw"),
             Option("4", _("Send Money"), goto="send_to"),
-            Option("5", _("Savings"), goto="coming_soon"),
-            Option("6", _("Jobs"), goto="coming_soon"),
+            Option("5", _("Savings"), goto="savings"),
+            Option("6", _("Jobs"), goto="jobs"),
             Option("7", _("Help"), goto="help"),
-            Option("8", _("Insurance"), goto="coming_soon"),
+            Option("8", _("Insurance"), goto="insurance"),
             Option("9", _("My Account"), goto="account"),
-            Option("10", _("Agent"), goto="coming_soon", when=is_agent),
+            Option("10", _("Agent"), goto="agent", when=is_agent),
         ),
     ),
-    Choice("coming_soon", _("This is coming soon.\nReply 0 to go back."), navigation=False),
 )

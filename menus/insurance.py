@@ -1,5 +1,229 @@
-"""Insurance."""
+"""Insurance: what is sold, buying it, and what somebody has. Claims have a file of their own."""
 
-from menus.dsl import Screen
+from uuid import UUID
 
-SCREENS: tuple[Screen, ...] = ()
+from core.errors import (
+    AccountClosed,
+    AlreadyCovered,
+    BadPin,
+    KeyConflict,
+    NotEnoughMoney,
+    NotPermitted,
+    OutOfSeason,
+    PinLocked,
+    WrongPin,
+)
+from core.i18n import _, translate
+from core.services import insurance
+from core.services.policies import ENDED, GRACE, Policy, read_out
+from menus import claim
+from menus.dsl import Ask, Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.session import Session, Step
+
+_OFFER = _("{product} {amount}/{most}")
+_COVER = _("{product} until {until}")
+_UNPAID = _("{product}: not paid")
+
+
+@outcomes("ok")
+async def list_products(step: Step) -> Outcome:
+    offer, language = translate(_OFFER, step.session.language), step.session.language
+    products = [one.product for one in insurance.products(step.runtime)]
+    return found(
+        "products",
+        ((offer.format(product=translate(one.name, language), amount=one.price, most=one.cover), one.key) for one in products),
+    )
+
+
+@outcomes("ok", "season", "closed", OutOfSeason)
+async def show_product(step: Step) -> Outcome:
+    offer = insurance.offer(step.runtime, step.picked)
+    product, term = offer.product, offer.term
+    slots = {
+        "product_key": product.key,
+        "product": translate(product.name, step.session.language),
+        "amount": str(product.price),
+        "most": str(product.cover),
+        "days": str(product.term_days),
+    }
+    if term is None:
+        return Outcome("closed", slots | {"date": read_out(offer.sold_next)})
+    slots |= {"date": read_out(term.waits_until), "until": read_out(term.last_day)}
+    return Outcome("season" if product.seasons else "ok", slots)
+
+
+@outcomes(
+    "ok",
+    BadPin,
+    WrongPin,
+    PinLocked,
+    NotEnoughMoney,
+    AlreadyCovered,
+    OutOfSeason,
+    AccountClosed,
+    KeyConflict,
+)
+async def buy(step: Step) -> Outcome:
+    session = step.session
+    receipt = await insurance.buy(step.runtime, session.registered, session.slots["product_key"], step.text, step.key)
+    return ok(reference=receipt.reference, balance=receipt.balance, **_said(receipt.policy, session))
+
+
+@outcomes("ok", "empty")
+async def list_covers(step: Step) -> Outcome:
+    session = step.session
+    covers = await insurance.policies(step.runtime, session.registered)
+    return found("covers", ((_line(cover, session), cover.id) for cover in covers)) if covers else Outcome("empty")
+
+
+@outcomes("renews", "ends", "season", "unpaid", NotPermitted)
+async def show_cover(step: Step) -> Outcome:
+    session = step.session
+    cover = await insurance.find_policy(step.runtime, session.registered, UUID(step.picked))
+    product = insurance.renewed_as(step.runtime, cover)
+    slots = _said(cover, session) | {"policy": str(cover.id)}
+    if product is None:
+        return Outcome("season", slots)
+    slots |= {"product_key": product.key, "amount": str(product.price), "days": str(product.term_days)}
+    if cover.status == GRACE:
+        return Outcome("unpaid", slots | {"until": read_out(insurance.pay_by(cover, product))})
+    return Outcome("renews" if cover.renews else "ends", slots)
+
+
+@outcomes("ok", "ended", NotPermitted)
+async def stop_renewal(step: Step) -> Outcome:
+    session = step.session
+    cover = await insurance.stop_renewal(step.runtime, session.registered, UUID(session.slots["policy"]))
+    return Outcome("ended" if cover.status == ENDED else "ok")
+
+
+@outcomes("ok", BadPin, WrongPin, PinLocked, NotPermitted)
+async def start_renewal(step: Step) -> Outcome:
+    session = step.session
+    await insurance.start_renewal(step.runtime, session.registered, UUID(session.slots["policy"]), step.text)
+    return ok()
+
+
+def _said(cover: Policy, session: Session) -> dict[str, str]:
+    return {
+        "product": translate(cover.name, session.language),
+        "amount": str(cover.price),
+        "most": str(cover.cover),
+        "date": read_out(cover.waits_until),
+        "until": read_out(cover.last_day),
+    }
+
+
+def _line(cover: Policy, session: Session) -> str:
+    return translate(_UNPAID if cover.status == GRACE else _COVER, session.language).format(**_said(cover, session))
+
+
+# Where a purchase leads, but for the PINs that are asked for again on the same screen.
+_BOUGHT = {
+    "ok": "bought",
+    "pin_locked": "pin_locked",
+    "not_enough": "insurance",
+    "already_covered": "insurance",
+    "out_of_season": "insurance",
+    "account_closed": "insurance_failed",
+    "key_conflict": "insurance_failed",
+}
+_STOPPED = {"ok": "renewal_off", "ended": "cover_ended", "not_permitted": "insurance"}
+
+SCREENS = (
+    Choice(
+        "insurance",
+        _("Insurance"),
+        options=(
+            Option("1", _("Products"), do=list_products, goto={"ok": "products"}),
+            Option("2", _("My covers"), do=list_covers, goto={"ok": "covers", "empty": "covers_empty"}),
+            Option("3", _("Claim"), do=claim.list_covers, goto={"ok": "claim_cover", "empty": "claim_empty"}),
+            Option("4", _("Claim status"), do=claim.list_claims, goto={"ok": "claims", "empty": "claims_empty"}),
+        ),
+    ),
+    Pick(
+        "products",
+        _("Price/pays up to"),
+        do=show_product,
+        goto={"ok": "product", "season": "product_season", "closed": "product_closed", "out_of_season": "insurance"},
+    ),
+    Choice(
+        "product",
+        _("{product} cover: {amount} for {days} days. Pays up to {most} for what happens from {date} on."),
+        options=(Option("1", _("Buy"), goto="buy_pin"),),
+    ),
+    Choice(
+        "product_season",
+        _("{product} cover: {amount} until {until}. Pays up to {most} for what happens from {date} on."),
+        options=(Option("1", _("Buy"), goto="buy_season_pin"),),
+    ),
+    Choice("product_closed", _("{product} cover: {amount} a season. Pays up to {most}. We sell it again from {date}.")),
+    Ask(
+        "buy_pin",
+        _("{product} cover: {amount} now and every {days} days by itself, until you stop it. Enter PIN to buy"),
+        do=buy,
+        goto={**_BOUGHT, "bad_pin": "buy_pin", "wrong_pin": "buy_pin"},
+        secret=True,
+    ),
+    Ask(
+        "buy_season_pin",
+        _("{product} cover: {amount} until {until}. Enter PIN to buy"),
+        do=buy,
+        goto={**_BOUGHT, "bad_pin": "buy_season_pin", "wrong_pin": "buy_season_pin"},
+        secret=True,
+    ),
+    End(
+        "bought",
+        _("{reference} confirmed. {product} cover, {amount}. Pays up to {most} from {date} to {until}. Balance {balance}."),
+    ),
+    End("insurance_failed", _("Please dial again.")),
+    Pick(
+        "covers",
+        _("My covers"),
+        do=show_cover,
+        goto={
+            "renews": "cover_renews",
+            "ends": "cover_ends",
+            "season": "cover_season",
+            "unpaid": "cover_unpaid",
+            "not_permitted": "insurance",
+        },
+    ),
+    Choice("covers_empty", _("You have no cover yet.")),
+    Choice(
+        "cover_renews",
+        _("{product} cover pays up to {most} from {date} to {until}, then renews for {amount}."),
+        options=(Option("1", _("Do not renew"), do=stop_renewal, goto=_STOPPED),),
+    ),
+    Choice(
+        "cover_ends",
+        _("{product} cover pays up to {most} from {date} to {until}, then it ends."),
+        options=(Option("1", _("Renew by itself"), goto="renewal_pin"),),
+    ),
+    Choice("cover_season", _("{product} cover pays up to {most} from {date} to {until}, then it ends.")),
+    Choice(
+        "cover_unpaid",
+        _("{product} cover has stopped: {amount} was missing. Put it in by {until} and it goes on."),
+        options=(
+            Option("1", _("Pay now"), goto="buy_pin"),
+            Option("2", _("Do not renew"), do=stop_renewal, goto=_STOPPED),
+        ),
+    ),
+    Ask(
+        "renewal_pin",
+        _("{product} cover renews by itself after {until}, for {amount} every {days} days. Enter PIN"),
+        do=start_renewal,
+        goto={
+            "ok": "renewal_on",
+            "bad_pin": "renewal_pin",
+            "wrong_pin": "renewal_pin",
+            "pin_locked": "pin_locked",
+            "not_permitted": "insurance",
+        },
+        secret=True,
+    ),
+    Choice("renewal_on", _("{product} cover renews by itself from now on.\nReply 00 for menu."), navigation=False),
+    Choice("renewal_off", _("{product} cover ends after {until}. Nothing more is taken.\nReply 00 for menu."), navigation=False),
+    Choice("cover_ended", _("{product} cover has ended. Nothing more is taken.\nReply 00 for menu."), navigation=False),
+    *claim.SCREENS,
+)

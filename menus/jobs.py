@@ -1,5 +1,141 @@
-"""Jobs."""
+"""Jobs: finding one and applying, and what either side may do once somebody is hired. The rest is in jobs_*.py."""
 
-from menus.dsl import Screen
+from uuid import UUID
 
-SCREENS: tuple[Screen, ...] = ()
+from core.errors import AccountClosed, AlreadyApplied, AlreadyReviewed, JobClosed, NotPermitted, TooManyTries
+from core.i18n import _, translate
+from core.services import applications, hiring, jobs, reviews
+from menus import jobs_applied, jobs_post, jobs_posted
+from menus.dsl import Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.job_words import about, categories, category_of, person
+from menus.session import Step
+
+_ALL_PLACES = _("All places")
+_STARS = (_("Very bad"), _("Bad"), _("All right"), _("Good"), _("Very good"))
+
+
+@outcomes("ok", "empty")
+async def choose_category(step: Step) -> Outcome:
+    category = category_of(step.text)
+    places = await jobs.places(step.runtime, category)
+    if not places:
+        return Outcome("empty")
+    everywhere = translate(_ALL_PLACES, step.session.language)
+    return found("jobs_place", [(everywhere, ""), *((place, place) for place in places)], category=category)
+
+
+@outcomes("ok", "empty")
+async def choose_place(step: Step) -> Outcome:
+    offered = await jobs.find(step.runtime, step.session.slots["category"], step.picked)
+    if not offered:
+        return Outcome("empty")
+    return found(
+        "jobs_list",
+        ((f"{job.title} {job.pay}" if step.picked else f"{job.title}, {job.place} {job.pay}", job.id) for job in offered),
+    )
+
+
+@outcomes("ok", JobClosed)
+async def show_job(step: Step) -> Outcome:
+    job = await jobs.get(step.runtime, UUID(step.picked))
+    if not jobs.is_offered(job):
+        raise JobClosed
+    return ok(**about(job), employer=person(job.employer, step.session.language), name=job.employer.name)
+
+
+@outcomes("ok", AlreadyApplied, JobClosed, NotPermitted, TooManyTries, AccountClosed)
+async def apply(step: Step) -> Outcome:
+    await applications.apply(step.runtime, step.session.registered, UUID(step.session.slots["job"]))
+    return ok()
+
+
+@outcomes("ok", JobClosed, AccountClosed)
+async def dispute(step: Step) -> Outcome:
+    await hiring.dispute(step.runtime, step.session.registered, UUID(step.session.slots["job"]))
+    return ok()
+
+
+@outcomes("ok", JobClosed, AlreadyReviewed)
+async def rate(step: Step) -> Outcome:
+    await reviews.rate(step.runtime, step.session.registered, UUID(step.session.slots["job"]), int(step.text))
+    return ok()
+
+
+SCREENS = (
+    Choice(
+        "jobs",
+        _("Jobs"),
+        options=(
+            Option("1", _("Find a job"), goto="jobs_category"),
+            Option(
+                "2",
+                _("My applications"),
+                do=jobs_applied.list_applications,
+                goto={"ok": "jobs_applications", "empty": "jobs_applications_empty"},
+            ),
+            Option(
+                "3",
+                _("Post a job"),
+                do=jobs_post.begin,
+                goto={"ok": "jobs_post_category", "too_many_jobs": "jobs"},
+            ),
+            Option("4", _("My jobs"), do=jobs_posted.list_jobs, goto={"ok": "jobs_posted", "empty": "jobs_posted_empty"}),
+        ),
+    ),
+    Choice(
+        "jobs_category",
+        _("Which kind of work?"),
+        options=categories(do=choose_category, goto={"ok": "jobs_place", "empty": "jobs_none"}),
+    ),
+    Pick("jobs_place", _("Where?"), do=choose_place, goto={"ok": "jobs_list", "empty": "jobs_none"}),
+    Choice("jobs_none", _("No work of this kind is offered now. Please look again another day.")),
+    Pick("jobs_list", _("Jobs, the newest first"), do=show_job, goto={"ok": "jobs_job", "job_closed": "jobs_list"}),
+    Choice(
+        "jobs_job",
+        _("{number} {title}\n{place}, {amount}\n{employer}"),
+        options=(
+            Option(
+                "1",
+                _("Apply"),
+                do=apply,
+                goto={
+                    "ok": "jobs_asked",
+                    "already_applied": "jobs_job",
+                    "job_closed": "jobs",
+                    "not_permitted": "jobs_job",
+                    "too_many_tries": "jobs_job",
+                    "account_closed": "jobs_job",
+                },
+            ),
+        ),
+    ),
+    Choice(
+        "jobs_asked", _("You have applied for {title}. {name} can see your name now. When there is an answer, you get an SMS.")
+    ),
+    Choice("jobs_details", _("Job {number}: {title}\n{place}, {amount}\n{lines}")),
+    Choice(
+        "jobs_problem",
+        _("Report a problem with {title}? {amount} stays kept until Jasho has decided who gets it."),
+        options=(
+            Option(
+                "1",
+                _("Yes, report it"),
+                do=dispute,
+                goto={"ok": "jobs_problem_done", "job_closed": "jobs", "account_closed": "jobs"},
+            ),
+        ),
+    ),
+    End("jobs_problem_done", _("Jasho looks into it and may call you. {amount} stays kept until then. You get an SMS.")),
+    Choice(
+        "jobs_rate",
+        _("How was it with {name}?"),
+        options=tuple(
+            Option(str(stars), label, do=rate, goto={"ok": "jobs_rated", "job_closed": "jobs", "already_reviewed": "jobs"})
+            for stars, label in enumerate(_STARS, start=1)
+        ),
+    ),
+    End("jobs_rated", _("Thank you. This helps others to choose well.")),
+    *jobs_applied.SCREENS,
+    *jobs_post.SCREENS,
+    *jobs_posted.SCREENS,
+)

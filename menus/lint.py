@@ -12,11 +12,12 @@ from core.errors import Refusal, refusals
 from core.i18n import LANGUAGES, catalogue
 from core.septets import SCREEN_SEPTETS
 from core.services import texts as sms_texts
+from menus import approvals
 from menus.dsl import LONGEST, NAVIGATION, Ask, Choice, End, Handler, Pick, Screen, declared
-from menus.engine import HOME_SCREEN, RESUME_SCREEN, SCREENS, WELCOME_SCREEN, edges
+from menus.engine import FINISH_SCREEN, HOME_SCREEN, RESUME_SCREEN, SCREENS, WELCOME_SCREEN, edges
 from menus.render import BACK_LINE, DIAL_AGAIN, MORE_LINE, paginate
 
-ROOTS = (HOME_SCREEN, WELCOME_SCREEN, RESUME_SCREEN)
+ROOTS = (HOME_SCREEN, WELCOME_SCREEN, FINISH_SCREEN, RESUME_SCREEN, *approvals.OFFERED.values())
 # Numbers that have reached customers, by screen: what they remember. A release adds to it and never changes a line.
 RELEASED: Mapping[str, Mapping[str, str]] = {
     "home": {
@@ -38,8 +39,15 @@ RELEASED: Mapping[str, Mapping[str, str]] = {
         "4": "Balance privacy",
         "5": "My details",
         "6": "Close account",
+        "7": "Forgot PIN",
     },
+    "deposit": {"1": "M-Pesa", "2": "At an agent"},
+    "withdraw": {"1": "At an agent", "2": "To M-Pesa"},
+    "agent": {"1": "Top up a customer", "2": "Float", "3": "Commission", "4": "Today", "5": "Pay out a customer"},
+    "savings": {"1": "My goals", "2": "New goal", "3": "Save to a goal", "4": "Withdraw from a goal"},
     "help": {"1": "Fees", "2": "Find an agent", "3": "Talk to us", "4": "Terms", "5": "Ask a question"},
+    "jobs": {"1": "Find a job", "2": "My applications", "3": "Post a job", "4": "My jobs"},
+    "insurance": {"1": "Products", "2": "My covers", "3": "Claim", "4": "Claim status"},
 }
 Catalogues = Mapping[str, Mapping[str, str]]
 

@@ -12,14 +12,14 @@ from menus.dsl import Choice, Option
 from menus.session import Session
 from menus.statement import described
 
-CONTINUE = "1"
+CONTINUE, MAIN_MENU = "1", "2"
 LAST_TRANSACTION = _("Your last transaction:")
 
 SCREENS = (
     Choice(
         "resume",
         _("Continue where you left off?"),
-        options=(Option(CONTINUE, _("Continue"), goto="home"), Option("2", _("Main menu"), goto="home")),
+        options=(Option(CONTINUE, _("Continue"), goto="home"), Option(MAIN_MENU, _("Main menu"), goto="home")),
     ),
 )
 
@@ -30,12 +30,14 @@ async def choose(runtime: Runtime, session: Session, left: Session | None, *, wa
     `left` is the phone's session before this one; `was_under_way`: it broke off in the middle of something.
     """
     customer = session.customer
-    if left is not None and (left.customer is None) is not (customer is None):
+    if left is not None and (left.customer and left.customer.id) != (customer and customer.id):
         left = None  # registered, or closed, meanwhile
-    if left is not None and customer is not None and (done := await transfers.last_done(runtime, customer, left.keys)):
+    keys = [] if left is None else [*left.keys, *approvals.keys(left)]
+    if keys and customer is not None and (done := await transfers.last_done(runtime, customer, keys)):
         session.heading = f"{translate(LAST_TRANSACTION, session.language)}\n{described(done, session.language)}"
         left = None
-    if customer is not None and customer.has_approvals and await approvals.offer(runtime, session):
+    if customer is not None and customer.has_pin and customer.has_approvals and await approvals.offer(runtime, session):
         return
     if left is not None and was_under_way:
-        session.left, session.screen = left, "resume"
+        # Of somebody who is registering nothing but her session knows it.
+        session.left, session.screen, session.language = left, "resume", session.language if customer else left.language

@@ -1,8 +1,10 @@
 """A new number: language, name, national ID number, PIN, PIN again."""
 
+from dataclasses import replace
+
 from core.errors import AlreadyRegistered, BadName, BadNationalId, BadPin, PinsDiffer, WeakPin
 from core.i18n import LANGUAGES, _
-from core.services import customers, pins
+from core.services import customers, joining, pins
 from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
 from menus.session import Step
 
@@ -34,15 +36,19 @@ async def open_account(step: Step) -> Outcome:
     if step.text != step.previous_text:
         raise PinsDiffer
     session = step.session
-    session.customer = await customers.register(
-        step.runtime,
-        phone=session.phone,
-        name=session.slots["name"],
-        national_id=session.slots["national_id"],
-        language=session.language,
-        pin=step.text,
-    )
-    return ok(service_code=step.runtime.settings.service_code)
+    if session.customer is None:
+        session.customer = await customers.register(
+            step.runtime,
+            phone=session.phone,
+            name=session.slots["name"],
+            national_id=session.slots["national_id"],
+            language=session.language,
+            pin=step.text,
+        )
+    else:
+        await joining.complete(step.runtime, session.customer, national_id=session.slots["national_id"], pin=step.text)
+        session.customer = replace(session.customer, has_pin=True)
+    return ok(name=session.customer.name, service_code=step.runtime.settings.service_code)
 
 
 SCREENS = (
@@ -65,6 +71,12 @@ SCREENS = (
         _("{name}, write your national ID number."),
         do=take_national_id,
         goto={"ok": "register_pin", "bad_national_id": "register_national_id"},
+    ),
+    Ask(
+        "register_finish",
+        _("Welcome back. To finish your account, write your national ID number."),
+        do=take_national_id,
+        goto={"ok": "register_pin", "bad_national_id": "register_finish"},
     ),
     Ask(
         "register_pin",

@@ -6,11 +6,13 @@ from core import septets
 from core.errors import Refusal
 from core.i18n import _, translate
 from core.septets import SCREEN_SEPTETS
-from menus.dsl import Choice, End, Option, Pick, Screen
+from menus.dsl import Ask, Choice, End, Option, Pick, Screen
 from menus.session import Session
 
 BACK_LINE = _("0. Back 00. Home")
 MORE_LINE = _("98. More")
+# What stands for a balance that is shown only after the PIN.
+HIDDEN = "***"
 DIAL_AGAIN = _("Please dial again when you are ready.")
 
 
@@ -45,8 +47,15 @@ def body(screen: Screen, session: Session, refusal: Refusal | None) -> list[str]
     """The screen's lines before paging: what was wrong, the text, the options."""
     language = session.language
     above = session.heading if refusal is None else sentence(refusal, language)
-    text = septets.plain((above and above + "\n") + translate(screen.text, language).format(**session.slots))
+    text = septets.plain((above and above + "\n") + translate(screen.text, language).format(**_told(screen, session)))
     return [*text.split("\n"), *numbered(screen, session)]
+
+
+def _told(screen: Screen, session: Session) -> dict[str, str]:
+    """What fills the placeholders. A question comes before the PIN, so to some customers it does not tell the balance."""
+    if isinstance(screen, Ask) and session.customer is not None and session.customer.asks_pin_for_balance:
+        return {**session.slots, "balance": HIDDEN}
+    return session.slots
 
 
 def numbered(screen: Screen, session: Session) -> list[str]:

@@ -1,5 +1,245 @@
-"""Savings."""
+"""Savings: money into goals and money out of them. A new goal is in savings_new.py, one that there is in savings_goal.py."""
 
-from menus.dsl import Screen
+from dataclasses import replace
+from uuid import UUID
 
-SCREENS: tuple[Screen, ...] = ()
+from core import clock
+from core.errors import (
+    AccountClosed,
+    BadAmount,
+    BadPin,
+    GoalLocked,
+    KeyConflict,
+    NotEnoughMoney,
+    NotPermitted,
+    OverBalanceLimit,
+    PinLocked,
+    WrongPin,
+)
+from core.i18n import _, translate
+from core.money import Money
+from core.services import savings, texts, transfers
+from core.services.savings import Goal
+from menus import inputs, savings_goal, savings_new
+from menus.dsl import Ask, Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.session import Step
+
+
+@outcomes("ok", "empty")
+async def list_goals(step: Step) -> Outcome:
+    mine = await savings.goals(step.runtime, step.session.registered)
+    return found("savings_goals", _listed(step, mine)) if mine else Outcome("empty")
+
+
+@outcomes("ok", "one", "empty")
+async def choose_to_save(step: Step) -> Outcome:
+    mine = await savings.goals(step.runtime, step.session.registered)
+    if len(mine) == 1:
+        return replace(await _to_save(step, mine[0]), code="one")
+    return found("savings_save_goal", _listed(step, mine)) if mine else Outcome("empty")
+
+
+@outcomes("ok", NotPermitted)
+async def pick_to_save(step: Step) -> Outcome:
+    return await _to_save(step, await savings.find(step.runtime, step.session.registered, UUID(step.picked)))
+
+
+@outcomes("ok", NotPermitted)
+async def save_to_new(step: Step) -> Outcome:
+    return await _to_save(step, await savings.find(step.runtime, step.session.registered, _goal_id(step)))
+
+
+@outcomes("ok", "one", "empty", GoalLocked)
+async def choose_to_take(step: Step) -> Outcome:
+    mine = await savings.goals(step.runtime, step.session.registered)
+    if len(mine) == 1:
+        return replace(_to_take(step, mine[0]), code="one")
+    return found("savings_take_goal", _listed(step, mine)) if mine else Outcome("empty")
+
+
+@outcomes("ok", NotPermitted, GoalLocked)
+async def pick_to_take(step: Step) -> Outcome:
+    return _to_take(step, await savings.find(step.runtime, step.session.registered, UUID(step.picked)))
+
+
+@outcomes("ok", BadAmount, NotEnoughMoney)
+async def quote_save(step: Step) -> Outcome:
+    amount = inputs.amount(step)
+    await savings.check_enough(step.runtime, step.session.registered, amount)
+    return ok(amount=amount, amount_minor=amount.minor)
+
+
+@outcomes("ok", BadAmount, NotEnoughMoney, NotPermitted, GoalLocked)
+async def quote_take(step: Step) -> Outcome:
+    amount = inputs.amount(step)
+    await savings.check_withdrawal(step.runtime, step.session.registered, _goal_id(step), amount)
+    return ok(amount=amount, amount_minor=amount.minor)
+
+
+@outcomes("ok", BadPin, WrongPin, PinLocked, BadAmount, NotEnoughMoney, NotPermitted, AccountClosed, KeyConflict)
+async def save(step: Step) -> Outcome:
+    session = step.session
+    receipt = await savings.save(step.runtime, session.registered, _goal_id(step), _amount(step), pin=step.text, key=step.key)
+    goal = receipt.goal
+    return ok(reference=receipt.reference, balance=receipt.balance, percent=goal.percent, target=goal.target)
+
+
+@outcomes(
+    "ok",
+    BadPin,
+    WrongPin,
+    PinLocked,
+    BadAmount,
+    NotEnoughMoney,
+    NotPermitted,
+    GoalLocked,
+    OverBalanceLimit,
+    AccountClosed,
+    KeyConflict,
+)
+async def take_out(step: Step) -> Outcome:
+    session = step.session
+    receipt = await savings.withdraw(step.runtime, session.registered, _goal_id(step), _amount(step), pin=step.text, key=step.key)
+    return ok(reference=receipt.reference, balance=receipt.balance)
+
+
+async def _to_save(step: Step, goal: Goal) -> Outcome:
+    balance = await transfers.balance(step.runtime, step.session.registered)
+    return ok(goal=goal.name, goal_id=goal.id, balance=balance)
+
+
+def _to_take(step: Step, goal: Goal) -> Outcome:
+    goal.check_lock(clock.day(clock.now(), step.runtime.settings.country))
+    return ok(goal=goal.name, goal_id=goal.id, kept=goal.balance)
+
+
+def _goal_id(step: Step) -> UUID:
+    return UUID(step.session.slots["goal_id"])
+
+
+def _amount(step: Step) -> Money:
+    return Money(int(step.session.slots["amount_minor"]), step.session.registered.currency)
+
+
+def _listed(step: Step, mine: list[Goal]) -> list[tuple[str, object]]:
+    line = translate(_("{goal}: {balance} ({percent}%)"), step.session.language)
+    return [(line.format(goal=goal.name, balance=goal.balance, percent=goal.percent), goal.id) for goal in mine]
+
+
+_AFTER_PIN = {
+    "pin_locked": "pin_locked",
+    "not_permitted": "savings",
+    "account_closed": "savings",
+    "key_conflict": "savings_failed",
+}
+SCREENS = (
+    Choice(
+        "savings",
+        _("Savings"),
+        options=(
+            Option("1", _("My goals"), do=list_goals, goto={"ok": "savings_goals", "empty": "savings_empty"}),
+            Option("2", _("New goal"), do=savings_new.begin, goto={"ok": "savings_name", "too_many_goals": "savings"}),
+            Option(
+                "3",
+                _("Save to a goal"),
+                do=choose_to_save,
+                goto={"ok": "savings_save_goal", "one": "savings_save_amount", "empty": "savings_empty"},
+            ),
+            Option(
+                "4",
+                _("Withdraw from a goal"),
+                do=choose_to_take,
+                goto={
+                    "ok": "savings_take_goal",
+                    "one": "savings_take_amount",
+                    "empty": "savings_empty",
+                    "goal_locked": "savings",
+                },
+            ),
+        ),
+    ),
+    Choice(
+        "savings_empty",
+        _("You have no savings goal yet. A goal keeps money apart until you need it."),
+        options=(Option("1", _("New goal"), goto="savings_name"),),
+    ),
+    Pick(
+        "savings_goals",
+        _("My goals"),
+        do=savings_goal.show,
+        goto={"ok": "savings_goal", "not_permitted": "savings"},
+    ),
+    Choice(
+        "savings_opened",
+        _("Your goal {goal} is ready: {target}."),
+        options=(
+            Option("1", _("Save to it now"), do=save_to_new, goto={"ok": "savings_save_amount", "not_permitted": "savings"}),
+            Option("2", _("Automatic saving"), goto="savings_rule"),
+        ),
+    ),
+    Pick(
+        "savings_save_goal",
+        _("Save to which goal?"),
+        do=pick_to_save,
+        goto={"ok": "savings_save_amount", "not_permitted": "savings"},
+    ),
+    Ask(
+        "savings_save_amount",
+        _("How much to save to {goal}? You have {balance}."),
+        do=quote_save,
+        goto={"ok": "savings_save_pin", "bad_amount": "savings_save_amount", "not_enough": "savings_save_amount"},
+    ),
+    Ask(
+        "savings_save_pin",
+        _("Save {amount} to {goal}, no fee. Enter PIN"),
+        do=save,
+        goto={
+            **_AFTER_PIN,
+            "ok": "savings_saved",
+            "bad_pin": "savings_save_pin",
+            "wrong_pin": "savings_save_pin",
+            "bad_amount": "savings_save_amount",
+            "not_enough": "savings_save_amount",
+        },
+        secret=True,
+    ),
+    End("savings_saved", _("{reference} confirmed. {amount} saved to {goal}: {percent}% of {target}. Balance {balance}.")),
+    Pick(
+        "savings_take_goal",
+        _("Withdraw from which goal?"),
+        do=pick_to_take,
+        goto={"ok": "savings_take_amount", "not_permitted": "savings", "goal_locked": "savings_take_goal"},
+    ),
+    Ask(
+        "savings_take_amount",
+        _("How much to take out of {goal}? It has {kept}."),
+        do=quote_take,
+        goto={
+            "ok": "savings_take_pin",
+            "bad_amount": "savings_take_amount",
+            "not_enough": "savings_take_amount",
+            "not_permitted": "savings",
+            "goal_locked": "savings",
+        },
+    ),
+    Ask(
+        "savings_take_pin",
+        _("Take {amount} out of {goal}, no fee. Enter PIN"),
+        do=take_out,
+        goto={
+            **_AFTER_PIN,
+            "ok": "savings_taken",
+            "bad_pin": "savings_take_pin",
+            "wrong_pin": "savings_take_pin",
+            "bad_amount": "savings_take_amount",
+            "not_enough": "savings_take_amount",
+            "over_balance_limit": "savings_take_amount",
+            "goal_locked": "savings",
+        },
+        secret=True,
+    ),
+    End("savings_taken", texts.TAKEN_OUT),
+    End("savings_failed", _("Please dial again.")),
+    *savings_new.SCREENS,
+    *savings_goal.SCREENS,
+)

@@ -1,5 +1,9 @@
-"""Send Money: to whom, how much, and one screen that shows both before it asks for the PIN."""
+"""Send Money: to whom, how much, and one screen that shows both before it asks for the PIN.
 
+Whoever has no account yet can be sent money too: it waits for her.
+"""
+
+from core import clock, phones
 from core.errors import (
     AccountClosed,
     AmountTooSmall,
@@ -7,27 +11,33 @@ from core.errors import (
     BadPhone,
     BadPin,
     KeyConflict,
+    MoneyOutWaits,
     NotEnoughMoney,
     OverBalanceLimit,
     OverDayLimit,
     OverLimit,
     OwnNumber,
     PinLocked,
+    TooManyWaiting,
     UnknownRecipient,
     WrongPin,
 )
 from core.i18n import _
 from core.money import Money
-from core.services import transfers
+from core.services import invitations, texts, transfers
 from menus import inputs
 from menus.dsl import Ask, End, Outcome, ok, outcomes
 from menus.session import Step
 
 
-@outcomes("ok", BadPhone, OwnNumber, UnknownRecipient)
+@outcomes("ok", "unregistered", BadPhone, OwnNumber)
 async def find_recipient(step: Step) -> Outcome:
-    sender = step.session.registered
-    recipient = await transfers.find_recipient(step.runtime, sender, inputs.phone(step))
+    sender, phone = step.session.registered, inputs.phone(step)
+    try:
+        recipient = await transfers.find_recipient(step.runtime, sender, phone)
+    except UnknownRecipient:
+        balance = await transfers.balance(step.runtime, sender)
+        return Outcome("unregistered", {"phone": phones.national(phone), "recipient_phone": phone, "balance": str(balance)})
     balance = await transfers.balance(step.runtime, sender)
     return ok(recipient=recipient.name, recipient_phone=recipient.phone, balance=balance)
 
@@ -40,9 +50,11 @@ async def quote(step: Step) -> Outcome:
 
 @outcomes(
     "ok",
+    "rounded",
     BadPin,
     WrongPin,
     PinLocked,
+    MoneyOutWaits,
     NotEnoughMoney,
     OverLimit,
     OverDayLimit,
@@ -63,15 +75,68 @@ async def send(step: Step) -> Outcome:
         pin=step.text,
         key=step.key,
     )
-    return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
+    done = ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
+    return done if receipt.saved is None else Outcome("rounded", {**done.slots, "saved": str(receipt.saved)})
 
+
+@outcomes("ok", BadAmount, AmountTooSmall, OverLimit, OverBalanceLimit, NotEnoughMoney, TooManyWaiting)
+async def quote_invitation(step: Step) -> Outcome:
+    session = step.session
+    quoted = await invitations.quote(step.runtime, session.registered, session.slots["recipient_phone"], inputs.amount(step))
+    return ok(amount=quoted.amount, amount_minor=quoted.amount.minor, fee=quoted.fee)
+
+
+@outcomes(
+    "ok",
+    "sent",
+    "rounded",
+    BadPin,
+    WrongPin,
+    PinLocked,
+    MoneyOutWaits,
+    NotEnoughMoney,
+    OverLimit,
+    OverDayLimit,
+    OverBalanceLimit,
+    AmountTooSmall,
+    TooManyWaiting,
+    OwnNumber,
+    AccountClosed,
+    KeyConflict,
+)
+async def invite(step: Step) -> Outcome:
+    session = step.session
+    receipt = await invitations.send(
+        step.runtime,
+        sender=session.registered,
+        phone=session.slots["recipient_phone"],
+        amount=Money(int(session.slots["amount_minor"]), session.registered.currency),
+        pin=step.text,
+        key=step.key,
+    )
+    done = ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
+    if isinstance(receipt, invitations.Promise):
+        return Outcome("ok", {**done.slots, "moment": clock.told(receipt.until, step.runtime.settings.country)})
+    sent = {**done.slots, "recipient": receipt.recipient.name}
+    return Outcome("sent", sent) if receipt.saved is None else Outcome("rounded", {**sent, "saved": str(receipt.saved)})
+
+
+_AFTER_INVITED_AMOUNT = {
+    "ok": "invite_pin",
+    "bad_amount": "invite_amount_again",
+    "amount_too_small": "invite_amount_again",
+    "over_limit": "invite_amount_again",
+    "over_balance_limit": "invite_amount_again",
+    "not_enough": "invite_amount_again",
+    "too_many_waiting": "send_to",
+}
 
 SCREENS = (
     Ask(
         "send_to",
         _("Send money to which number?"),
         do=find_recipient,
-        goto={"ok": "send_amount", "bad_phone": "send_to", "own_number": "send_to", "unknown_recipient": "send_to"},
+        goto={"ok": "send_amount", "unregistered": "invite_amount", "bad_phone": "send_to", "own_number": "send_to"},
     ),
     Ask(
         "send_amount",
@@ -91,9 +156,11 @@ SCREENS = (
         do=send,
         goto={
             "ok": "send_done",
+            "rounded": "send_done_rounded",
             "bad_pin": "send_pin",
             "wrong_pin": "send_pin",
             "pin_locked": "pin_locked",
+            "money_out_waits": "money_out_waits",
             "not_enough": "send_amount",
             "over_limit": "send_amount",
             "over_day_limit": "send_amount",
@@ -106,7 +173,45 @@ SCREENS = (
         },
         secret=True,
     ),
+    Ask(
+        "invite_amount",
+        _("{phone} is not on Jasho yet. The money waits 7 days; an SMS tells them. How much? You have {balance}."),
+        do=quote_invitation,
+        goto=_AFTER_INVITED_AMOUNT,
+    ),
+    # What was wrong and all of that together would not fit.
+    Ask("invite_amount_again", _("How much to {phone}? You have {balance}."), do=quote_invitation, goto=_AFTER_INVITED_AMOUNT),
+    Ask(
+        "invite_pin",
+        _("Send {amount} to {phone}, fee {fee}. Comes back after 7 days if not taken. Enter PIN"),
+        do=invite,
+        goto={
+            "ok": "invite_done",
+            "sent": "send_done",
+            "rounded": "send_done_rounded",
+            "bad_pin": "invite_pin",
+            "wrong_pin": "invite_pin",
+            "pin_locked": "pin_locked",
+            "money_out_waits": "money_out_waits",
+            "not_enough": "invite_amount_again",
+            "over_limit": "invite_amount_again",
+            "over_day_limit": "invite_amount_again",
+            "over_balance_limit": "invite_amount_again",
+            "amount_too_small": "invite_amount_again",
+            "too_many_waiting": "send_to",
+            "own_number": "send_to",
+            "account_closed": "send_to",
+            "key_conflict": "send_failed",
+        },
+        secret=True,
+    ),
+    End("invite_done", texts.INVITED),
     End("send_done", _("{reference} confirmed. {amount} sent to {recipient}. Fee {fee}. Balance {balance}.")),
+    End(
+        "send_done_rounded",
+        _("{reference} confirmed. {amount} sent to {recipient}. Fee {fee}. Saved {saved}. Balance {balance}."),
+    ),
     End("send_failed", _("Please dial again.")),
-    End("pin_locked", _("Nothing was sent and your money is safe. Take your ID to a Jasho agent.")),
+    End("pin_locked", _("Nothing was done and your money is safe. To choose a new PIN dial again: 9 My Account, 7 Forgot PIN.")),
+    End("money_out_waits", _("Nothing was done and your money is safe. You can still save and receive.")),
 )

@@ -1,5 +1,190 @@
-"""Withdraw."""
+"""Withdraw: cash at an agent, or money to M-Pesa."""
 
-from menus.dsl import Screen
+from core import phones
+from core.errors import (
+    AccountClosed,
+    AmountTooSmall,
+    BadAmount,
+    BadPin,
+    KeyConflict,
+    MoneyOutWaits,
+    NotEnoughMoney,
+    OverDayLimit,
+    OverLimit,
+    OwnNumber,
+    PinLocked,
+    RailAway,
+    UnknownAgent,
+    WrongPin,
+)
+from core.i18n import _
+from core.money import Money
+from core.services import cash, payments, transfers
+from menus import inputs
+from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.session import Step
 
-SCREENS: tuple[Screen, ...] = ()
+
+@outcomes("ok", UnknownAgent, OwnNumber)
+async def find_agent(step: Step) -> Outcome:
+    customer = step.session.registered
+    agent = await cash.find_agent(step.runtime, customer, step.text)
+    balance = await transfers.balance(step.runtime, customer)
+    return ok(name=agent.name, number=agent.number, balance=balance)
+
+
+@outcomes("ok", BadAmount, AmountTooSmall, OverLimit, NotEnoughMoney)
+async def quote(step: Step) -> Outcome:
+    quoted = await cash.quote_withdrawal(step.runtime, step.session.registered, inputs.amount(step))
+    return ok(amount=quoted.amount, amount_minor=quoted.amount.minor, fee=quoted.fee)
+
+
+@outcomes(
+    "ok",
+    BadPin,
+    WrongPin,
+    PinLocked,
+    MoneyOutWaits,
+    NotEnoughMoney,
+    OverLimit,
+    OverDayLimit,
+    AmountTooSmall,
+    UnknownAgent,
+    OwnNumber,
+    AccountClosed,
+    KeyConflict,
+)
+async def withdraw(step: Step) -> Outcome:
+    session = step.session
+    receipt = await cash.withdraw(
+        step.runtime,
+        customer=session.registered,
+        agent_number=session.slots["number"],
+        amount=Money(int(session.slots["amount_minor"]), session.registered.currency),
+        pin=step.text,
+        key=step.key,
+    )
+    return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
+
+
+@outcomes("ok", RailAway)
+async def begin_mpesa(step: Step) -> Outcome:
+    payments.rail_of(step.runtime)
+    customer = step.session.registered
+    return ok(balance=await transfers.balance(step.runtime, customer), phone=phones.national(customer.phone))
+
+
+@outcomes("ok", RailAway, BadAmount, AmountTooSmall, OverLimit, NotEnoughMoney)
+async def quote_mpesa(step: Step) -> Outcome:
+    quoted = await payments.quote_withdrawal(step.runtime, step.session.registered, inputs.amount(step))
+    return ok(amount=quoted.amount, amount_minor=quoted.amount.minor, fee=quoted.fee)
+
+
+@outcomes(
+    "ok",
+    RailAway,
+    BadPin,
+    WrongPin,
+    PinLocked,
+    MoneyOutWaits,
+    NotEnoughMoney,
+    OverLimit,
+    OverDayLimit,
+    AmountTooSmall,
+    AccountClosed,
+    KeyConflict,
+)
+async def withdraw_to_mpesa(step: Step) -> Outcome:
+    session = step.session
+    amount = Money(int(session.slots["amount_minor"]), session.registered.currency)
+    receipt = await payments.withdraw(step.runtime, session.registered, amount, pin=step.text, key=step.key)
+    return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
+
+
+SCREENS = (
+    Choice(
+        "withdraw",
+        _("Withdraw"),
+        options=(
+            Option("1", _("At an agent"), goto="withdraw_agent"),
+            Option("2", _("To M-Pesa"), do=begin_mpesa, goto={"ok": "withdraw_mpesa_amount", "rail_away": "withdraw"}),
+        ),
+    ),
+    Ask(
+        "withdraw_agent",
+        _("Agent number?"),
+        do=find_agent,
+        goto={"ok": "withdraw_amount", "unknown_agent": "withdraw_agent", "own_number": "withdraw_agent"},
+    ),
+    Ask(
+        "withdraw_amount",
+        _("How much cash from {name}? You have {balance}."),
+        do=quote,
+        goto={
+            "ok": "withdraw_pin",
+            "bad_amount": "withdraw_amount",
+            "amount_too_small": "withdraw_amount",
+            "over_limit": "withdraw_amount",
+            "not_enough": "withdraw_amount",
+        },
+    ),
+    Ask(
+        "withdraw_pin",
+        _("Withdraw {amount} at {name}, fee {fee}. Enter PIN"),
+        do=withdraw,
+        goto={
+            "ok": "withdraw_done",
+            "bad_pin": "withdraw_pin",
+            "wrong_pin": "withdraw_pin",
+            "pin_locked": "pin_locked",
+            "money_out_waits": "money_out_waits",
+            "not_enough": "withdraw_amount",
+            "over_limit": "withdraw_amount",
+            "over_day_limit": "withdraw_amount",
+            "amount_too_small": "withdraw_amount",
+            "unknown_agent": "withdraw_agent",
+            "own_number": "withdraw_agent",
+            "account_closed": "withdraw_agent",
+            "key_conflict": "send_failed",
+        },
+        secret=True,
+    ),
+    Ask(
+        "withdraw_mpesa_amount",
+        _("How much to M-Pesa {phone}? You have {balance}."),
+        do=quote_mpesa,
+        goto={
+            "ok": "withdraw_mpesa_pin",
+            "rail_away": "withdraw",
+            "bad_amount": "withdraw_mpesa_amount",
+            "amount_too_small": "withdraw_mpesa_amount",
+            "over_limit": "withdraw_mpesa_amount",
+            "not_enough": "withdraw_mpesa_amount",
+        },
+    ),
+    Ask(
+        "withdraw_mpesa_pin",
+        _("Withdraw {amount} to M-Pesa {phone}, fee {fee}. Enter PIN"),
+        do=withdraw_to_mpesa,
+        goto={
+            "ok": "withdraw_mpesa_done",
+            "rail_away": "withdraw",
+            "bad_pin": "withdraw_mpesa_pin",
+            "wrong_pin": "withdraw_mpesa_pin",
+            "pin_locked": "pin_locked",
+            "money_out_waits": "money_out_waits",
+            "not_enough": "withdraw_mpesa_amount",
+            "over_limit": "withdraw_mpesa_amount",
+            "over_day_limit": "withdraw_mpesa_amount",
+            "amount_too_small": "withdraw_mpesa_amount",
+            "account_closed": "send_failed",
+            "key_conflict": "send_failed",
+        },
+        secret=True,
+    ),
+    End(
+        "withdraw_mpesa_done",
+        _("{reference}: {amount} is on its way to your M-Pesa. Fee {fee}. Balance {balance}. An SMS confirms it."),
+    ),
+    End("withdraw_done", _("{reference} confirmed. {name} pays you {amount} in cash. Fee {fee}. Balance {balance}.")),
+)

@@ -47,6 +47,7 @@ def servers() -> Iterator[Servers]:
     for folder in (LOGS, REDIS_DUMPS):
         folder.mkdir(parents=True, exist_ok=True)
     with embedded(FOLDER) as running:
+        databases.hurry(running.database_url)
         yield running
 
 

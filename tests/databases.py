@@ -24,6 +24,14 @@ def url_of(server_url: str, name: str) -> str:
     return server_url.replace("/postgres?", f"/{name}?", 1)
 
 
+def hurry(server_url: str) -> None:
+    """Lets the suite's own server leave the disk to its leisure. What survives a crash is tested on servers of their own."""
+    with psycopg.connect(make_conninfo(server_url), autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(SQL("ALTER SYSTEM SET {} = off").format(Identifier(setting)))
+        connection.execute("SELECT pg_reload_conf()")
+
+
 def template(server_url: str, run: str) -> str:
     """The name of the run's template; the first process of the run makes it, and drops what earlier runs have left."""
     name = f"{PREFIX}{run}_template"

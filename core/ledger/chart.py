@@ -11,7 +11,7 @@
 | fees | the service | what customers paid for transfers, excise taken off |
 | excise | the service | the tax in those fees, owed to the state |
 | commissions | the service | what agents earned, as a negative balance: the cost of them |
-| unclaimed | the service | money on its way to people who have no account yet |
+| unclaimed | the service | money on its way to people who have no account yet, or have none any more |
 | settlement | the service | what other operators' networks owe us (negative) or we owe them |
 | premiums | the service | what covers cost, less what claims paid out |
 | liquidity | the service | what one currency is exchanged out of and another into |

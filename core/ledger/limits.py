@@ -21,7 +21,7 @@ UNVERIFIED = "unverified"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Minor units; `transfer` at once, `day` in a calendar day, `balance` in the wallet."""
+    """Minor units; `transfer` at once, `sms` at once by SMS, `day` in a calendar day, `balance` in the wallet."""
 
     tier: str
     currency: str
@@ -29,6 +29,7 @@ class Limit:
     transfer: int
     day: int
     balance: int
+    sms: int
 
 
 @lru_cache(maxsize=4)
@@ -43,6 +44,14 @@ def current(today: date) -> list[Limit]:
     return list({(limit.tier, limit.currency): limit for limit in begun}.values())
 
 
+def of(tier: str, currency: str, today: date) -> Limit:
+    """The limit of one tier and currency. Raises LookupError where there is none."""
+    for limit in current(today):
+        if (limit.tier, limit.currency) == (tier, currency):
+            return limit
+    raise LookupError(f"no limit for {tier} in {currency} on {today}")
+
+
 @cache
 def _limits() -> tuple[Limit, ...]:
     return tuple(
@@ -50,7 +59,7 @@ def _limits() -> tuple[Limit, ...]:
             tier=table["tier"],
             currency=table["currency"],
             starts=table["from"],
-            **{name: table[name] * 10 ** MINOR_DIGITS[table["currency"]] for name in ("transfer", "day", "balance")},
+            **{name: table[name] * 10 ** MINOR_DIGITS[table["currency"]] for name in ("transfer", "day", "balance", "sms")},
         )
         for table in tomllib.loads(FILE.read_text())["limit"]
     )

@@ -23,8 +23,11 @@ ALONE_BELOW = {"KES": 10_000, "TZS": 200_000, "UGX": 280_000, "RWF": 100_000, "U
 
 @dataclass(frozen=True, slots=True)
 class _Original:
+    """`kept`: accounts of the payer's own that got a part of it, such as the savings goal that a send was rounded up into."""
+
     legs: tuple[Leg, ...]
     currency: str
+    kept: frozenset[UUID]
 
     @property
     def moved(self) -> Money:
@@ -75,6 +78,7 @@ def _undoing(transfer_id: UUID, original: _Original, *, as_much_as_there: bool) 
         raise AlreadyReversed
     legs = tuple(Leg(leg.account, -leg.amount_minor) for leg in original.legs)
     if as_much_as_there:
+        receivers = [leg for leg in receivers if leg.account not in original.kept] or receivers
         if len(receivers) != 1 or len(payers) != 1:
             raise ValueError("only a transfer from one account to another can be undone in part")
         legs = (Leg(receivers[0].account, -receivers[0].amount_minor), Leg(payers[0].account, receivers[0].amount_minor))
@@ -101,4 +105,6 @@ async def _load(connection: AsyncConnection, transfer_id: UUID) -> _Original:
     if not found:
         raise AlreadyReversed
     legs = tuple(Leg(named(row.account_id, row.owner, row.kind, row.currency), row.amount) for row in found)
-    return _Original(legs, found[0].currency)
+    payers = {row.owner for row in found if row.amount < 0 and row.owner is not None}
+    kept = frozenset(row.account_id for row in found if row.amount > 0 and row.owner in payers)
+    return _Original(legs, found[0].currency, kept)

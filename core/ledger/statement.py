@@ -12,7 +12,7 @@ from sqlalchemy import Column, Row, ScalarSelect, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import ids
-from core.ledger.chart import STRIPES, SystemAccount
+from core.ledger.chart import STRIPES, WALLET, SystemAccount
 from core.money import Money
 from core.tables.ledger import account, hold_leg, posting, transfer
 from core.tables.people import customer
@@ -120,8 +120,17 @@ async def page(
 
 
 async def done_under(connection: AsyncConnection, owner: UUID, keys: Sequence[str]) -> Done | None:
-    """The newest transfer that the owner, from whichever of her accounts, asked for under one of these idempotency keys."""
-    moved = select(posting.c.amount).where(posting.c.transfer_id == transfer.c.id, posting.c.account_id == account.c.id)
+    """The newest transfer that the owner, from whichever of her accounts, asked for under one of these idempotency keys.
+
+    Told as her wallet saw it, where it was touched: what she takes out of a savings goal is money that comes in.
+    """
+    own = account.alias("own")
+    moved = (
+        select(posting.c.amount)
+        .join(own, own.c.id == posting.c.account_id)
+        .where(posting.c.transfer_id == transfer.c.id, own.c.owner == account.c.owner)
+        .order_by((own.c.kind == WALLET).desc(), (own.c.id == account.c.id).desc())
+    )
     held = select(hold_leg.c.amount).where(hold_leg.c.hold_id == transfer.c.id, hold_leg.c.account_id == account.c.id)
     amount = func.coalesce(moved.limit(1).scalar_subquery(), held.limit(1).scalar_subquery())
     row = (

@@ -18,7 +18,7 @@ from core.ledger.transfer import Leg
 from core.money import COUNTRY_OF_CURRENCY, MINOR_DIGITS, Money
 
 FILE = Path(__file__).parent / "tariffs.toml"
-KINDS = ("send", "withdraw")
+KINDS = ("send", "withdraw", "cash_in_commission", "cash_out_commission")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,20 @@
 """The demo people of a developer's machine. Loading them twice is harmless."""
 
 from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from core import clock, ids
+from core import ids
 from core.errors import AlreadyRegistered
-from core.ledger.chart import FLOAT, TRUST, SystemAccount
+from core.ledger.chart import TRUST, SystemAccount
 from core.ledger.post import post
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
-from core.services import customers
-from core.tables.ledger import account
+from core.services import agents, customers, goals, job_posts
 
 PIN = "4826"
+# So that people can be told what to type.
+JOB_NUMBER = 10420
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +25,31 @@ class Person:
     national_id: str
     balance_minor: int = 0
     float_minor: int = 0
+    agent_number: str = ""
+    place: str = ""
+    goal: str = ""
+    target_minor: int = 0
+    saved_minor: int = 0
+    job: str = ""
+    pay_minor: int = 0
 
 
 PEOPLE = (
     Person("+254711000001", "Asha Wanjiku", "en", "22345601", balance_minor=1_250_000),
-    Person("+254722000002", "Baraka Otieno", "sw", "22345602", balance_minor=320_000),
-    Person("+254733000003", "Mama Njeri Shop", "en", "22345603", float_minor=10_000_000),
+    Person(
+        "+254722000002",
+        "Baraka Otieno",
+        "sw",
+        "22345602",
+        balance_minor=320_000,
+        goal="Karo",
+        target_minor=2_000_000,
+        saved_minor=150_000,
+        job="Washing clothes",
+        pay_minor=50_000,
+        place="Kibera",
+    ),
+    Person("+254733000003", "Mama Njeri Shop", "en", "22345603", float_minor=10_000_000, agent_number="200100", place="Kibera"),
 )
 
 
@@ -54,29 +70,27 @@ async def load(runtime: Runtime) -> None:
     for person in PEOPLE:
         customer = await customers.find(runtime, person.phone)
         assert customer is not None
+        float_account = None
+        if person.agent_number:
+            shop = await agents.add(runtime, person.phone, person.name, person.place, person.agent_number)
+            float_account = shop.float_account
+        goal = None
+        if person.goal:
+            target = Money(person.target_minor, customer.currency)
+            goal = await goals.open_goal(runtime, customer, name=person.goal, target=target, key="demo")
+        if person.job:
+            pay = Money(person.pay_minor, customer.currency)
+            await job_posts.post(runtime, customer, "house", person.place, person.job, pay, "demo", number=JOB_NUMBER)
         async with runtime.database.transaction() as connection:
             wishes = []
             if person.balance_minor:
                 wishes.append(_paid_in(customer.wallet, Money(person.balance_minor, customer.currency)))
-            if person.float_minor:
-                wishes.append(_paid_in(await _float(connection, customer), Money(person.float_minor, customer.currency)))
+            if float_account is not None:
+                wishes.append(_paid_in(float_account, Money(person.float_minor, customer.currency)))
+            if goal is not None:
+                wishes.append(_paid_in(goal.id, Money(person.saved_minor, customer.currency)))
             answers = await post(connection, wishes, runtime.settings.country)
             assert all(answer.is_done for answer in answers), answers
-
-
-async def _float(connection: AsyncConnection, customer: customers.Customer) -> UUID:
-    found: UUID | None = await connection.scalar(
-        select(account.c.id).where(account.c.owner == customer.id, account.c.kind == FLOAT)
-    )
-    if found is not None:
-        return found
-    opened = uuid4()
-    await connection.execute(
-        insert(account).values(
-            id=opened, owner=customer.id, kind=FLOAT, currency=customer.currency, floor=0, created_at=clock.now()
-        )
-    )
-    return opened
 
 
 def _paid_in(into: UUID, amount: Money) -> Transfer:

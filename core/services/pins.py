@@ -12,16 +12,17 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from sqlalchemy import Row, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from core import clock
-from core.errors import BadPin, Busy, PinLocked, WeakPin, WrongPin
+from core.errors import BadPin, Busy, MoneyOutWaits, NoPin, PinLocked, WeakPin, WrongPin
 from core.tables.people import pin as pin_table
 
 if TYPE_CHECKING:
@@ -102,11 +103,12 @@ def is_weak(pin: str) -> bool:
     )
 
 
-async def check(runtime: "Runtime", customer_id: UUID, pin: str) -> None:
+async def check(runtime: "Runtime", customer_id: UUID, pin: str, *, for_money_out: bool = False) -> None:
     """Returns where the PIN is right. Raises BadPin, WrongPin, PinLocked or Busy.
 
     The try is counted and committed before the PIN is looked at, so that a hundred guesses sent at once, or a crash in
-    between, are no cheaper than a hundred in a row. A right PIN sets the count back.
+    between, are no cheaper than a hundred in a row. A right PIN sets the count back. `for_money_out`: the PIN is to let money
+    leave for somebody else; raises MoneyOutWaits in the time after a forgotten PIN was replaced.
     """
     if not re.fullmatch(r"[0-9]{4}", pin):
         raise BadPin
@@ -116,12 +118,14 @@ async def check(runtime: "Runtime", customer_id: UUID, pin: str) -> None:
             update(pin_table)
             .where(pin_table.c.customer_id == customer_id, pin_table.c.failures < MOST_WRONG)
             .values(failures=pin_table.c.failures + 1)
-            .returning(pin_table.c.hash, pin_table.c.failures),
+            .returning(pin_table.c.hash, pin_table.c.failures, pin_table.c.money_out_from),
         )
         if row is None:
             raise PinLocked
         is_right = await runtime.pin_hasher.matches(row.hash, pin, customer_id)
-    own = update(pin_table).where(pin_table.c.customer_id == customer_id).returning(pin_table.c.failures)
+    # What was typed says nothing of a PIN that has replaced this one meanwhile.
+    same_pin = (pin_table.c.customer_id == customer_id, pin_table.c.hash == row.hash)
+    own = update(pin_table).where(*same_pin).returning(pin_table.c.failures)
     if is_right:
         # A lock set meanwhile by other guesses stays.
         await _change(runtime, own.where(pin_table.c.locked_at.is_(None)).values(failures=0))
@@ -130,6 +134,26 @@ async def check(runtime: "Runtime", customer_id: UUID, pin: str) -> None:
         raise PinLocked
     else:
         raise WrongPin(tries_left=MOST_WRONG - row.failures)
+    if for_money_out:
+        _check_money_out(runtime, row.money_out_from)
+
+
+async def require_open(runtime: "Runtime", customer_id: UUID, *, for_money_out: bool = True) -> None:
+    """For what another proof than the PIN confirms. Raises NoPin, PinLocked, MoneyOutWaits: where the PIN would not do either."""
+    query = select(pin_table.c.failures, pin_table.c.locked_at, pin_table.c.money_out_from)
+    async with runtime.database.autocommit() as connection:
+        row = (await connection.execute(query.where(pin_table.c.customer_id == customer_id))).one_or_none()
+    if row is None:
+        raise NoPin(service_code=runtime.settings.service_code)
+    if row.locked_at is not None or row.failures >= MOST_WRONG:
+        raise PinLocked
+    if for_money_out:
+        _check_money_out(runtime, row.money_out_from)
+
+
+def _check_money_out(runtime: "Runtime", begins: datetime | None) -> None:
+    if begins is not None and clock.now() < begins:
+        raise MoneyOutWaits(moment=clock.told(begins, runtime.settings.country))
 
 
 async def _change(runtime: "Runtime", statement: ReturningUpdate[Any]) -> Row[Any] | None:

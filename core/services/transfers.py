@@ -10,7 +10,7 @@ from core.ledger.tariffs import Fee
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
-from core.services import customers, notices, pins, texts
+from core.services import customers, notices, pins, round_ups, texts
 from core.services.customers import Customer
 
 KIND = "send"
@@ -34,11 +34,14 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
+    """`saved` is what the send was rounded up by, into the sender's savings goal."""
+
     reference: str
     recipient: Customer
     amount: Money
     fee: Money
     balance: Money
+    saved: Money | None = None
 
 
 async def balance(runtime: Runtime, customer: Customer) -> Money:
@@ -78,14 +81,27 @@ async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
 async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amount: Money, pin: str, key: str) -> Receipt:
     """Moves the money, fee included, and tells both sides; once for each `key`, whose first receipt a repetition gets again.
 
-    Raises what `find_recipient` and `quote` raise, and WrongPin, PinLocked, Busy, OverDayLimit, OverBalanceLimit,
+    Raises what `find_recipient` and `quote` raise, and WrongPin, PinLocked, MoneyOutWaits, Busy, OverDayLimit, OverBalanceLimit,
     AccountClosed, KeyConflict.
     """
     recipient = await find_recipient(runtime, sender, recipient_phone)
     quoted = Quote(amount, tariffs.fee(KIND, amount))
-    await pins.check(runtime, sender.id, pin)
-    wish = _transfer(sender, recipient, quoted, key)
-    answer = await runtime.poster.submit(wish)
+    await pins.check(runtime, sender.id, pin, for_money_out=True)
+    return await send_confirmed(runtime, sender, recipient, quoted, key)
+
+
+async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer, quoted: Quote, key: str) -> Receipt:
+    """The same for whoever has checked the sender's PIN."""
+    amount = quoted.amount
+    rounding = await round_ups.due(runtime, sender, quoted.total)
+    answer = await runtime.poster.submit(transfer_of(sender, recipient, quoted, key, rounding))
+    if rounding is not None and answer.outcome in round_ups.GIVES_WAY:
+        rounding = None
+        answer = await runtime.poster.submit(transfer_of(sender, recipient, quoted, key))
+    if answer.outcome == "key_conflict":
+        # Perhaps the same send, asked for when something else was rounded up: then it gets its first answer again.
+        rounding = await round_ups.earlier(runtime, sender, key)
+        answer = await runtime.poster.submit(transfer_of(sender, recipient, quoted, key, rounding))
     if not answer.is_done:
         answer.raise_refusal(amount.currency, needed=quoted.total)
     return Receipt(
@@ -94,25 +110,33 @@ async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amou
         amount=quoted.amount,
         fee=quoted.fee,
         balance=Money(answer.available_minor[0], amount.currency),
+        saved=None if rounding is None else rounding.saved,
     )
 
 
-def _transfer(sender: Customer, recipient: Customer, quoted: Quote, key: str) -> Transfer:
+def transfer_of(
+    sender: Customer, recipient: Customer, quoted: Quote, key: str, rounding: round_ups.RoundUp | None = None
+) -> Transfer:
+    """The transfer itself, for whoever has the sender's yes. Its first leg is her wallet's."""
     transfer_id = ids.new_id()
     said: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": quoted.amount, "fee": quoted.fee}
+    text, saved_minor = texts.SENT, 0
+    if rounding is not None:
+        text, saved_minor, said["saved"] = texts.SENT_ROUNDED, rounding.saved.minor, rounding.saved
     return Transfer(
         id=transfer_id,
         initiator=sender.wallet,
         key=key,
         kind=KIND,
         legs=(
-            Leg(sender.wallet, -quoted.total.minor),
+            Leg(sender.wallet, -quoted.total.minor - saved_minor),
             Leg(recipient.wallet, quoted.amount.minor),
             *quoted.charged.legs,
+            *([] if rounding is None else [rounding.leg]),
         ),
         limited_minor=quoted.amount.minor,
         notices=(
-            notices.write(sender, texts.SENT, name=recipient.name, phone=phones.national(recipient.phone), **said),
+            notices.write(sender, text, name=recipient.name, phone=phones.national(recipient.phone), **said),
             notices.write(recipient, texts.RECEIVED, leg=1, name=sender.name, phone=phones.national(sender.phone), **said),
         ),
     )

@@ -26,6 +26,17 @@ agent_day = Table(
     Column("commission", BigInteger, nullable=False, comment="paid for those deposits"),
 )
 
+# Float that staff sold to agents and bought back. The bank's reference is worked off once, whichever agent it is said to be for.
+float_trade = Table(
+    "float_trade",
+    metadata,
+    Column("transfer_id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False, comment="float_buy, float_sell"),
+    Column("reference", Text, nullable=False, comment="the bank's"),
+    Column("done_by", Text, nullable=False),
+)
+Index("uq_float_trade_kind_reference", float_trade.c.kind, float_trade.c.reference, unique=True)
+
 # Asked for by somebody else, or by SMS: nothing happens before the customer says yes on her phone, with her PIN.
 approval = Table(
     "approval",

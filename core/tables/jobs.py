@@ -9,7 +9,9 @@ job = Table(
     "job",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("number", Integer, nullable=False, unique=True, comment="five digits, what people type and say"),
+    Column(
+        "number", Integer, nullable=False, unique=True, comment="five digits (six once those are taken), what people type and say"
+    ),
     Column("employer_id", Uuid, ForeignKey(customer.c.id), nullable=False),
     Column("key", Text, nullable=False, comment="idempotency key of the request"),
     Column("category", Text, nullable=False, comment="see core/services/jobs.py"),
@@ -26,6 +28,7 @@ job = Table(
     ),
     Column("worker_id", Uuid, ForeignKey(customer.c.id), comment="who was hired"),
     Column("escrow", Uuid, comment="the ledger account that keeps the pay"),
+    Column("decided_by", Text, comment="the staff who settled a dispute"),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False, comment="when an open one is taken off the list"),
     Column("changed_at", Moment, nullable=False),

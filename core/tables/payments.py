@@ -22,9 +22,15 @@ payment = Table(
     Column("rail_reference", Text, comment="the rail's own name for it"),
     Column("created_at", Moment, nullable=False),
     Column("claimed_at", Moment, comment="when a worker last took it in hand"),
+    Column("asked_at", Moment, comment="when the rail took it on; until then it is asked again"),
     Column("answer_by", Moment, nullable=False, comment="who has not answered by then is told of as unanswered"),
     Column("settled_at", Moment),
 )
 Index("uq_payment_customer_id_key", payment.c.customer_id, payment.c.key, unique=True)
 Index("uq_payment_rail_reference", payment.c.rail, payment.c.rail_reference, unique=True)
+Index(
+    "ix_payment_waiting",
+    payment.c.created_at,
+    postgresql_where=payment.c.asked_at.is_(None) & payment.c.status.in_(["new", "unanswered"]),
+)
 Index("ix_payment_answer_by", payment.c.answer_by, postgresql_where=payment.c.status.in_(["new", "asked"]))

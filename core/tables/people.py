@@ -74,4 +74,5 @@ invitation = Table(
 )
 _is_waiting = invitation.c.status == "waiting"
 Index("ix_invitation_phone", invitation.c.phone, postgresql_where=_is_waiting)
+Index("ix_invitation_sender_id", invitation.c.sender_id, postgresql_where=_is_waiting)
 Index("ix_invitation_expires_at", invitation.c.expires_at, postgresql_where=_is_waiting)

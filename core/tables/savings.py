@@ -1,6 +1,6 @@
 """Savings goals. The money is in the ledger account of the same id."""
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, ForeignKey, Index, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, ForeignKey, Index, SmallInteger, Table, Text, Uuid
 
 from core.tables.base import Moment, metadata
 from core.tables.people import customer
@@ -18,6 +18,7 @@ goal = Table(
     Column("rule", Text, comment="saves by itself: weekly, monthly"),
     Column("rule_amount", BigInteger),
     Column("rule_next", Date, comment="the next day on which it saves"),
+    Column("rule_day", SmallInteger, comment="the day of the month that it keeps to, where a month has it"),
     Column("status", Text, nullable=False, server_default="open", comment="open, closed"),
     Column("created_at", Moment, nullable=False),
     CheckConstraint("NOT is_locked OR due IS NOT NULL", name="locked_until"),

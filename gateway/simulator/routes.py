@@ -4,7 +4,6 @@ It shows any phone's messages to anybody who asks, so it is served on a develope
 """
 
 import os
-from datetime import UTC
 from pathlib import Path
 
 from starlette.requests import Request
@@ -16,7 +15,8 @@ from starlette.types import Scope
 from core import phones
 from core.errors import BadPhone
 from core.runtime import Runtime
-from core.services import demo, notices
+from core.services import demo
+from gateway.simulator import messages, prompts
 
 STATIC = Path(__file__).parent / "static"
 
@@ -55,20 +55,13 @@ def routes(runtime: Runtime) -> list[Route | Mount]:
         except BadPhone as refusal:
             return _refused(refusal)
 
-    async def inbox(request: Request) -> Response:
-        """The newest messages of a phone, newest first."""
-        try:
-            phone = phones.parse(request.query_params.get("phone", ""), country)
-        except BadPhone as refusal:
-            return _refused(refusal)
-        return JSONResponse([_as_json(message) for message in await notices.inbox(runtime, phone)])
-
     return [
         Route("/simulator", _page),
         Route("/simulator/", _page),
         Route("/simulator/settings", settings),
         Route("/simulator/number", number),
-        Route("/simulator/inbox", inbox),
+        *messages.routes(runtime),
+        *prompts.routes(runtime),
         Mount("/simulator", _FreshFiles(directory=STATIC)),
     ]
 
@@ -90,14 +83,6 @@ def _settings(runtime: Runtime) -> dict[str, object]:
 def _spellings(phone: str) -> dict[str, str]:
     """A number as its owner says it and as the network does (E.164)."""
     return {"phone": phones.national(phone), "e164": phone}
-
-
-def _as_json(message: notices.Message) -> dict[str, str]:
-    return {
-        "id": str(message.id),
-        "body": message.body,
-        "received_at": message.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-    }
 
 
 def _refused(refusal: BadPhone) -> Response:

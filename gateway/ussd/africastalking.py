@@ -3,10 +3,7 @@
 The callback proves nothing about who holds the phone; the secret in its address only keeps strangers out.
 """
 
-import hmac
-import ipaddress
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qsl
 
 import structlog
 from starlette.requests import Request
@@ -15,35 +12,14 @@ from starlette.responses import PlainTextResponse, Response
 from core import phones
 from core.errors import BadPhone
 from core.settings import Settings
+from gateway.callbacks import Fields, Malformed, is_from_network, read_form, required
 from gateway.ussd.road import Hop, Road
 
-_MOST_BODY_BYTES = 64 * 1024
-_MOST_FIELDS = 40
 _MOST_SESSION_ID_CHARACTERS = 128
 # The network hands this back with the session's end event; it allows 99 characters and no `|`.
 _SCREEN_HEADER = "at-ussd-hop-metadata"
 
 log = structlog.get_logger()
-Fields = dict[str, str]
-
-
-class Malformed(ValueError):
-    """The request is not what the network sends. The message names the field and never repeats what was in it."""
-
-
-def is_from_network(request: Request, settings: Settings) -> bool:
-    """Does the caller know the secret, and call from where it may?"""
-    given = request.path_params["secret"].encode()
-    if not hmac.compare_digest(given, settings.callback_secret.encode()):
-        return False
-    networks = settings.callback_networks
-    if not networks:
-        return True
-    try:
-        address = ipaddress.ip_address(request.client.host if request.client else "")
-    except ValueError:
-        return False
-    return any(address in network for network in networks)
 
 
 def ussd_callback(settings: Settings, road: Road) -> Callable[[Request], Awaitable[Response]]:
@@ -63,23 +39,9 @@ def ussd_callback(settings: Settings, road: Road) -> Callable[[Request], Awaitab
     return receive
 
 
-async def read_form(request: Request) -> Fields:
-    """The fields of a form of bounded size. Raises Malformed."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BODY_BYTES:
-            raise Malformed("the body is too large")
-    try:
-        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
-    except ValueError as error:
-        raise Malformed("the body is not a form") from error
-
-
 def read_hop(fields: Fields, settings: Settings) -> Hop:
     """A hop out of the network's fields. Raises Malformed."""
-    if missing := [name for name in ("sessionId", "phoneNumber", "serviceCode", "text") if name not in fields]:
-        raise Malformed(f"missing: {', '.join(missing)}")
+    required(fields, "sessionId", "phoneNumber", "serviceCode", "text")
     session_id = fields["sessionId"]
     if not session_id or len(session_id) > _MOST_SESSION_ID_CHARACTERS or not session_id.isprintable():
         raise Malformed("sessionId is empty or too long")

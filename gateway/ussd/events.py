@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from core.settings import Settings
-from gateway.ussd.africastalking import Malformed, is_from_network, read_form
+from gateway.callbacks import Malformed, is_from_network, read_form
 
 _KEPT = ("sessionId", "networkCode", "status", "durationInMillis", "hopsCount", "cost")
 

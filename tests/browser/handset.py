@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, e
 ASHA = "0711000001"
 BARAKA = "0722000002"
 CALLBACK = "**/api/ussd/africastalking/**"
+SMS = "**/simulator/sms"
 # The worker sends within a second or so, and the page asks every two.
 SMS_MILLISECONDS = 10_000
 
@@ -23,6 +24,8 @@ class Handset:
         self.screen: Locator = self.page.locator("#screen-text")
         self.entry: Locator = self.page.locator("#entry")
         self.messages: Locator = self.page.locator("#messages li")
+        self.newest: Locator = self.messages.last
+        self.sms: Locator = self.page.locator("#sms")
         self.expect_number(ASHA)
 
     def close(self) -> None:
@@ -63,6 +66,13 @@ class Handset:
         with self.page.expect_response(CALLBACK):
             self.page.keyboard.press("Enter")
         self.expect_answered()
+
+    def text(self, message: str) -> None:
+        """Writes an SMS on the computer's keyboard, sends it, and waits until the service has taken it."""
+        self.sms.fill(message)
+        with self.page.expect_response(SMS):
+            self.page.keyboard.press("Enter")
+        expect(self.sms).to_have_value("")
 
     def expect_question(self) -> None:
         self.expect_mode("asking")

@@ -6,7 +6,6 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from gateway import simulator
-from tests import pins
 from tests.browser.chromium import chromium
 from tests.browser.handset import BARAKA, SMS_MILLISECONDS, Handset
 
@@ -14,14 +13,16 @@ PICTURE = Path(simulator.__file__).parent / "picture.png"
 
 
 def main() -> None:
-    """Sends a little money, so that there is an SMS to see, and takes the picture with the menu open."""
+    """Sends a little money by SMS, so that there is a conversation to see, and takes the picture with the menu open."""
     if len(sys.argv) != 2:
         sys.exit("usage: python -m tests.browser.picture URL-OF-A-RUNNING-SERVICE")
     with chromium() as browser:
         handset = Handset(browser, sys.argv[1], viewport={"width": 1100, "height": 760})
-        expect(handset.messages.first).to_be_visible()
-        handset.type(f"*384*96*4*{BARAKA}*500#")
-        handset.type(pins.RIGHT)
+        expect(handset.newest).to_be_visible()
+        handset.text(f"SEND 500 {BARAKA}")
+        handset.newest.get_by_role("button").click(timeout=SMS_MILLISECONDS)
+        handset.page.keyboard.press("Enter")
+        expect(handset.messages.get_by_text("KES 500 sent")).to_be_visible(timeout=SMS_MILLISECONDS)
         expect(handset.page.locator("#messages .fresh")).to_be_visible(timeout=SMS_MILLISECONDS)
         handset.dial_service()
         handset.page.mouse.move(1, 1)  # so that no button looks hovered over

@@ -1,18 +1,17 @@
 """The feature phone at `/simulator`, in a real browser, against a whole service."""
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from core.i18n import translate
 from core.services import texts
 from menus.engine import SCREENS
 from tests import pins
-from tests.browser.chromium import EXECUTABLE, chromium
+from tests.browser.chromium import EXECUTABLE
 from tests.browser.handset import ASHA, BARAKA, CALLBACK, SMS_MILLISECONDS, Handset
 
 pytestmark = [
@@ -24,26 +23,6 @@ pytestmark = [
 Open = Callable[..., Handset]
 TEXTS = {screen.name: screen.text for screen in SCREENS}
 CONNECTION_PROBLEM = "Connection problem or invalid MMI code."
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def pick_up(browser: Browser, service_url: str) -> Iterator[Open]:
-    """Opens the simulator, with options of a browser's window where a test wants others."""
-    opened: list[Handset] = []
-
-    def pick_up(**options: Any) -> Handset:
-        opened.append(Handset(browser, service_url, **options))
-        return opened[-1]
-
-    yield pick_up
-    for handset in opened:
-        handset.close()
 
 
 def worded(message: str, language: str) -> re.Pattern[str]:
@@ -76,7 +55,7 @@ def test_send_by_keyboard(pick_up: Open) -> None:
     expect(handset.screen).to_contain_text("KES 500 sent to Baraka Otieno")
     expect(handset.key("OK")).to_be_focused()
 
-    sms = handset.messages.first
+    sms = handset.newest
     expect(sms).to_contain_text(worded(texts.SENT, "en"), timeout=SMS_MILLISECONDS)
     expect(sms).to_contain_text("New")
     expect(handset.page.locator("#badge")).to_have_text("1")
@@ -111,8 +90,8 @@ def test_all_in_swahili(pick_up: Open) -> None:
     for typed in ("0", "4", ASHA, "150", pins.RIGHT):
         handset.type(typed)
     expect(handset.screen).to_have_text(worded(TEXTS["send_done"], "sw"))
-    expect(handset.messages.first).to_contain_text(worded(texts.SENT, "sw"), timeout=SMS_MILLISECONDS)
-    expect(handset.messages.first).to_contain_text("Mpya")
+    expect(handset.newest).to_contain_text(worded(texts.SENT, "sw"), timeout=SMS_MILLISECONDS)
+    expect(handset.newest).to_contain_text("Mpya")
 
     page.reload()
     handset.expect_number(BARAKA)

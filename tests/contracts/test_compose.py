@@ -119,7 +119,7 @@ def test_every_setting_can_be_given(name: str) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_the_settings_load_in_production(name: str) -> None:
     """Otherwise every container ends at once, and a restart policy starts it for ever."""
-    given = dict.fromkeys(asked_for(), "0123456789abcdef" * 4)
+    given = {**dict.fromkeys(asked_for(), "0123456789abcdef" * 4), "JASHO_AT_USERNAME": "jasho", "JASHO_AT_API_KEY": "ours"}
     loaded = settings.load({key: filled(value, given) for key, value in services()[name]["environment"].items()})
     assert not loaded.is_local
     assert loaded.database_url.endswith("@postgres:5432/jasho")

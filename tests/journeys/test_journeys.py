@@ -1,14 +1,18 @@
 """Plays every journey in this folder against the real callback, PostgreSQL and Redis."""
 
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 
-from core import phones
+from core import clock, phones
+from core.rails import local
 from core.runtime import Runtime
 from core.septets import SCREEN_SEPTETS, count, foreign
-from core.services import demo, notices
+from core.services import demo, notices, payment_orders, payments
 from gateway import worker
 from tests.journeys import transcript
 from tests.journeys.transcript import Act, Wrong
@@ -20,15 +24,26 @@ JOURNEYS = sorted(Path(__file__).parent.glob("*.txt"))
 @pytest.mark.parametrize("journey", JOURNEYS, ids=lambda path: path.stem)
 async def test_a_customer_sees_what_the_journey_says(journey: Path, client: httpx.AsyncClient, runtime: Runtime) -> None:
     callers: dict[str, Phone] = {}
+    codes: dict[str, str] = {}
     await deliver(runtime)
     read = {person.phone: len(await notices.inbox(runtime, person.phone)) for person in demo.PEOPLE}
     for act in transcript.read(journey):
         number = phones.parse(act.phone, "KE")
         caller = callers.setdefault(number, Phone(client, number))
-        if act.verb == "gets":
-            await check_sms(act, runtime, number, read)
-        else:
-            check_screen(journey, act, await (caller.dial(act.text) if act.verb == "dials" else caller.type(act.text)))
+        if act.verb == "pass":
+            await pass_days(act, runtime)
+            continue
+        with clock.at(clock.now() + timedelta(days=act.days)) if act.days else nullcontext():
+            if act.verb == "gets":
+                body = await check_sms(act, runtime, number, read)
+                codes[number] = transcript.code_in(act.text, body) or codes.get(number, "")
+            elif act.verb == "sends":
+                await send_sms(act, client, number, transcript.dated(act.text).replace("{code}", codes.get(number, "")))
+            elif act.verb in ("pays", "cancels"):
+                await answer_prompt(act, runtime, number)
+            else:
+                said = transcript.dated(act.text).replace("{code}", codes.get(number, ""))
+                check_screen(journey, act, await (caller.dial(said) if act.verb == "dials" else caller.type(said)))
 
 
 def check_screen(journey: Path, act: Act, screen: Screen) -> None:
@@ -41,14 +56,41 @@ def check_screen(journey: Path, act: Act, screen: Screen) -> None:
         raise Wrong(f"{where}: after `{act.verb} {act.text}` the phone shows\n{shown}")
 
 
-async def check_sms(act: Act, runtime: Runtime, number: str, read: dict[str, int]) -> None:
+async def check_sms(act: Act, runtime: Runtime, number: str, read: dict[str, int]) -> str:
+    """Compares the next SMS that the phone got, and returns what it says."""
     await deliver(runtime)
     inbox = list(reversed(await notices.inbox(runtime, number)))
     position = read.get(number, 0)
     read[number] = position + 1
     assert len(inbox) > position, f"line {act.line}: no SMS has arrived"
-    assert transcript.matches(act.text, inbox[position].body), f"line {act.line}: the SMS says\n{inbox[position].body}"
+    assert transcript.matches(act.text, inbox[position].body.replace("\n", " / ")), (
+        f"line {act.line}: the SMS says\n{inbox[position].body}"
+    )
     assert count(inbox[position].body) <= SCREEN_SEPTETS, f"line {act.line}: the SMS is longer than one part"
+    return inbox[position].body
+
+
+async def send_sms(act: Act, client: httpx.AsyncClient, number: str, text: str) -> None:
+    """Delivers an SMS as Africa's Talking does."""
+    form = {"id": uuid4().hex, "from": number, "to": "22384", "text": text, "date": f"{clock.now():%Y-%m-%d %H:%M:%S}"}
+    response = await client.post("/api/sms/africastalking/local/inbound", data=form)
+    assert response.status_code == 200, f"line {act.line}: {response.status_code} {response.text}"
+
+
+async def answer_prompt(act: Act, runtime: Runtime, number: str) -> None:
+    """Lets the worker hand the request to the local rail, and answers what the phone then shows."""
+    await payment_orders.ask(runtime)
+    prompts = await local.prompts(runtime, number)
+    assert len(prompts) == 1, f"line {act.line}: the phone shows {len(prompts)} prompts"
+    await payments.report(runtime, prompts[0].id, paid=act.verb == "pays")
+
+
+async def pass_days(act: Act, runtime: Runtime) -> None:
+    """Lets the worker do what each day brings, one duty after the other."""
+    for day in range(act.days - int(act.text) + 1, act.days + 1):
+        for turn, (duty, _) in enumerate(worker.DUTIES):
+            with clock.at(clock.now() + timedelta(days=day, milliseconds=turn)):
+                await duty(runtime)
 
 
 async def deliver(runtime: Runtime) -> None:

@@ -5,13 +5,19 @@
     | the screen, line by line: the session goes on
     > what is typed
     || the screen that ends the session
+    0711000001 sends: an SMS to the service
     0722000002 gets: the SMS that has arrived since, in the order they were sent
+    0711000001 pays (says yes to the M-Pesa prompt on that phone; `cancels` says no)
+    15 days pass, and the worker does what each of them brings
 
-`{reference}` and `{today}` stand for what differs from run to run. A number that has not been heard of is a new customer's.
+`{reference}`, `{number}` (five or six digits), `{today}` and `{moment}` (a day and a time) stand for what differs from run to
+run, and `{today+14}` or `{today-3}`, typed too, for a day and its year. `{code}` is the one-time code of an SMS, and typed again
+the last one that the phone got. ` / ` is a line break in an SMS. A number that has not been heard of is a new customer's.
 """
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from core import clock
@@ -23,7 +29,10 @@ class Wrong(AssertionError):
 
 @dataclass
 class Act:
-    """Something that happens (`dials`, `>`, `gets:`) and the screen that must follow."""
+    """Something that happens (`dials`, `>`, `sends:`, `gets:`, `pays`, `cancels`, `pass`), and the screen that must follow.
+
+    `days` have passed since the journey began, those of a `pass` included.
+    """
 
     line: int
     phone: str
@@ -31,21 +40,29 @@ class Act:
     text: str
     screen: list[str] = field(default_factory=list)
     is_open: bool = True
+    days: int = 0
 
 
-_ACT = re.compile(r"(?P<phone>\+?\d{9,13}) (?P<verb>dials|gets:) (?P<text>.+)")
+_ACT = re.compile(r"(?P<phone>\+?\d{9,13}) (?:(?P<verb>dials|gets:|sends:) (?P<text>.+)|(?P<answer>pays|cancels))")
+_PASS = re.compile(r"(?P<days>\d{1,3}) days pass(?:,.*)?")
+_DAY = re.compile(r"\{today([+-]\d{1,3})\}")
 
 
 def read(path: Path) -> list[Act]:
     """The journey's acts. Raises ValueError, naming the line, for a line that means nothing."""
     acts: list[Act] = []
+    days = 0
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         if found := _ACT.fullmatch(line):
-            acts.append(Act(number, found["phone"], found["verb"].rstrip(":"), found["text"]))
+            verb = (found["verb"] or found["answer"]).rstrip(":")
+            acts.append(Act(number, found["phone"], verb, found["text"] or "", days=days))
         elif line.startswith(">") and acts:
-            acts.append(Act(number, acts[-1].phone, "types", line[1:].removeprefix(" ")))
+            acts.append(Act(number, acts[-1].phone, "types", line[1:].removeprefix(" "), days=days))
+        elif (passed := _PASS.fullmatch(line)) and acts:
+            days += int(passed["days"])
+            acts.append(Act(number, acts[-1].phone, "pass", passed["days"], days=days))
         elif line.startswith("|") and acts:
             acts[-1].is_open = not line.startswith("||")
             acts[-1].screen.append(line.lstrip("|").removeprefix(" "))
@@ -56,7 +73,24 @@ def read(path: Path) -> list[Act]:
 
 def matches(expected: str, shown: str) -> bool:
     """Is it the same text, whatever today and the reference are?"""
-    pattern = re.escape(expected)
+    return _read_as(expected, shown) is not None
+
+
+def code_in(expected: str, shown: str) -> str:
+    """What `{code}` stands for in a text that matches; nothing where it is not in there."""
+    found = _read_as(expected, shown)
+    return found[1] if found is not None and found.re.groups else ""
+
+
+def _read_as(expected: str, shown: str) -> re.Match[str] | None:
+    pattern = re.escape(dated(expected)).replace(re.escape("{code}"), "([0-9]{6}|[0-9]{4})")
     pattern = pattern.replace(re.escape("{reference}"), "[0-9A-HJKMNP-TV-Z]{10}")
+    pattern = pattern.replace(re.escape("{number}"), "[1-9][0-9]{4,5}")
+    pattern = pattern.replace(re.escape("{moment}"), "[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}")
     pattern = pattern.replace(re.escape("{today}"), f"{clock.day(clock.now(), 'KE'):%d/%m}")
-    return re.fullmatch(pattern, shown) is not None
+    return re.fullmatch(pattern, shown)
+
+
+def dated(text: str) -> str:
+    """The days in a text that count from today, as a customer reads and types them."""
+    return _DAY.sub(lambda day: f"{clock.day(clock.now(), 'KE') + timedelta(days=int(day[1])):%d/%m/%Y}", text)

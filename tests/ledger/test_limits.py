@@ -139,7 +139,7 @@ async def test_an_account_without_a_tier_has_no_limits(shop: Shop) -> None:
 
 
 def test_a_new_limit_holds_from_its_day_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    old = limits.Limit(VERIFIED, "KES", date(2026, 1, 1), 100, 200, 300)
+    old = limits.Limit(VERIFIED, "KES", date(2026, 1, 1), transfer=100, day=200, balance=300, sms=50)
     new = replace(old, starts=date(2026, 7, 1), transfer=150)
     monkeypatch.setattr(limits, "_limits", lambda: (new, old))
     assert limits.current(date(2025, 12, 31)) == []

@@ -86,4 +86,4 @@ async def test_the_services_own_accounts_are_exact_over_all_their_stripes(runtim
     async with runtime.database.autocommit() as connection:
         assert await statement.system_balance(connection, SystemAccount(FEES, "KES")) == Money(280, "KES")
         trust = await statement.system_balance(connection, SystemAccount(TRUST, "KES"))
-    assert trust == Money(-(1_250_000 + 320_000 + 10_000_000), "KES")
+    assert trust == Money(-(1_250_000 + 320_000 + 150_000 + 10_000_000), "KES")

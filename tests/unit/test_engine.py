@@ -155,7 +155,7 @@ async def test_a_refusal_may_lead_to_another_screen_and_stands_above_it() -> Non
     refusal = await ENGINE.step(step(at, "poor"))
     assert isinstance(refusal, NotEnoughMoney)
     assert at.screen == "kitchen"
-    assert ENGINE.show(at, refusal)[0].startswith("Not enough money. With the fee you need KES 50.\nThe kitchen")
+    assert ENGINE.show(at, refusal)[0].startswith("Not enough money. You need KES 50.\nThe kitchen")
 
 
 async def test_a_refusal_that_leads_to_an_end_says_why_it_ended() -> None:

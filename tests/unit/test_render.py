@@ -58,11 +58,11 @@ def test_a_screen_of_exactly_160_septets_is_one_page() -> None:
 
 def test_a_refusal_stands_above_the_screen_it_leads_to() -> None:
     shown = render(ASK, session("order"), NotEnoughMoney(needed="KES 507"))
-    assert shown.text == "Not enough money. With the fee you need KES 507.\nHow many cups?"
+    assert shown.text == "Not enough money. You need KES 507.\nHow many cups?"
 
 
 def test_a_refusal_is_said_in_the_customers_language() -> None:
-    assert sentence(NotEnoughMoney(needed="KES 507"), "sw") == "Salio halitoshi. Pamoja na ada unahitaji KES 507."
+    assert sentence(NotEnoughMoney(needed="KES 507"), "sw") == "Salio halitoshi. Unahitaji KES 507."
 
 
 def test_the_last_words_say_what_was_wrong_and_what_to_do() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.septets import SCREEN_SEPTETS, count, foreign, plain
+from core.septets import SCREEN_SEPTETS, count, foreign, parts, plain
 
 EXTENDED = "^{}\\[~]|€"
 
@@ -83,3 +83,38 @@ def test_no_control_character_leaves_the_phones_alphabet(text: str) -> None:
 def test_a_text_that_a_phone_can_show_is_left_as_it_is(text: str) -> None:
     shown = plain(text)
     assert plain(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        ("", [0]),
+        ("a" * 160, [160]),
+        ("a" * 161, [153, 8]),
+        ("a" * 306, [153, 153]),
+        ("a" * 307, [153, 153, 1]),
+        ("€" * 80, [80]),
+        ("€" * 81, [76, 5]),
+        ("a" * 152 + "€" + "a" * 10, [152, 11]),
+        ("a" * 151 + "€" + "a" * 10, [152, 10]),
+        ("ĩ" * 70, [70]),
+        ("ĩ" * 71, [67, 4]),
+        ("ĩ" + "a" * 134, [67, 67, 1]),
+        ("😀" * 35, [35]),
+        ("😀" * 36, [33, 3]),
+        ("ĩ" * 66 + "😀" * 3, [66, 3]),
+    ],
+)
+def test_a_message_is_paid_by_the_parts_that_the_network_makes_of_it(text: str, lengths: list[int]) -> None:
+    assert [len(part) for part in parts(text)] == lengths
+
+
+@given(st.text(max_size=400) | st.text(alphabet="a€{😀ĩ", max_size=400))
+def test_no_part_is_too_long_and_no_character_is_lost_or_cut_in_half(text: str) -> None:
+    cut = parts(text)
+    assert "".join(cut) == text
+    is_ucs2 = bool(foreign(text))
+    widths = [len(part.encode("utf-16-be", "surrogatepass")) // 2 if is_ucs2 else count(part) for part in cut]
+    one, part = (70, 67) if is_ucs2 else (160, 153)
+    assert max(widths) <= (one if len(cut) == 1 else part)
+    assert len(cut) == 1 or sum(widths) > one

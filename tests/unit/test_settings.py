@@ -16,8 +16,12 @@ PRODUCTION = {
     "JASHO_CALLBACK_SECRET": "a-secret-of-our-own",
     "JASHO_PIN_PEPPER": "a pepper of our own",
     "JASHO_DATA_KEY": KEY.hex(),
+    "JASHO_AT_USERNAME": "jasho",
+    "JASHO_AT_API_KEY": "a key of our own",
 }
-NEEDED = [name for name in PRODUCTION if name != "JASHO_ENV"]
+AFRICASTALKING = ("JASHO_AT_USERNAME", "JASHO_AT_API_KEY")
+TWILIO = ("JASHO_TWILIO_ACCOUNT_SID", "JASHO_TWILIO_AUTH_TOKEN", "JASHO_TWILIO_FROM")
+NEEDED = [name for name in PRODUCTION if name not in ("JASHO_ENV", *AFRICASTALKING)]
 SECRETS = ("JASHO_CALLBACK_SECRET", "JASHO_PIN_PEPPER", "JASHO_DATA_KEY")
 
 
@@ -45,7 +49,37 @@ def test_production_without_anything_names_all_that_is_needed() -> None:
         "JASHO_CALLBACK_SECRET",
         "JASHO_PIN_PEPPER",
         "JASHO_DATA_KEY",
+        "JASHO_AT_USERNAME",
     ]
+
+
+def test_production_without_a_provider_of_sms_names_what_either_needs() -> None:
+    [line] = complaints({name: value for name, value in PRODUCTION.items() if name not in AFRICASTALKING})
+    assert all(name in line for name in (*AFRICASTALKING, *TWILIO))
+
+
+@pytest.mark.parametrize("needed", [AFRICASTALKING, TWILIO])
+def test_one_provider_of_sms_is_enough(needed: tuple[str, ...]) -> None:
+    others = {name: value for name, value in PRODUCTION.items() if name not in AFRICASTALKING}
+    loaded = load({**others, **dict.fromkeys(needed, "x")})
+    assert (loaded.has_africastalking, loaded.has_twilio) == (needed == AFRICASTALKING, needed == TWILIO)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        (["JASHO_AT_USERNAME"], ["JASHO_AT_API_KEY"]),
+        (["JASHO_AT_API_KEY"], ["JASHO_AT_USERNAME"]),
+        (["JASHO_AT_SENDER"], ["JASHO_AT_USERNAME", "JASHO_AT_API_KEY"]),
+        (["JASHO_TWILIO_ACCOUNT_SID", "JASHO_TWILIO_FROM"], ["JASHO_TWILIO_AUTH_TOKEN"]),
+        (["JASHO_TWILIO_AUTH_TOKEN"], ["JASHO_TWILIO_ACCOUNT_SID", "JASHO_TWILIO_FROM"]),
+    ],
+)
+def test_half_of_what_a_provider_needs_is_a_mistake_on_any_machine(given: list[str], missing: list[str]) -> None:
+    for environment in ({}, {name: value for name, value in PRODUCTION.items() if name not in AFRICASTALKING}):
+        lines = complaints({**environment, **dict.fromkeys(given, "Xq7")})
+        assert [line.split()[0] for line in lines] == missing
+        assert not any("Xq7" in line for line in lines)
 
 
 @pytest.mark.parametrize("name", NEEDED)
@@ -82,6 +116,8 @@ def test_production_refuses_a_developers_secret(name: str) -> None:
         ("JASHO_CALLBACK_ALLOW", "192.0.2.1/24"),
         ("JASHO_CALLBACK_SECRET", "Xq7/secret"),
         ("JASHO_CALLBACK_SECRET", "Xq7 secret"),
+        ("JASHO_AT_BASE_URL", "Xq7.example"),
+        ("JASHO_AT_BASE_URL", "https://Xq7.example/version1"),
     ],
 )
 def test_a_malformed_setting_is_named_and_its_value_is_not_printed(name: str, value: str) -> None:
@@ -100,6 +136,7 @@ def test_an_operator_hears_of_everything_that_is_wrong_at_once() -> None:
         "JASHO_DATABASE_URL",
         "JASHO_CALLBACK_SECRET",
         "JASHO_PIN_PEPPER",
+        "JASHO_AT_USERNAME",
     }
 
 

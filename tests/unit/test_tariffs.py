@@ -166,7 +166,7 @@ def test_a_new_tariff_holds_from_its_day_in_the_country_and_the_old_one_until_th
 
 def test_the_files_own_tariffs_are_sound() -> None:
     found = {(tariff.kind, tariff.currency) for tariff in tariffs.read(tariffs.FILE.read_text())}
-    assert found == {("send", "KES"), ("withdraw", "KES")}
+    assert found == {(kind, "KES") for kind in tariffs.KINDS}
     [only] = tariffs.read(GOOD)
     assert (only.least, only.most) == (Money(100, "KES"), Money(50_000, "KES"))
 
@@ -178,7 +178,7 @@ def test_the_files_own_tariffs_are_sound() -> None:
         (GOOD, "", "there is no [[tariff]] in it"),
         (GOOD, "[[tarif]]", "there is no [[tariff]] in it"),
         ('kind = "send"', "", "tariff 1: `kind` is missing or not a str"),
-        ('"send"', '"gamble"', "tariff 1: kind is one of send, withdraw"),
+        ('"send"', '"gamble"', "tariff 1: kind is one of send, withdraw, cash_in_commission, cash_out_commission"),
         ('"KES"', '"EUR"', "tariff 1: currency is one of KES, UGX, TZS, RWF, USD"),
         ("2026-01-01", '"2026-01-01"', "tariff 1: `from` is missing or not a date"),
         ("2026-01-01", "2026-01-01T00:00:00", "tariff 1: `from` is missing or not a date"),
@@ -211,7 +211,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     assert str(refused.value).splitlines() == [
         "tariff 1: excise_percent is between 0 and 100",
         "tariff 1: the band to 500 costs less than the one to 100",
-        "tariff 2: kind is one of send, withdraw",
+        "tariff 2: kind is one of send, withdraw, cash_in_commission, cash_out_commission",
     ]
 
 

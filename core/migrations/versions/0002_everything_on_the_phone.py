@@ -38,6 +38,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_agent_number")),
     )
     op.create_table(
+        "float_trade",
+        sa.Column("transfer_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False, comment="float_buy, float_sell"),
+        sa.Column("reference", sa.Text(), nullable=False, comment="the bank's"),
+        sa.Column("done_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("transfer_id", name=op.f("pk_float_trade")),
+    )
+    op.create_index("uq_float_trade_kind_reference", "float_trade", ["kind", "reference"], unique=True)
+    op.create_table(
         "goal",
         sa.Column("id", sa.Uuid(), nullable=False, comment="the ledger account's"),
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -49,6 +58,9 @@ def upgrade() -> None:
         sa.Column("rule", sa.Text(), nullable=True, comment="saves by itself: weekly, monthly"),
         sa.Column("rule_amount", sa.BigInteger(), nullable=True),
         sa.Column("rule_next", sa.Date(), nullable=True, comment="the next day on which it saves"),
+        sa.Column(
+            "rule_day", sa.SmallInteger(), nullable=True, comment="the day of the month that it keeps to, where a month has it"
+        ),
         sa.Column("status", sa.Text(), server_default="open", nullable=False, comment="open, closed"),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
@@ -80,10 +92,15 @@ def upgrade() -> None:
         "ix_invitation_expires_at", "invitation", ["expires_at"], unique=False, postgresql_where=sa.text("status = 'waiting'")
     )
     op.create_index("ix_invitation_phone", "invitation", ["phone"], unique=False, postgresql_where=sa.text("status = 'waiting'"))
+    op.create_index(
+        "ix_invitation_sender_id", "invitation", ["sender_id"], unique=False, postgresql_where=sa.text("status = 'waiting'")
+    )
     op.create_table(
         "job",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False, comment="five digits, what people type and say"),
+        sa.Column(
+            "number", sa.Integer(), nullable=False, comment="five digits (six once those are taken), what people type and say"
+        ),
         sa.Column("employer_id", sa.Uuid(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False, comment="idempotency key of the request"),
         sa.Column("category", sa.Text(), nullable=False, comment="see core/services/jobs.py"),
@@ -100,6 +117,7 @@ def upgrade() -> None:
         ),
         sa.Column("worker_id", sa.Uuid(), nullable=True, comment="who was hired"),
         sa.Column("escrow", sa.Uuid(), nullable=True, comment="the ledger account that keeps the pay"),
+        sa.Column("decided_by", sa.Text(), nullable=True, comment="the staff who settled a dispute"),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, comment="when an open one is taken off the list"),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
@@ -154,6 +172,12 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True, comment="when a worker last took it in hand"),
         sa.Column(
+            "asked_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when the rail took it on; until then it is asked again",
+        ),
+        sa.Column(
             "answer_by",
             sa.DateTime(timezone=True),
             nullable=False,
@@ -165,6 +189,13 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_payment_answer_by", "payment", ["answer_by"], unique=False, postgresql_where=sa.text("status IN ('new', 'asked')")
+    )
+    op.create_index(
+        "ix_payment_waiting",
+        "payment",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text("asked_at IS NULL AND status IN ('new', 'unanswered')"),
     )
     op.create_index("uq_payment_customer_id_key", "payment", ["customer_id", "key"], unique=True)
     op.create_index("uq_payment_rail_reference", "payment", ["rail", "rail_reference"], unique=True)

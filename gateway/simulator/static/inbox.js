@@ -1,24 +1,38 @@
-// The chosen phone's SMS: asks for them every other second while somebody looks, newest first, new ones announced.
+// The chosen phone's SMS, sent and received: asks for new ones every other second while somebody looks, and announces them.
 
+import { hasGiven, Sent } from "./sent.js";
 import { fill } from "./words.js";
 
 const EVERY_MS = 2_000;
+// An SMS that was sent just now is answered soon.
+const SOON_MS = 400;
+const SOON_LASTS_MS = 5_000;
+const MOST_SHOWN = 20;
+// What a message asks to be answered with, and for how long that is good: core/services/sms_orders.py.
+const ASKS = /\b(?:Reply|Jibu) ((?:OK|SAWA) (\d{4}))\b/;
+const CODE_LASTS_MS = 5 * 60_000;
+const END_PIXELS = 8;
 
 export class Inbox {
   #list = document.getElementById("messages");
   #note = document.getElementById("inbox-note");
   #announcer = document.getElementById("announcer");
   #badges = [document.getElementById("badge"), document.getElementById("envelope")];
+  #sent = new Sent();
+  #suggest;
   #words;
   #language;
   #phone = null;
-  #messages = null; // null: not known yet
+  #messages = null; // what was received, newest first; null: not known yet
   #isAway = false;
   #fresh = new Set();
   #timer;
   #round = 0;
+  #soonUntil = 0;
 
-  constructor() {
+  /** `suggest` is told the answer that its owner wants to write to a message. */
+  constructor(suggest) {
+    this.#suggest = suggest;
     const section = document.getElementById("inbox");
     for (const looked of ["pointerenter", "pointerdown", "focusin"]) section.addEventListener(looked, () => this.#read());
     document.addEventListener("visibilitychange", () => this.fetch());
@@ -40,6 +54,16 @@ export class Inbox {
     this.#draw();
   }
 
+  /** Shows a message that this phone (E.164) has sent, and looks out for the answer. */
+  addSent(phone, message) {
+    this.#sent.add(phone, message);
+    this.#read();
+    this.#draw({ isAtEnd: true });
+    this.#announcer.textContent = this.#words.smsSent;
+    this.#soonUntil = performance.now() + SOON_LASTS_MS;
+    this.fetch();
+  }
+
   /** Asks at once, and every other second after that. */
   async fetch() {
     clearTimeout(this.#timer);
@@ -47,15 +71,16 @@ export class Inbox {
     const round = ++this.#round;
     const found = await received(this.#phone).catch(() => null);
     if (round !== this.#round) return; // another phone, or a later question
-    this.#timer = setTimeout(() => this.fetch(), EVERY_MS);
+    this.#timer = setTimeout(() => this.fetch(), performance.now() < this.#soonUntil ? SOON_MS : EVERY_MS);
     this.#take(found);
   }
 
   #take(found) {
     const hasFailed = found === null;
+    const isFirst = this.#messages === null;
     const known = new Set(this.#messages?.map((message) => message.id));
-    const arrived = hasFailed || this.#messages === null ? [] : found.filter((message) => !known.has(message.id));
-    const isSame = !hasFailed && this.#messages !== null && arrived.length === 0;
+    const arrived = hasFailed || isFirst ? [] : found.filter((message) => !known.has(message.id));
+    const isSame = !hasFailed && !isFirst && arrived.length === 0;
     if (isSame && !this.#isAway) return;
     this.#isAway = hasFailed;
     if (!hasFailed) this.#messages = found;
@@ -66,35 +91,68 @@ export class Inbox {
     }
   }
 
+  // Takes the marks away and leaves the messages as they are: a finger may be on one of them.
   #read() {
-    if (this.#fresh.size === 0) return;
     this.#fresh.clear();
-    this.#draw();
+    for (const mark of this.#list.querySelectorAll(".fresh")) mark.remove();
+    this.#drawBadges();
   }
 
-  #draw() {
-    const messages = this.#messages ?? [];
-    this.#list.replaceChildren(...messages.map((message) => this.#item(message)));
-    this.#note.textContent = this.#noteText(messages);
+  #draw({ isAtEnd = this.#isAtEnd() } = {}) {
+    const hadFocus = this.#list.contains(document.activeElement);
+    const seenFrom = this.#list.scrollTop;
+    const conversation = this.#conversation();
+    const asked = question(conversation);
+    this.#list.hidden = conversation.length === 0;
+    this.#list.replaceChildren(
+      ...conversation.map((message) => this.#item(message, message === asked?.message ? asked.answer : null)),
+    );
+    this.#list.scrollTop = isAtEnd ? this.#list.scrollHeight : seenFrom;
+    if (hadFocus) (this.#list.querySelector("button") ?? this.#list).focus({ preventScroll: true });
+    this.#note.textContent = this.#noteText(conversation);
     this.#note.hidden = this.#note.textContent === "";
+    this.#drawBadges();
+  }
+
+  #drawBadges() {
     for (const badge of this.#badges) {
       badge.textContent = String(this.#fresh.size);
       badge.hidden = this.#fresh.size === 0;
     }
   }
 
-  #noteText(messages) {
-    if (this.#isAway) return this.#words.noInbox;
-    return this.#messages !== null && messages.length === 0 ? this.#words.noMessages : "";
+  #isAtEnd() {
+    return this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < END_PIXELS;
   }
 
-  #item(message) {
-    const head = element("div", "message-head", element("strong", "", "JASHO"));
+  // Oldest first. What was sent stands before what came in the same instant: that is its answer.
+  #conversation() {
+    const sent = this.#sent.by(this.#phone).map((message) => ({ ...message, isSent: true }));
+    return [...sent, ...(this.#messages ?? []).toReversed()].sort((one, other) => momentOf(one) - momentOf(other)).slice(-MOST_SHOWN);
+  }
+
+  #noteText(conversation) {
+    if (this.#isAway) return this.#words.noInbox;
+    return this.#messages !== null && conversation.length === 0 ? this.#words.noMessages : "";
+  }
+
+  #item(message, answer) {
+    const head = element("div", "message-head", element("strong", "", message.isSent ? this.#words.you : "JASHO"));
     if (this.#fresh.has(message.id)) head.append(element("span", "fresh", this.#words.fresh));
     const time = element("time", "", this.#when(new Date(message.received_at)));
     time.dateTime = message.received_at;
     head.append(time);
-    return element("li", "message", head, element("p", "", message.body));
+    const item = element("li", message.isSent ? "message sent" : "message", head, element("p", "", message.body));
+    if (answer !== null) item.append(this.#suggestion(answer));
+    return item;
+  }
+
+  #suggestion(answer) {
+    const button = element("button", "suggestion", answer);
+    button.type = "button";
+    button.setAttribute("aria-label", fill(this.#words.writeAnswer, { answer }));
+    button.addEventListener("click", () => this.#suggest(answer));
+    return button;
   }
 
   #when(moment) {
@@ -104,6 +162,19 @@ export class Inbox {
     const text = new Intl.DateTimeFormat(`${this.#language}-KE`, wanted).format(moment);
     return isToday ? `${this.#words.today}, ${text}` : text;
   }
+}
+
+const momentOf = (message) => Date.parse(message.received_at);
+
+/** The newest message that asks for a code, and the answer to it; null once that is given, or too late. */
+function question(conversation) {
+  const position = conversation.findLastIndex((message) => !message.isSent && ASKS.test(message.body));
+  if (position === -1) return null;
+  const message = conversation[position];
+  const [, answer, code] = ASKS.exec(message.body);
+  const isLate = Date.now() - momentOf(message) > CODE_LASTS_MS;
+  const later = conversation.slice(position + 1).filter(({ isSent }) => isSent);
+  return isLate || hasGiven(later, code) ? null : { message, answer };
 }
 
 async function received(phone) {

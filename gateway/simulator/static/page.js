@@ -1,8 +1,10 @@
 // The page: keys, screen and keyboard of the phone, its owner's number, the language, and the inbox beside it.
 
+import { Compose } from "./compose.js";
 import { Inbox } from "./inbox.js";
 import { Numbers } from "./numbers.js";
 import { Phone } from "./phone.js";
+import { Prompts } from "./prompts.js";
 import { fill, WORDS } from "./words.js";
 
 const LANGUAGE_KEPT_AS = "jasho.language";
@@ -23,11 +25,13 @@ const hasKeyboard = matchMedia("(hover: hover) and (pointer: fine)");
 let words = WORDS.en;
 let settings = { service_code: "" };
 let numbers;
+let prompts;
 let phone = new Phone(settings, () => {});
 
 // What each key does now.
 
-const isWriting = () => phone.mode === "idle" || phone.mode === "asking";
+const isInSession = () => phone.mode === "waiting" || phone.mode === "asking";
+const isWriting = () => !prompts.isOpen && (phone.mode === "idle" || phone.mode === "asking");
 
 function press(key) {
   if (isWriting() && entry.value.length < entry.maxLength) entry.value += key;
@@ -40,7 +44,9 @@ function erase() {
 }
 
 function green() {
-  if (phone.mode === "idle" && entry.value === "") {
+  if (prompts.isOpen) {
+    prompts.answer("pay");
+  } else if (phone.mode === "idle" && entry.value === "") {
     entry.value = settings.service_code;
     drawEntry();
   } else if (phone.mode === "idle") {
@@ -61,6 +67,11 @@ async function dial() {
 }
 
 function red() {
+  if (prompts.isOpen) prompts.answer("refuse");
+  else hangUp();
+}
+
+function hangUp() {
   entry.value = "";
   phone.hangUp();
 }
@@ -77,8 +88,12 @@ function takeEntry() {
 }
 
 function dialService() {
-  red();
+  hangUp();
   document.querySelector(".handset").scrollIntoView({ block: "nearest", behavior: "smooth" });
+  if (prompts.isOpen) {
+    prompts.focus();
+    return;
+  }
   entry.value = settings.service_code;
   drawEntry();
   dial();
@@ -120,13 +135,18 @@ function drawEntry() {
   entry.scrollLeft = entry.scrollWidth;
   $("erase").hidden = isEmpty;
   lcd.classList.toggle("is-dialling", mode === "idle" && !isEmpty);
-  const [leftLabel, rightLabel] = {
+  const [leftLabel, rightLabel] = softLabels(isEmpty);
+  label($("left"), $("left-key"), leftLabel);
+  label($("right"), $("right-key"), rightLabel);
+}
+
+function softLabels(isEmpty) {
+  if (prompts.isOpen) return ["", ""]; // it brings its own
+  return {
     idle: isEmpty ? [words.messages, ""] : [words.dial, words.clear],
     waiting: ["", words.cancel],
     asking: [words.send, words.cancel],
-  }[mode] ?? [words.ok, ""];
-  label($("left"), $("left-key"), leftLabel);
-  label($("right"), $("right-key"), rightLabel);
+  }[phone.mode] ?? [words.ok, ""];
 }
 
 function label(onScreen, key, text) {
@@ -138,9 +158,11 @@ function label(onScreen, key, text) {
 function changed(inbox) {
   const { activeElement } = document;
   const isOurs = activeElement === document.body || activeElement?.closest(".handset, #dial-service");
+  prompts.draw();
   draw();
-  if (isOurs && isWriting() && hasKeyboard.matches) entry.focus({ preventScroll: true });
-  if (isOurs && !isWriting() && phone.mode !== "waiting") $("left").focus({ preventScroll: true });
+  if (isOurs && prompts.isOpen) prompts.focus();
+  else if (isOurs && isWriting() && hasKeyboard.matches) entry.focus({ preventScroll: true });
+  else if (isOurs && !isWriting() && phone.mode !== "waiting") $("left").focus({ preventScroll: true });
   if (phone.mode === "ended") inbox.fetch();
 }
 
@@ -205,9 +227,10 @@ const keyOf = (key) => document.querySelector(`[data-key="${CSS.escape(key)}"]`)
 
 function typed(event) {
   const { key, target } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || target.closest("#people, #other")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || target.closest("#people, #other, #compose")) return;
   const isButton = target.closest("button") !== null;
   if (key === "Escape") red();
+  else if (prompts.isOpen) return;
   else if (key === "Enter" && !isButton && !event.repeat) green();
   else if (key === "ArrowUp" && target.closest(".handset")) scrollScreen(-1);
   else if (key === "ArrowDown" && target.closest(".handset")) scrollScreen(1);
@@ -220,17 +243,20 @@ async function start() {
   makeKeypad();
   const answer = await fetch("/simulator/settings");
   settings = await answer.json();
-  const inbox = new Inbox();
+  const inbox = new Inbox((answer) => compose.write(answer));
+  const compose = new Compose(() => numbers.current(), (sender, message) => inbox.addSent(sender, message));
+  prompts = new Prompts(() => !isInSession(), () => changed(inbox));
   phone = new Phone(settings, () => changed(inbox));
   const kept = sessionStorage.getItem(LANGUAGE_KEPT_AS) ?? navigator.language.slice(0, 2);
   inbox.speak(WORDS.en, "en");
   numbers = new Numbers(settings.people, (number) => {
-    red();
+    hangUp();
     $("idle-number").textContent = number?.phone ?? "";
     $("inbox-owner").textContent = number?.phone ?? "";
     inbox.watch(number?.e164 ?? null);
+    prompts.watch(number?.e164 ?? null);
   });
-  const say = (language) => speak(language, [inbox, numbers]);
+  const say = (language) => speak(language, [inbox, compose, numbers, prompts]);
   for (const choice of document.querySelectorAll("[data-language]")) {
     choice.addEventListener("click", () => say(choice.dataset.language));
   }

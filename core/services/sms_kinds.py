@@ -1,0 +1,46 @@
+"""The kinds of SMS, as `sms_kinds.toml` says: how urgent, how long good, how many at most."""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+FILE = Path(__file__).parent / "sms_kinds.toml"
+
+CODE, SECURITY, RECEIPT, REMINDER = "code", "security", "receipt", "reminder"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`wait`: how long a delivery report is waited for. The two `most_...` are None where nothing bounds them."""
+
+    name: str
+    priority: int
+    lasts: timedelta
+    wait: timedelta
+    is_declinable: bool
+    most_in_an_hour: int | None
+    most_in_a_day: int | None
+
+
+@cache
+def kinds() -> dict[str, Kind]:
+    """By name."""
+    return {
+        name: Kind(
+            name=name,
+            priority=table["priority"],
+            lasts=timedelta(minutes=table["lasts_minutes"]),
+            wait=timedelta(seconds=table["wait_seconds"]),
+            is_declinable=table["is_declinable"],
+            most_in_an_hour=table.get("most_in_an_hour"),
+            most_in_a_day=table.get("most_in_a_day"),
+        )
+        for name, table in tomllib.loads(FILE.read_text()).items()
+    }
+
+
+def of(name: str) -> Kind:
+    """The kind of that name; a receipt where nobody knows it."""
+    return kinds().get(name) or kinds()[RECEIPT]

@@ -1,0 +1,66 @@
+"""The simulated phone's SMS: what it has received, and what its owner sends."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from core import clock, phones
+from core.errors import BadPhone
+from core.runtime import Runtime
+from core.services import notices
+from gateway.sms.inbound import Sms, take
+
+_MOST_BODY_BYTES = 4096
+
+
+class _Sent(msgspec.Struct):
+    phone: str
+    text: str
+
+
+def routes(runtime: Runtime) -> list[Route]:
+    """The inbox of a phone, and an SMS from it."""
+    country = runtime.settings.country
+
+    async def inbox(request: Request) -> Response:
+        """The newest messages of a phone, newest first."""
+        try:
+            phone = phones.parse(request.query_params.get("phone", ""), country)
+        except BadPhone as refusal:
+            return _refused(refusal.sentence)
+        return JSONResponse([_as_json(message) for message in await notices.inbox(runtime, phone)])
+
+    async def send(request: Request) -> Response:
+        """Takes JSON with `phone` and `text`, and says when. What is answered arrives in the inbox."""
+        moment = clock.now()
+        try:
+            sent = msgspec.json.decode((await request.body())[:_MOST_BODY_BYTES], type=_Sent)
+            phone = phones.parse(sent.phone, country)
+        except msgspec.MsgspecError:
+            return _refused('An SMS is {"phone": "0711000001", "text": "BAL"}.')
+        except BadPhone as refusal:
+            return _refused(refusal.sentence)
+        is_taken = await take(runtime, Sms("local", uuid4().hex, phone, sent.text))
+        return JSONResponse({"received_at": _as_text(moment)}, status_code=202) if is_taken else Response(status_code=503)
+
+    return [Route("/simulator/inbox", inbox), Route("/simulator/sms", send, methods=["POST"])]
+
+
+def _as_json(message: notices.Message) -> dict[str, str]:
+    return {
+        "id": str(message.id),
+        "body": message.body,
+        "received_at": _as_text(message.created_at),
+    }
+
+
+def _as_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _refused(reason: str) -> Response:
+    return JSONResponse({"reason": reason}, status_code=400)

@@ -1,0 +1,150 @@
+"""Which provider next: by weight and by how each has been lately. A failing one is rested, and then tried with one message.
+
+What the workers have found is in `sms_provider`, so all of them rest a provider together, and one of them tries it.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import structlog
+from sqlalchemy import Row, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock
+from core.services.sms_attempts import Answered, Outcome
+from core.settings import Settings
+from core.tables.notices import sms_provider
+from gateway.sms.providers.africastalking import AfricasTalking
+from gateway.sms.providers.base import Provider
+from gateway.sms.providers.twilio import Twilio
+
+# So many failures in a row, and it rests; so long at first, twice as long after each try that failed.
+_MOST_FAILURES = 3
+_FIRST_REST = timedelta(seconds=30)
+_MOST_DOUBLINGS = 5
+# Whoever tries it has answered by then, or has died.
+_PROBE_LASTS = timedelta(seconds=30)
+
+log = structlog.get_logger()
+
+
+@cache
+def configured(settings: Settings) -> "ProviderPool | None":
+    """The providers that the settings name; None where there are none. One for each process: its threads are bounded together."""
+    providers: list[Provider] = []
+    if settings.has_africastalking:
+        providers.append(AfricasTalking(settings))
+    if settings.has_twilio:
+        providers.append(Twilio(settings))
+    return ProviderPool(providers) if providers else None
+
+
+class ProviderPool:
+    """See core.services.sms_attempts.Pool."""
+
+    def __init__(self, providers: Iterable[Provider]) -> None:
+        self._providers = {provider.name: provider for provider in providers}
+        self._known: Sequence[Row[Any]] = ()
+
+    def __getitem__(self, name: str) -> Provider:
+        return self._providers[name]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._providers)
+
+    async def assign(self, connection: AsyncConnection, avoided: Sequence[str | None]) -> list[str | None]:
+        weights, probes = await self._look(connection)
+        chosen: list[str | None] = []
+        for avoid in avoided:
+            if avoid not in probes and probes:
+                chosen.append(probes.pop())
+                continue
+            others = {name: weight for name, weight in weights.items() if name != avoid}
+            chosen.append(_draw(others or weights))
+        return chosen
+
+    async def another(self, connection: AsyncConnection, tried: Iterable[str]) -> str | None:
+        weights, probes = await self._look(connection, without=frozenset(tried))
+        return probes.pop() if probes else _draw(weights)
+
+    async def _look(
+        self, connection: AsyncConnection, without: frozenset[str] = frozenset()
+    ) -> tuple[dict[str, float], list[str]]:
+        """Who can be given messages, with what weight; and who is to be tried with one."""
+        now = clock.now()
+        rows = [row for row in await self._read(connection) if row.name not in without]
+        if any(_wants_probe(row, now) for row in rows):
+            rows = [row for row in await self._read(connection, is_locked=True) if row.name not in without]
+        probes = [row.name for row in rows if _wants_probe(row, now)]
+        if probes:
+            probed = update(sms_provider).where(sms_provider.c.name.in_(probes)).values(probed_at=now)
+            await connection.execute(probed)
+        weights = {row.name: row.weight / (1 + row.failures) for row in rows if row.rested_until is None}
+        return weights, probes
+
+    async def _read(self, connection: AsyncConnection, *, is_locked: bool = False) -> Sequence[Row[Any]]:
+        """What is known of our providers, always in the same order; the first to ask writes them down."""
+        asked = select(sms_provider).where(sms_provider.c.name.in_(sorted(self.names))).order_by(sms_provider.c.name)
+        if is_locked:
+            asked = asked.with_for_update()
+        rows = (await connection.execute(asked)).all()
+        self._known = rows
+        if len(rows) == len(self._providers):
+            return rows
+        new = [{"name": name, "weight": self._providers[name].weight} for name in sorted(self.names)]
+        await connection.execute(insert(sms_provider).values(new).on_conflict_do_nothing())
+        return (await connection.execute(asked)).all()
+
+    async def note(self, connection: AsyncConnection, answered: Sequence[Answered]) -> None:
+        """A failure counts, whatever answers any other way is well again."""
+        failures: dict[str, int] = {}
+        well: set[str] = set()
+        for one in answered:
+            name = one.attempt.provider
+            if one.answer.outcome in (Outcome.AWAY, Outcome.UNSURE):
+                failures[name] = failures.get(name, 0) + 1
+            elif one.answer.outcome is not Outcome.REFUSED:
+                well.add(name)
+                failures.pop(name, None)
+        if not failures and not any(row.failures for row in self._known if row.name in well):
+            return
+        for row in await self._read(connection, is_locked=True):
+            if row.name in failures:
+                before = 0 if row.name in well else row.failures
+                await self._write(connection, row, _worse(row, before + failures[row.name], clock.now()))
+            elif row.name in well and row.failures:
+                await self._write(connection, row, {"failures": 0, "rests": 0, "rested_until": None, "probed_at": None})
+
+    async def _write(self, connection: AsyncConnection, row: Row[Any], change: dict[str, Any]) -> None:
+        await connection.execute(update(sms_provider).where(sms_provider.c.name == row.name).values(change))
+        if row.rested_until != change.get("rested_until", row.rested_until):
+            log.warning("provider rests" if change["rested_until"] else "provider is back", provider=row.name)
+
+
+def _wants_probe(row: Row[Any], now: datetime) -> bool:
+    """Is its rest over, and is nobody trying it?"""
+    if row.rested_until is None or row.rested_until > now:
+        return False
+    return row.probed_at is None or row.probed_at <= now - _PROBE_LASTS
+
+
+def _worse(row: Row[Any], failures: int, now: datetime) -> dict[str, Any]:
+    change: dict[str, Any] = {"failures": min(failures, 1000)}
+    is_resting = row.rested_until is not None and row.rested_until > now
+    if change["failures"] >= _MOST_FAILURES and not is_resting:
+        rest = _FIRST_REST * (1 << min(row.rests, _MOST_DOUBLINGS))
+        change |= {"rests": row.rests + 1, "rested_until": now + rest, "probed_at": None}
+    return change
+
+
+def _draw(weights: dict[str, float]) -> str | None:
+    if not weights:
+        return None
+    if not any(weights.values()):
+        return random.choice(list(weights))  # noqa: S311
+    return random.choices(list(weights), list(weights.values()))[0]  # noqa: S311 - spreads load, guards nothing

@@ -1,0 +1,163 @@
+"""Sends what waits in the outbox. Never inside a transaction; what a provider answers is recorded as soon as it is known.
+
+A worker has hardly more messages in hand than it can call at once, so a crash leaves few in doubt.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from core.runtime import Runtime
+from core.services import outbox, sms_reports
+from core.services.sms_attempts import Answered, Attempt, Outcome
+from gateway.sms.pool import ProviderPool, configured
+from gateway.sms.providers import local
+from gateway.sms.providers.base import MOST_THREADS
+
+# More than are called at once: while some answers are being recorded, others are called already.
+MOST_IN_HAND = 48
+# A claim costs the same for one message as for many.
+_LEAST_AT_ONCE = 8
+_GATHER_SECONDS = 0.015
+_IDLE_SECONDS = 0.25
+_AFTER_ERROR_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+async def one_round(runtime: Runtime, pool: ProviderPool | None = None) -> int:
+    """Sends what can be sent now, at most as much as fits at once, and says how many messages it looked at."""
+    pool = pool or configured(runtime.settings)
+    if pool is None:
+        return await local.deliver(runtime)
+    claimed = await outbox.claim(runtime, MOST_THREADS, pool)
+    answered = await asyncio.gather(*(_carry(runtime, pool, attempt) for attempt in claimed.attempts))
+    if answered:
+        await outbox.answered(runtime, answered, pool)
+        await sms_reports.catch_up(runtime, pool.names)
+    return len(claimed.attempts) + claimed.settled
+
+
+async def release(runtime: Runtime) -> int:
+    """Messages whose worker has died wait for a delivery report from now on; one may have come already."""
+    released = await outbox.release_dead(runtime)
+    if released:
+        log.warning("messages in doubt: their worker has died", messages=released)
+        await catch_up(runtime)
+    return released
+
+
+async def catch_up(runtime: Runtime) -> int:
+    """Settles delivery reports that came before the provider's answer was recorded."""
+    pool = configured(runtime.settings)
+    return await sms_reports.catch_up(runtime, pool.names if pool else ())
+
+
+@dataclass(slots=True)
+class _Hands:
+    """What one worker has in hand: calls under way, and answers that are not recorded yet."""
+
+    under_way: "set[asyncio.Task[Answered]]" = field(default_factory=set)
+    answered: list[Answered] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+    is_short: bool = False  # there was less to claim than there was room for: whatever is recorded may let something else go
+    is_closing: bool = False
+
+    @property
+    def free(self) -> int:
+        return min(MOST_THREADS - len(self.under_way), MOST_IN_HAND - len(self.under_way) - len(self.answered))
+
+    def begin(self, call: Coroutine[Any, Any, Answered]) -> None:
+        task = asyncio.create_task(call)
+        self.under_way.add(task)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: "asyncio.Task[Answered]") -> None:
+        self.under_way.discard(task)
+        self.answered.append(task.result())
+        self.news.set()
+        if self.free >= _LEAST_AT_ONCE:
+            self.room.set()
+
+
+async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
+    """Until it is cancelled; then it waits for what is under way. The database may go away and come back."""
+    hands = _Hands()
+    recorder = asyncio.create_task(_keep_recording(runtime, pool, hands))
+    try:
+        while True:
+            # In a task of its own: where we are cancelled, a claim that is being committed would be nobody's.
+            step = asyncio.create_task(_claim_some(runtime, pool, hands))
+            try:
+                await asyncio.shield(step)
+            except Exception:
+                log.exception("no messages claimed")
+                await asyncio.sleep(_AFTER_ERROR_SECONDS)
+    finally:
+        await asyncio.wait({step})
+        if hands.under_way:
+            await asyncio.wait(hands.under_way)
+        hands.is_closing = True
+        hands.news.set()
+        await recorder
+
+
+async def _claim_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
+    """Claims as much as there is room for, then waits for more room, or a while where there was no more to claim."""
+    hands.room.clear()
+    free = hands.free
+    claimed = await outbox.claim(runtime, free, pool) if free > 0 else outbox.Claimed([], 0)
+    for attempt in claimed.attempts:
+        hands.begin(_carry(runtime, pool, attempt))
+    hands.is_short = len(claimed.attempts) < free
+    if claimed.settled:
+        return
+    if not hands.is_short and hands.free < _LEAST_AT_ONCE:
+        hands.room.clear()  # there was room only until these began
+    with suppress(TimeoutError):
+        await asyncio.wait_for(hands.room.wait(), _IDLE_SECONDS)
+
+
+async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
+    while not (hands.is_closing and not hands.answered):
+        await hands.news.wait()
+        if not hands.is_closing:
+            await asyncio.sleep(_GATHER_SECONDS)
+        hands.news.clear()
+        batch = list(hands.answered)
+        try:
+            if batch:
+                await outbox.answered(runtime, batch, pool)
+        except Exception:
+            log.exception("answers not recorded")
+            if hands.is_closing:
+                return
+            await asyncio.sleep(_AFTER_ERROR_SECONDS)
+            hands.news.set()
+        else:
+            del hands.answered[: len(batch)]
+            if hands.is_short or hands.free >= _LEAST_AT_ONCE:
+                hands.room.set()
+
+
+async def _carry(runtime: Runtime, pool: ProviderPool, attempt: Attempt) -> Answered:
+    """Calls one provider after another until one takes it on, or nobody knows whether it did."""
+    tried: list[str] = []
+    while True:
+        answered = Answered(attempt, await pool[attempt.provider].send(attempt))
+        if answered.answer.outcome not in (Outcome.REFUSED, Outcome.AWAY):
+            return answered
+        tried.append(attempt.provider)
+        try:
+            following = await outbox.another(runtime, answered, tried, pool)
+        except Exception:
+            log.exception("the next provider was not asked")
+            return answered
+        if following is None:
+            return answered
+        attempt = following

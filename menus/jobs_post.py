@@ -1,0 +1,93 @@
+"""Post a job: what, where and for how much; then one screen that shows it all."""
+
+from core.errors import AccountClosed, BadAmount, BadText, KeyConflict, OverLimit, TooManyJobs, TooManyTries
+from core.i18n import _
+from core.money import Money
+from core.services import job_posts, jobs
+from menus import inputs
+from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.job_words import categories, category_of
+from menus.session import Step
+
+
+@outcomes("ok", TooManyJobs)
+async def begin(step: Step) -> Outcome:
+    await job_posts.may_post(step.runtime, step.session.registered)
+    return ok()
+
+
+@outcomes("ok")
+async def take_category(step: Step) -> Outcome:
+    return ok(category=category_of(step.text))
+
+
+@outcomes("ok", BadText)
+async def take_place(step: Step) -> Outcome:
+    return ok(place=jobs.read_place(step.text))
+
+
+@outcomes("ok", BadText)
+async def take_title(step: Step) -> Outcome:
+    return ok(title=jobs.read_title(step.text))
+
+
+@outcomes("ok", BadAmount, OverLimit)
+async def take_pay(step: Step) -> Outcome:
+    pay = inputs.amount(step)
+    await job_posts.check_pay(step.runtime, step.session.registered, pay)
+    return ok(amount=pay, amount_minor=pay.minor)
+
+
+@outcomes("ok", OverLimit, TooManyJobs, TooManyTries, KeyConflict, AccountClosed)
+async def post(step: Step) -> Outcome:
+    session, slots = step.session, step.session.slots
+    pay = Money(int(slots["amount_minor"]), session.registered.currency)
+    job = await job_posts.post(step.runtime, session.registered, slots["category"], slots["place"], slots["title"], pay, step.key)
+    return ok(number=job.number, days=job_posts.OPEN_FOR.days)
+
+
+SCREENS = (
+    Choice(
+        "jobs_post_category",
+        _("Which kind of work?"),
+        options=categories(do=take_category, goto={"ok": "jobs_post_place"}),
+    ),
+    Ask(
+        "jobs_post_place",
+        _("Where is the work? Write the place, for example Kibera."),
+        do=take_place,
+        goto={"ok": "jobs_post_title", "bad_text": "jobs_post_place"},
+    ),
+    Ask(
+        "jobs_post_title",
+        _("What is to be done? Write it in at most 30 letters, for example Washing clothes."),
+        do=take_title,
+        goto={"ok": "jobs_post_pay", "bad_text": "jobs_post_title"},
+    ),
+    Ask(
+        "jobs_post_pay",
+        _("How much do you pay for all of it?"),
+        do=take_pay,
+        goto={"ok": "jobs_post_confirm", "bad_amount": "jobs_post_pay", "over_limit": "jobs_post_pay"},
+    ),
+    Choice(
+        "jobs_post_confirm",
+        _("{title}, {place}. You pay {amount}. No money leaves your account before you hire."),
+        options=(
+            Option(
+                "1",
+                _("Post it"),
+                do=post,
+                goto={
+                    "ok": "jobs_post_done",
+                    "over_limit": "jobs_post_pay",
+                    "too_many_jobs": "jobs",
+                    "too_many_tries": "jobs",
+                    "key_conflict": "jobs",
+                    "account_closed": "jobs",
+                },
+            ),
+        ),
+    ),
+    End("jobs_post_done", _("Job {number} is on the list for {days} days. When somebody applies, you get an SMS.")),
+)

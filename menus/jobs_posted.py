@@ -1,0 +1,190 @@
+"""My jobs: who has applied for what somebody has posted, hiring, paying."""
+
+from uuid import UUID
+
+from core import clock
+from core.errors import (
+    AccountClosed,
+    BadPin,
+    JobClosed,
+    KeyConflict,
+    MoneyOutWaits,
+    NotEnoughMoney,
+    OverBalanceLimit,
+    OverDayLimit,
+    OverLimit,
+    PinLocked,
+    WrongPin,
+)
+from core.i18n import _, translate
+from core.services import applications, hiring, jobs, reviews
+from core.services.jobs import FINISHED, HIRED, OPEN, PAID
+from menus.dsl import Ask, Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.job_words import RATED, about, at, for_employer, rated, reachable
+from menus.render import HIDDEN
+from menus.session import Step
+
+_APPLICANT = _("{name} ({rating}), jobs done: {number}")
+_ON_LIST = _("On the list until {date}")
+
+
+@outcomes("ok", "empty")
+async def list_jobs(step: Step) -> Outcome:
+    session = step.session
+    own = await jobs.posted(step.runtime, session.registered)
+    if not own:
+        return Outcome("empty")
+    return found("jobs_posted", ((f"{job.number} {job.title}: {for_employer(job, session.language)}", job.id) for job in own))
+
+
+@outcomes("ok")
+async def show_job(step: Step) -> Outcome:
+    session, language = step.session, step.session.language
+    job = await jobs.get(step.runtime, UUID(step.picked))
+    stage = job.status
+    if stage == PAID and await reviews.has_rated(step.runtime, session.registered, job.id):
+        stage = RATED
+    slots = {**about(job), "stage": stage, "status": for_employer(job, language), "lines": ""}
+    if job.worker is not None:
+        slots |= {"name": job.worker.name, "lines": reachable(job.worker, language)}
+    elif job.status == OPEN:
+        until = f"{clock.day(job.expires_at, step.runtime.settings.country):%d/%m/%Y}"
+        slots["lines"] = translate(_ON_LIST, language).format(date=until)
+    return ok(**slots)
+
+
+@outcomes("ok", "empty")
+async def list_applicants(step: Step) -> Outcome:
+    session, language = step.session, step.session.language
+    waiting = await applications.applicants(step.runtime, session.registered, UUID(session.slots["job"]))
+    if not waiting:
+        return Outcome("empty")
+    said = translate(_APPLICANT, language)
+    return found(
+        "jobs_applicants",
+        ((said.format(name=one.name, rating=rated(one.rating, language), number=one.jobs_done), one.id) for one in waiting),
+    )
+
+
+@outcomes("ok", JobClosed)
+async def choose_applicant(step: Step) -> Outcome:
+    session = step.session
+    for one in await applications.applicants(step.runtime, session.registered, UUID(session.slots["job"])):
+        if str(one.id) == step.picked:
+            return ok(worker=one.id, name=one.name)
+    raise JobClosed
+
+
+@outcomes(
+    "ok",
+    BadPin,
+    WrongPin,
+    PinLocked,
+    MoneyOutWaits,
+    NotEnoughMoney,
+    OverLimit,
+    OverDayLimit,
+    JobClosed,
+    AccountClosed,
+    KeyConflict,
+)
+async def hire(step: Step) -> Outcome:
+    session = step.session
+    job, worker = UUID(session.slots["job"]), UUID(session.slots["worker"])
+    receipt = await hiring.hire(step.runtime, session.registered, job, worker, step.text, step.key)
+    return ok(reference=receipt.reference, balance=receipt.balance)
+
+
+@outcomes("ok", BadPin, WrongPin, PinLocked, MoneyOutWaits, OverBalanceLimit, JobClosed, AccountClosed)
+async def pay(step: Step) -> Outcome:
+    session = step.session
+    receipt = await hiring.pay(step.runtime, session.registered, UUID(session.slots["job"]), step.text, step.key)
+    return ok(reference=receipt.reference, balance=receipt.balance)
+
+
+@outcomes("ok", "refunded", JobClosed, AccountClosed)
+async def cancel(step: Step) -> Outcome:
+    session = step.session
+    receipt = await hiring.cancel(step.runtime, session.registered, UUID(session.slots["job"]))
+    if receipt is None:
+        return ok()
+    # No PIN has been asked for here.
+    balance = HIDDEN if session.registered.asks_pin_for_balance else str(receipt.balance)
+    return Outcome("refunded", {"reference": receipt.reference, "balance": balance})
+
+
+SCREENS = (
+    Pick("jobs_posted", _("My jobs"), do=show_job, goto={"ok": "jobs_mine"}),
+    Choice("jobs_posted_empty", _("You have not posted a job yet. It is free: choose Post a job.")),
+    Choice(
+        "jobs_mine",
+        _("{number} {title}\n{status}"),
+        options=(
+            Option(
+                "1",
+                _("Applicants"),
+                do=list_applicants,
+                goto={"ok": "jobs_applicants", "empty": "jobs_applicants_empty"},
+                when=at(OPEN),
+            ),
+            Option("2", _("Done: pay"), goto="jobs_pay", when=at(HIRED, FINISHED)),
+            Option("3", _("Cancel"), goto="jobs_cancel", when=at(OPEN, HIRED)),
+            Option("4", _("Report a problem"), goto="jobs_problem", when=at(HIRED, FINISHED)),
+            Option("5", _("Rate"), goto="jobs_rate", when=at(PAID)),
+            Option("6", _("Details"), goto="jobs_details"),
+        ),
+    ),
+    Choice("jobs_applicants_empty", _("Nobody has applied yet. When somebody does, you get an SMS.")),
+    Pick("jobs_applicants", _("Whom do you hire?"), do=choose_applicant, goto={"ok": "jobs_hire", "job_closed": "jobs"}),
+    Ask(
+        "jobs_hire",
+        _("Hire {name}? {amount} is kept safe until you pay. No fee. Enter PIN"),
+        do=hire,
+        goto={
+            "ok": "jobs_hired",
+            "bad_pin": "jobs_hire",
+            "wrong_pin": "jobs_hire",
+            "pin_locked": "pin_locked",
+            "money_out_waits": "jobs_mine",
+            "not_enough": "jobs_mine",
+            "over_limit": "jobs_mine",
+            "over_day_limit": "jobs_mine",
+            "job_closed": "jobs",
+            "account_closed": "jobs",
+            "key_conflict": "jobs",
+        },
+        secret=True,
+    ),
+    End("jobs_hired", _("{reference} confirmed. {name} is hired. {amount} is kept for the pay. Balance {balance}.")),
+    Ask(
+        "jobs_pay",
+        _("The job is done: pay {amount} to {name}? No fee. Enter PIN"),
+        do=pay,
+        goto={
+            "ok": "jobs_paid",
+            "bad_pin": "jobs_pay",
+            "wrong_pin": "jobs_pay",
+            "pin_locked": "pin_locked",
+            "money_out_waits": "jobs_mine",
+            "over_balance_limit": "jobs_mine",
+            "job_closed": "jobs",
+            "account_closed": "jobs",
+        },
+        secret=True,
+    ),
+    End("jobs_paid", _("{reference} confirmed. {amount} paid to {name}. Balance {balance}.")),
+    Choice(
+        "jobs_cancel",
+        _("Cancel {title}? Whatever is kept for the pay comes back to you."),
+        options=(
+            Option(
+                "1",
+                _("Yes, cancel it"),
+                do=cancel,
+                goto={"ok": "jobs_cancelled", "refunded": "jobs_refunded", "job_closed": "jobs", "account_closed": "jobs"},
+            ),
+        ),
+    ),
+    End("jobs_cancelled", _("{title} is off the list.")),
+    End("jobs_refunded", _("{reference} confirmed. {amount} that was kept for {title} is back. Balance {balance}.")),
+)

