@@ -44,7 +44,7 @@ class Settings:
     callback_allow: str = ""  # networks, comma between; empty: any
     pin_pepper: str = "local"
     data_key: str = _LOCAL_DATA_KEY  # AES-256, base64 or hex
-    # Who carries SMS. With neither, they are delivered to the simulator's inbox.
+    # Who carries SMS. With neither, the simulator's inbox gets them; in production they wait.
     at_username: str = ""
     at_api_key: str = ""
     at_sender: str = ""  # empty: what Africa's Talking sends under by itself
@@ -160,15 +160,11 @@ def _missing_in_production(settings: Settings, given: Mapping[str, str]) -> list
     if settings.is_local:
         return []
     local = Settings()
-    missing = [
+    return [
         f"{variable(name)} is needed in production and is " + ("not set" if name not in given else "the local default")
         for name in _NEEDED_IN_PRODUCTION
         if getattr(settings, name) == getattr(local, name) or (name == "data_key" and _is_local_key(settings))
     ]
-    if not any(_told(settings, prefix) for prefix in _SMS_PROVIDERS):
-        either = ", or ".join(" and ".join(map(variable, needed)) for needed in _SMS_PROVIDERS.values())
-        missing.append(f"{either} are needed in production, for SMS, and are not set")
-    return missing
 
 
 def _is_local_key(settings: Settings) -> bool:

@@ -63,6 +63,8 @@ async def _send(runtime: Runtime) -> None:
     """Keeps the outbox empty: through the providers that are configured, or into the simulator's inbox."""
     pool = configured(runtime.settings)
     if pool is None:
+        if not runtime.settings.is_local:
+            log.warning("no provider of SMS is configured: messages wait, and expire")
         await _repeat(runtime, drain, _OUTBOX_SECONDS)
     else:
         await sending.keep_sending(runtime, pool)

@@ -168,7 +168,8 @@ SCREENS = (
     Ask(
         "close_pin",
         _(
-            "Closing is for good and ends your covers. You can join again later, as somebody new. Enter PIN to close your account."
+            "Closing is for good and ends your covers. You can join again later, as somebody new. "
+            "Enter PIN to close your account."
         ),
         do=close,
         goto={

@@ -64,6 +64,22 @@ class Fee:
         return tuple(Leg(SystemAccount(kind, part.currency), part.minor) for kind, part in parts if part.minor)
 
 
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What moving `amount` costs: `charged` says how the fee is divided."""
+
+    amount: Money
+    charged: Fee
+
+    @property
+    def fee(self) -> Money:
+        return self.charged.total
+
+    @property
+    def total(self) -> Money:
+        return self.amount + self.fee
+
+
 class BadTariffs(ValueError):
     """What is wrong with a tariff file, a line a finding."""
 
@@ -77,6 +93,11 @@ def fee(kind: str, amount: Money) -> Fee:
         if amount <= band.to:
             return _divided(band.fee, tariff.excise_percent)
     raise OverLimit(most=tariff.most)
+
+
+def quote(kind: str, amount: Money) -> Quote:
+    """The same beside the amount."""
+    return Quote(amount, fee(kind, amount))
 
 
 def current(kind: str, currency: str) -> Tariff:

@@ -194,7 +194,7 @@ async def _close(connection: AsyncConnection, customer: Customer, approval_id: U
     return row
 
 
-async def _transfer(runtime: Runtime, customer: Customer, asked: Row[Any]) -> tuple[Transfer, cash.Quote | transfers.Quote]:
+async def _transfer(runtime: Runtime, customer: Customer, asked: Row[Any]) -> tuple[Transfer, cash.Quote | tariffs.Quote]:
     amount, key = Money(asked.amount, asked.currency), key_of(asked.id)
     if asked.kind == AGENT_WITHDRAWAL:
         async with runtime.database.autocommit() as connection:
@@ -202,7 +202,7 @@ async def _transfer(runtime: Runtime, customer: Customer, asked: Row[Any]) -> tu
         price = cash.price(amount)
         return cash.withdrawal(customer, agent, price, key), price
     recipient = await transfers.find_recipient(runtime, customer, asked.recipient_phone)
-    quoted = transfers.Quote(amount, tariffs.fee(transfers.KIND, amount))
+    quoted = tariffs.quote(transfers.KIND, amount)
     return transfers.transfer_of(customer, recipient, quoted, key), quoted
 
 

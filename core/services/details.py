@@ -37,11 +37,7 @@ async def read(runtime: Runtime, customer: Customer) -> Details:
                 .where(customer_table.c.id == customer.id)
             )
         ).one()
-    [limit] = [
-        limit
-        for limit in limits.current(clock.day(clock.now(), country))
-        if (limit.tier, limit.currency) == (row.tier, customer.currency)
-    ]
+    limit = limits.of(row.tier, customer.currency, clock.day(clock.now(), country))
     return Details(
         runtime.vault.open(row.national_id, customer.id)[-_SHOWN_DIGITS:] if row.national_id else "",
         Money(limit.transfer, customer.currency),

@@ -13,12 +13,12 @@ from core.errors import KeyConflict, OverBalanceLimit, OwnNumber, TooManyWaiting
 from core.ledger import limits, tariffs
 from core.ledger.chart import UNCLAIMED, SystemAccount
 from core.ledger.post import post_one
+from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
 from core.services import customers, notices, pins, texts, transfers, unclaimed
 from core.services.customers import Customer
-from core.services.transfers import Quote
 from core.tables.people import customer, invitation
 
 KIND = "invite"
@@ -57,7 +57,7 @@ async def send(
     """
     if phone == sender.phone:
         raise OwnNumber
-    quoted = Quote(amount, tariffs.fee(transfers.KIND, amount))
+    quoted = tariffs.quote(transfers.KIND, amount)
     await pins.check(runtime, sender.id, pin, for_money_out=True)
     recipient = await customers.find(runtime, phone)
     if recipient is not None:

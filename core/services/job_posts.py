@@ -32,10 +32,10 @@ async def check_pay(runtime: Runtime, employer: Customer, pay: Money) -> None:
     if pay.minor <= 0 or pay.currency != employer.currency:
         raise BadAmount
     async with runtime.database.autocommit() as connection:
-        tier = await connection.scalar(select(account.c.tier).where(account.c.id == employer.wallet))
-    for limit in limits.current(clock.day(clock.now(), runtime.settings.country)):
-        if (limit.tier, limit.currency) == (tier, pay.currency) and pay.minor > limit.transfer:
-            raise OverLimit(most=Money(limit.transfer, pay.currency))
+        tier = (await connection.scalars(select(account.c.tier).where(account.c.id == employer.wallet))).one()
+    limit = limits.of(tier, pay.currency, clock.day(clock.now(), runtime.settings.country))
+    if pay.minor > limit.transfer:
+        raise OverLimit(most=Money(limit.transfer, pay.currency))
 
 
 async def may_post(runtime: Runtime, employer: Customer) -> None:

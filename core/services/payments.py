@@ -25,6 +25,7 @@ from core.errors import AccountClosed, KeyConflict, NotEnoughMoney, OverBalanceL
 from core.ledger import holds, limits, tariffs
 from core.ledger.chart import SETTLEMENT, SystemAccount
 from core.ledger.post import post_one
+from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.rails import Rail
@@ -32,7 +33,6 @@ from core.runtime import Runtime
 from core.services import pins, settlements, transfers
 from core.services.customers import Customer
 from core.services.settlements import IN, KIND_OUT, OUT
-from core.services.transfers import Quote
 from core.tables.ledger import account
 from core.tables.ledger import transfer as transfer_table
 from core.tables.payments import payment
@@ -88,7 +88,7 @@ async def deposit(runtime: Runtime, customer: Customer, amount: Money, *, key: s
 async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) -> Quote:
     """What a payment out would cost. Raises RailAway, AmountTooSmall, OverLimit, or NotEnoughMoney by the balance of now."""
     rail_of(runtime)
-    quoted = Quote(amount, tariffs.fee(TARIFF, amount))
+    quoted = tariffs.quote(TARIFF, amount)
     if await transfers.balance(runtime, customer) < quoted.total:
         raise NotEnoughMoney(needed=quoted.total)
     return quoted
@@ -101,7 +101,7 @@ async def withdraw(runtime: Runtime, customer: Customer, amount: Money, *, pin: 
     KeyConflict.
     """
     row = _row(customer, rail_of(runtime), OUT, amount, key)
-    quoted = Quote(amount, tariffs.fee(TARIFF, amount))
+    quoted = tariffs.quote(TARIFF, amount)
     await pins.check(runtime, customer.id, pin, for_money_out=True)
     gives = Leg(customer.wallet, -quoted.total.minor)
     takes = Leg(SystemAccount(SETTLEMENT, amount.currency), amount.minor)
@@ -193,12 +193,11 @@ async def _check_none_waits(connection: AsyncConnection, row: dict[str, Any]) ->
 async def _check_room(connection: AsyncConnection, customer: Customer, amount: Money, country: str) -> None:
     """Could the wallet take the money now? It will be asked about nothing more once it is paid."""
     wallet = (await connection.execute(select(account.c.tier, account.c.balance).where(account.c.id == customer.wallet))).one()
-    for limit in limits.current(clock.day(clock.now(), country)):
-        if (limit.tier, limit.currency) == (wallet.tier, amount.currency):
-            if amount.minor > limit.transfer:
-                raise OverLimit(most=Money(limit.transfer, amount.currency))
-            if wallet.balance + amount.minor > limit.balance:
-                raise OverBalanceLimit
+    limit = limits.of(wallet.tier, amount.currency, clock.day(clock.now(), country))
+    if amount.minor > limit.transfer:
+        raise OverLimit(most=Money(limit.transfer, amount.currency))
+    if wallet.balance + amount.minor > limit.balance:
+        raise OverBalanceLimit
 
 
 async def _first_receipt(connection: AsyncConnection, row: Row[Any]) -> Withdrawal:

@@ -137,9 +137,7 @@ async def _carry_out(runtime: Runtime, customer: Customer, row: Row[tuple[object
     if row.kind == SEND:
         await pins.require_open(runtime, customer.id)
         to = await transfers.find_recipient(runtime, customer, row.recipient_phone)
-        receipt = await transfers.send_confirmed(
-            runtime, customer, to, transfers.Quote(amount, tariffs.fee(transfers.KIND, amount)), key
-        )
+        receipt = await transfers.send_confirmed(runtime, customer, to, tariffs.quote(transfers.KIND, amount), key)
         done = Done(receipt.reference, amount, to, receipt.balance)
     else:
         await pins.require_open(runtime, customer.id, for_money_out=False)

@@ -6,7 +6,7 @@ from typing import Any
 from core import ids, phones
 from core.errors import NotEnoughMoney, OwnNumber, UnknownRecipient
 from core.ledger import statement, tariffs
-from core.ledger.tariffs import Fee
+from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
@@ -14,22 +14,6 @@ from core.services import customers, notices, pins, round_ups, texts
 from core.services.customers import Customer
 
 KIND = "send"
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What sending `amount` would cost now: `charged` says how the fee is divided."""
-
-    amount: Money
-    charged: Fee
-
-    @property
-    def fee(self) -> Money:
-        return self.charged.total
-
-    @property
-    def total(self) -> Money:
-        return self.amount + self.fee
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +56,7 @@ async def find_recipient(runtime: Runtime, sender: Customer, phone: str) -> Cust
 
 async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
     """The fee, before anything is asked for. Raises AmountTooSmall, OverLimit, or NotEnoughMoney by the balance of now."""
-    quoted = Quote(amount, tariffs.fee(KIND, amount))
+    quoted = tariffs.quote(KIND, amount)
     if await balance(runtime, sender) < quoted.total:
         raise NotEnoughMoney(needed=quoted.total)
     return quoted
@@ -85,7 +69,7 @@ async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amou
     AccountClosed, KeyConflict.
     """
     recipient = await find_recipient(runtime, sender, recipient_phone)
-    quoted = Quote(amount, tariffs.fee(KIND, amount))
+    quoted = tariffs.quote(KIND, amount)
     await pins.check(runtime, sender.id, pin, for_money_out=True)
     return await send_confirmed(runtime, sender, recipient, quoted, key)
 

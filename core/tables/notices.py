@@ -14,7 +14,9 @@ outbox = Table(
     Column("body", Text, nullable=False, comment="in the reader's language already"),
     Column("code_id", Uuid, comment="the one-time code that stands for {code} in the body when it is sent"),
     # What the ledger writes for itself is a receipt: the defaults of these two are a receipt's.
-    Column("kind", Text, nullable=False, server_default="receipt", comment="code, security, receipt, reminder: see sms_kinds.toml"),
+    Column(
+        "kind", Text, nullable=False, server_default="receipt", comment="code, security, receipt, reminder: see sms_kinds.toml"
+    ),
     Column("priority", SmallInteger, nullable=False, server_default="2", comment="the kind's; the least goes first"),
     Column(
         "status",

@@ -1,6 +1,7 @@
 """Who is an agent, how customers find one, and what the office does for them by command."""
 
 import asyncio
+import secrets
 
 import psycopg
 import pytest
@@ -55,7 +56,7 @@ async def test_a_float_from_before_agents_had_numbers_is_kept(runtime: Runtime) 
 
 async def test_no_two_agents_share_a_number(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = iter([int(NUMBER) - 100_000, int(NUMBER) - 100_000, 7])
-    monkeypatch.setattr(agents.secrets, "randbelow", lambda _: next(drawn))
+    monkeypatch.setattr(secrets, "randbelow", lambda _: next(drawn))
     assert (await agents.add(runtime, ASHA, "Kiosk")).number == "100007"
     with pytest.raises(ValueError, match="200100 is taken"):
         await agents.add(runtime, BARAKA, "Kiosk", number=NUMBER)

@@ -145,7 +145,8 @@ async def test_out_of_season_a_farmer_is_told_when_it_is_sold_again(phone: Calla
     caller = phone(asha.phone)
     with on(50):
         screen = await caller.dial("*384*96*8*1*4#")
-    assert screen.text.startswith("Crops cover: KES 600 a season. Pays up to KES 15,000. We sell it again from 01/09/2027.\n0. Back")
+    told = "Crops cover: KES 600 a season. Pays up to KES 15,000. We sell it again from 01/09/2027.\n0. Back"
+    assert screen.text.startswith(told)
     with on(0):
         screen = await caller.dial("*384*96*8*1*4*1#")
     assert screen.text.startswith("Crops cover: KES 600 until 31/08/2027. Enter PIN to buy")

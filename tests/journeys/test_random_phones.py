@@ -42,6 +42,7 @@ PEOPLE = (
     Person("+254733000003", "Mama Njeri", "22345603"),
     Person("+254722000111", "Neema Achieng", "22345678"),
     Person("+254700000222", "Kamau wa Njoroge", "22345679"),
+    Person("+254700000333", "Juma Hamisi", "22345680"),
 )
 # What is dialled behind the service code, sensible and otherwise. A PIN in it is never taken.
 PATHS = (
@@ -64,6 +65,7 @@ PATHS = (
     "999*1",
     "*".join(["1", "0"] * 20),
 )
+MINUTES = (*[0] * 12, *[1] * 3, *[20] * 3, *[24 * 60] * 2, 8 * 24 * 60, 35 * 24 * 60)
 GOES_ON, AGAIN = "in the session that is open", ""
 ODDITIES = (
     "the line drops",
@@ -77,6 +79,7 @@ ODDITIES = (
     "she sends an SMS",
     "she sends an SMS",
     "she answers the prompts of M-Pesa",
+    "a thief tries PINs",
     "a session that was left goes on",
 )
 _anybody = st.integers(0, len(PEOPLE) - 1)
@@ -107,6 +110,7 @@ class RandomPhones(RuleBasedStateMachine):
         self.callers = [Caller(replace(person)) for person in PEOPLE]
         self.chooser = Chooser([caller.person for caller in self.callers])
         self.sessions = 0
+        self.run(self.network.sms(self.callers[-1].person, "JOIN Juma Hamisi"))
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         with clock.at(self.now):
@@ -172,7 +176,12 @@ class RandomPhones(RuleBasedStateMachine):
             case "the network says that a session is over":
                 self.run(self.network.ended(line))
             case "she sends an SMS":
-                self.run(self.network.sms(caller.person, SMS[answers[0].number % len(SMS)]))
+                for text in (SMS[answers[0].number % len(SMS)], "OK {code}"):
+                    self.run(self.network.sms(caller.person, text))
+            case "a thief tries PINs":
+                for _ in range(3):
+                    if is_pin(self.network.screen(line.screen)):
+                        self._type(caller, line, Guess("wrong", 0))
             case "she answers the prompts of M-Pesa":
                 self.run(self.network.answer_prompts(caller.person, pays=number % 4 != 0))
         # Perhaps in a session that was over, or overtaken by another.
@@ -181,7 +190,7 @@ class RandomPhones(RuleBasedStateMachine):
 
     @rule(
         who=_anybody,
-        minutes=st.sampled_from([0, 0, 1, 20, 24 * 60, 8 * 24 * 60, 35 * 24 * 60]),
+        minutes=st.sampled_from(MINUTES),
         workers=st.integers(1, 2),
         answers=_answers,
     )

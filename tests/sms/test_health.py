@@ -122,6 +122,10 @@ async def test_a_worker_that_died_with_the_only_try_does_not_keep_the_provider_a
     assert (await post.provider(AT)).rested_until is None
 
 
+async def test_the_dearer_provider_is_not_asked_while_the_other_is_well(post: PostOffice) -> None:
+    assert ((await post.provider(AT)).weight, (await post.provider(TWILIO)).weight) == (1, 0)
+
+
 async def test_messages_are_shared_by_weight(post: PostOffice, africastalking: Vendor, twilio: Vendor) -> None:
     await post.weigh(africastalking=3, twilio=1)
     await queue_many(post, 200)

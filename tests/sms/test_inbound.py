@@ -200,7 +200,7 @@ async def test_money_spent_between_order_and_code_is_refused(asha: Handset, runt
     code = await asha.order("SEND 4900 0722000002")
     sender, recipient = await customer(runtime, ASHA), await customer(runtime, BARAKA)
     amount = Money.of_units(12_000, "KES")
-    quoted = transfers.Quote(amount, tariffs.fee(transfers.KIND, amount))
+    quoted = tariffs.quote(transfers.KIND, amount)
     await transfers.send_confirmed(runtime, sender, recipient, quoted, "elsewhere")
     await asha.read()
     assert "Not enough money" in await asha.ask(f"OK {code}")

@@ -12,7 +12,7 @@ from core.settings import Settings
 from gateway.sms.providers.base import CALL_SECONDS, CONNECT_SECONDS, READ_SECONDS, Threads
 
 NAME = "africastalking"
-WEIGHT = 3
+WEIGHT = 1
 
 # What it says of a recipient.
 _OUTCOMES = {

@@ -12,7 +12,8 @@ from core.settings import Settings
 from gateway.sms.providers.base import CALL_SECONDS, MOST_THREADS, READ_SECONDS, Threads
 
 NAME = "twilio"
-WEIGHT = 1
+# It costs many times as much there: only where no other can.
+WEIGHT = 0
 STATUS_PATH = "/api/sms/twilio/status"
 
 # Its error codes that are about the recipient: no valid number, not reachable by SMS, a short code, a premium number, itself,
