@@ -297,7 +297,7 @@ class ApprovalClosed(Refusal):
 
 class PaymentWaits(Refusal):
     code = "payment_waits"
-    sentence = _("An earlier request is still open. Finish that one first.")
+    sentence = _("An earlier request is not answered yet. Try again later.")
 
 
 class TooManyWaiting(Refusal):

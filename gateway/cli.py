@@ -17,7 +17,7 @@ from core.runtime import Runtime
 from core.services import demo as demo_people
 from core.settings import Settings
 from gateway import logs, staff, staff_claims, staff_jobs, worker
-from gateway.command import Failure, configured, first_line, read_settings, run
+from gateway.command import Failure, OneLine, configured, first_line, read_settings, run
 from gateway.dial import converse
 from gateway.texting import text
 from menus import draw
@@ -25,7 +25,7 @@ from menus.engine import SCREENS
 from menus.lint import lint
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=OneLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def main() -> None:
     """Jasho: money, savings, work and cover for people with a feature phone."""
 
@@ -33,7 +33,7 @@ def main() -> None:
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
-@click.option("--workers", default=1, show_default=True, help="Processes that answer requests.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that answer requests.")
 @click.option("--no-worker", is_flag=True, help="Leave the outbox to `jasho worker`.")
 def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
     """Serves. With no database or Redis configured it starts the embedded ones."""
@@ -237,5 +237,5 @@ def _say_where(at: Settings, url: str) -> None:
     click.echo(f"Jasho serves on {url}. Ctrl-C stops it.")
     if at.is_local:
         click.echo(f"  {url}/simulator  a feature phone in the browser")
-        click.echo(f"  .venv/bin/jasho dial '{at.service_code}' --phone 0711000001  the same in a terminal")
+        click.echo(f"  .venv/bin/jasho dial '{at.service_code}' --phone 0711000001 --url {url}  the same in a terminal")
         click.echo("  Demo people and their PIN: README.md.")

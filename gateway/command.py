@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 import psycopg
@@ -25,6 +25,27 @@ class Failure(click.ClickException):
 
     def show(self, _file: object = None) -> None:
         click.echo(f"jasho: {self.message}", err=True)
+
+
+class OneLine(click.Group):
+    """Says in one line what is wrong with a command, where click would print how it is used too."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:  # noqa: ANN401 - click's own signature
+        try:
+            result = super().main(*args, **{**extra, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message())
+            sys.exit(error.exit_code)
+        except click.UsageError as error:
+            where = error.ctx.command_path if error.ctx else "jasho"
+            click.echo(f"jasho: {error.format_message()} See: {where} --help", err=True)
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            sys.exit(1)
+        sys.exit(result if isinstance(result, int) else 0)
 
 
 @contextmanager

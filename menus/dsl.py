@@ -18,6 +18,7 @@ from core.errors import Refusal
 from menus.session import Item, Session, Step
 
 BACK, HOME, MORE = "0", "00", "98"
+HOME_SCREEN = "home"
 NAVIGATION = (BACK, HOME, MORE)
 # A longer list nobody reads on a phone, and its numbers stay clear of More.
 MOST_ITEMS = 40

@@ -27,11 +27,10 @@ from menus import (
     send,
     withdraw,
 )
-from menus.dsl import BACK, HOME, MORE, Ask, Choice, End, Option, Outcome, Pick, Screen
+from menus.dsl import BACK, HOME, HOME_SCREEN, MORE, Ask, Choice, End, Option, Outcome, Pick, Screen
 from menus.render import give_up, render, visible
 from menus.session import Session, Step
 
-HOME_SCREEN = "home"
 RESUME_SCREEN = "resume"
 # What somebody sees first who has no account yet.
 WELCOME_SCREEN = "register_language"
@@ -109,7 +108,7 @@ class Engine:
     async def step(self, step: Step) -> Refusal | None:
         """Takes one input: the handler acts, the session moves. Returns the refusal where the input was refused."""
         session, typed = step.session, step.text.strip()
-        if typed != MORE:
+        if session.screen == HOME_SCREEN and typed != MORE:
             session.heading = ""
         if session.screen == RESUME_SCREEN and typed == opening.CONTINUE and session.left is not None:
             self._continue(session, session.left)

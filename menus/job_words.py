@@ -31,7 +31,7 @@ _FOR_WORKER = {
     PAID: _("Paid"),
     REFUNDED: _("Ended without pay"),
 }
-_WITHDRAWN = _("You withdrew")
+_WITHDRAWN = _("You took it back")
 _NOT_CHOSEN = _("Somebody else was chosen")
 _NOT_OFFERED = _("Not offered any more")
 

@@ -58,7 +58,7 @@ SCREENS = (
         "jobs_application",
         _("{title}\n{status}"),
         options=(
-            Option("1", _("Withdraw it"), do=withdraw, goto={"ok": "jobs_withdrawn", "job_closed": "jobs"}, when=at(WAITING)),
+            Option("1", _("Take it back"), do=withdraw, goto={"ok": "jobs_withdrawn", "job_closed": "jobs"}, when=at(WAITING)),
             Option(
                 "2",
                 _("I have finished"),
@@ -72,7 +72,7 @@ SCREENS = (
             Option("6", _("Details"), goto="jobs_details"),
         ),
     ),
-    End("jobs_withdrawn", _("You have withdrawn. You may apply for {title} again as long as it is offered.")),
+    End("jobs_withdrawn", _("Your application is taken back. You may apply for {title} again as long as it is offered.")),
     End("jobs_finished", _("{name} has been told that {title} is done. When you are paid, you get an SMS.")),
     Choice(
         "jobs_give_up",

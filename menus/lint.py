@@ -13,8 +13,8 @@ from core.i18n import LANGUAGES, catalogue
 from core.septets import SCREEN_SEPTETS
 from core.services import texts as sms_texts
 from menus import approvals
-from menus.dsl import LONGEST, NAVIGATION, Ask, Choice, End, Handler, Pick, Screen, declared
-from menus.engine import FINISH_SCREEN, HOME_SCREEN, RESUME_SCREEN, SCREENS, WELCOME_SCREEN, edges
+from menus.dsl import HOME_SCREEN, LONGEST, NAVIGATION, Ask, Choice, End, Handler, Pick, Screen, declared
+from menus.engine import FINISH_SCREEN, RESUME_SCREEN, SCREENS, WELCOME_SCREEN, edges
 from menus.render import BACK_LINE, DIAL_AGAIN, MORE_LINE, paginate
 
 ROOTS = (HOME_SCREEN, WELCOME_SCREEN, FINISH_SCREEN, RESUME_SCREEN, *approvals.OFFERED.values())

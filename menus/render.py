@@ -6,7 +6,7 @@ from core import septets
 from core.errors import Refusal
 from core.i18n import _, translate
 from core.septets import SCREEN_SEPTETS
-from menus.dsl import Ask, Choice, End, Option, Pick, Screen
+from menus.dsl import HOME_SCREEN, Ask, Choice, End, Option, Pick, Screen
 from menus.session import Session
 
 BACK_LINE = _("0. Back 00. Home")
@@ -46,7 +46,9 @@ def sentence(refusal: Refusal, language: str) -> str:
 def body(screen: Screen, session: Session, refusal: Refusal | None) -> list[str]:
     """The screen's lines before paging: what was wrong, the text, the options."""
     language = session.language
-    above = session.heading if refusal is None else sentence(refusal, language)
+    above = session.heading if screen.name == HOME_SCREEN else ""
+    if refusal is not None:
+        above = sentence(refusal, language)
     text = septets.plain((above and above + "\n") + translate(screen.text, language).format(**_told(screen, session)))
     return [*text.split("\n"), *numbered(screen, session)]
 

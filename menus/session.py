@@ -20,7 +20,7 @@ class Session(msgspec.Struct, array_like=True):
     are the lists of Pick screens, by screen. `confirmed` counts the PINs that were right.
 
     `left` is an earlier conversation that broke off and may be continued, `origin` the id of the first one of those that this
-    continues: what was confirmed there is done once, however often it is continued. `heading` stands above the first screen.
+    continues: what was confirmed there is done once, however often it is continued. `heading` stands above the menu, once.
     """
 
     id: str

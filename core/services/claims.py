@@ -30,6 +30,7 @@ from core.services.policies import Policy, read_policy
 from core.services.products import NAMES
 from core.tables.insurance import claim as claim_table
 from core.tables.insurance import policy as policy_table
+from core.tables.people import customer as customer_table
 
 # What happened longer ago nobody can look into any more.
 MOST_DAYS_AGO = 90
@@ -84,13 +85,14 @@ async def claim(runtime: Runtime, customer: Customer, policy_id: UUID, reason: s
     """Asks to be paid for what happened on a day; once for each `key`, whose first answer a repetition gets again.
 
     The run of days that covered it is found by itself, whichever of the product's `policy_id` names. Raises BadText,
-    DayOutOfRange (in the future, or more than 90 days ago), NotPermitted (not hers), NotCovered, KeyConflict, and PaymentWaits
-    where another claim of this cover waits.
+    DayOutOfRange (in the future, or more than 90 days ago), NotPermitted (not hers, or her account is closed), NotCovered,
+    KeyConflict, and PaymentWaits where another claim of this cover waits.
     """
     reason, today = read_text(reason), _today(runtime)
     if not today - timedelta(days=MOST_DAYS_AGO) <= happened <= today:
         raise DayOutOfRange
     async with runtime.database.transaction() as connection:
+        await _keep_open(connection, customer)
         runs = await _lock_runs(connection, customer, policy_id)
         earlier = await _of_runs(connection, runs)
         if same := [row for row in earlier if row.key == key]:
@@ -121,6 +123,13 @@ async def claims(runtime: Runtime, customer: Customer) -> list[Claim]:
 
 def _today(runtime: Runtime) -> date:
     return clock.day(clock.now(), runtime.settings.country)
+
+
+async def _keep_open(connection: AsyncConnection, customer: Customer) -> None:
+    """Keeps her from closing her account meanwhile: a claim of a closed one could never be paid."""
+    own = select(customer_table.c.id).where(customer_table.c.id == customer.id, customer_table.c.status == "active")
+    if await connection.scalar(own.with_for_update(read=True, key_share=True)) is None:
+        raise NotPermitted
 
 
 async def _lock_runs(connection: AsyncConnection, customer: Customer, policy_id: UUID) -> Sequence[Row[Any]]:

@@ -10,11 +10,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
-from core.errors import CodeEnded, WrongCode
+from core.errors import CodeEnded, TooManyTries, WrongCode
 from core.runtime import Runtime
 from core.settings import Settings
 from core.tables.people import one_time_code
@@ -23,6 +23,8 @@ from core.tables.people import one_time_code
 PIN, SMS = "pin", "sms"
 DIGITS = {PIN: 6, SMS: 4}
 MOST_WRONG = 5
+# Of all codes for one purpose together: each order brings a new one, and tries that are only counted for each are endless.
+MOST_WRONG_A_DAY = 10
 
 
 async def issue(connection: AsyncConnection, customer_id: UUID, purpose: str, lasts: timedelta) -> UUID:
@@ -59,6 +61,16 @@ async def newest(connection: AsyncConnection, customer_id: UUID, purpose: str) -
 def is_waiting(code: Row[Any] | None) -> bool:
     """Can it still be typed?"""
     return code is not None and code.used_at is None and code.failures < MOST_WRONG and clock.now() < code.expires_at
+
+
+async def check_not_guessed(connection: AsyncConnection, customer_id: UUID, purpose: str) -> None:
+    """Before a further code is issued. Raises TooManyTries where ten wrong ones were typed in the last 24 hours."""
+    # The right one was counted as a try too.
+    wrong = func.coalesce(func.sum(one_time_code.c.failures), 0) - func.count(one_time_code.c.used_at)
+    lately = one_time_code.c.created_at > clock.now() - timedelta(days=1)
+    own = (one_time_code.c.customer_id == customer_id) & (one_time_code.c.purpose == purpose)
+    if int(await connection.scalar(select(wrong).where(own, lately)) or 0) >= MOST_WRONG_A_DAY:
+        raise TooManyTries
 
 
 async def check(runtime: Runtime, customer_id: UUID, purpose: str, typed: str) -> UUID:

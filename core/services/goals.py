@@ -70,7 +70,9 @@ async def open_goal(
             raise AccountClosed
         known = await savings.load(connection, customer, wanted.id)
         if known is not None:
-            if (known.target, known.due, known.is_locked) != (target, due, is_locked) or known.name not in _names(name):
+            is_same = (known.target, known.due, known.is_locked) == (target, due, is_locked) and known.name in _names(name)
+            # One that was closed since is no goal to go on with.
+            if not is_same or not known.is_open:
                 raise KeyConflict
             return known
         if due is not None:

@@ -46,7 +46,7 @@ class Done:
 
 
 async def send(runtime: Runtime, sender: Customer, recipient_phone: str, amount: Money, key: str) -> Placed:
-    """Orders a transfer. Raises PinLocked, MoneyOutWaits and what transfers.find_recipient and quote raise."""
+    """Orders a transfer. Raises PinLocked, MoneyOutWaits, TooManyTries and what transfers.find_recipient and quote raise."""
     await pins.require_open(runtime, sender.id)
     recipient = await transfers.find_recipient(runtime, sender, recipient_phone)
     quoted = await transfers.quote(runtime, sender, amount)
@@ -58,7 +58,7 @@ async def send(runtime: Runtime, sender: Customer, recipient_phone: str, amount:
 
 
 async def save(runtime: Runtime, customer: Customer, goal: Goal, amount: Money) -> Placed:
-    """Orders a payment into a goal of her own: no limit but her balance. Raises PinLocked, NotEnoughMoney."""
+    """Orders a payment into a goal of her own: no limit but her balance. Raises PinLocked, TooManyTries, NotEnoughMoney."""
     await pins.require_open(runtime, customer.id, for_money_out=False)
     await savings.check_enough(runtime, customer, amount)
     code_id = await _place(runtime, customer, SAVE, amount, goal_id=goal.id)
@@ -96,6 +96,7 @@ async def _place(
     goal_id: UUID | None = None,
 ) -> UUID:
     async with runtime.database.transaction() as connection:
+        await codes.check_not_guessed(connection, customer.id, codes.SMS)
         code_id = await codes.issue(connection, customer.id, codes.SMS, CODE_LASTS)
         await connection.execute(
             insert(order_table).values(

@@ -4,7 +4,7 @@ invitations.py takes it from the sender and writes the row that waits here. That
 in one transaction; and both ways out have the same initiator and key, so that the ledger too lets only one of them happen.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,6 +69,7 @@ async def credit(connection: AsyncConnection, runtime: Runtime, arrived: "Custom
     try:
         async with connection.begin_nested():
             found = await _locked(connection, invitation.c.phone == arrived.phone, ~_is_over())
+            await _lock_wallets(connection, {arrived.wallet, *(one.sender.wallet for one in found)})
         for one in found:
             with suppress(OverBalanceLimit):
                 async with connection.begin_nested():
@@ -196,6 +197,13 @@ async def _locked(connection: AsyncConnection, *which: ColumnElement[bool]) -> l
     waiting = _WAITING.where(invitation.c.status == "waiting", *which).order_by(invitation.c.created_at, invitation.c.transfer_id)
     rows = await connection.execute(waiting.with_for_update(of=invitation, skip_locked=True))
     return [_waiting(row) for row in rows]
+
+
+async def _lock_wallets(connection: AsyncConnection, wallets: Collection[UUID]) -> None:
+    """In the ledger's own order, ahead of several transfers of one transaction: each by itself would take its own in turn,
+    and whoever pays one of the senders meanwhile would be in a deadlock with us."""
+    own = select(account.c.id).where(account.c.id.in_(wallets)).order_by(account.c.id)
+    await connection.execute(own.with_for_update(key_share=True))
 
 
 def _waiting(row: Row[Any]) -> _Waiting:

@@ -21,7 +21,7 @@ from gateway.sms.providers.base import MOST_THREADS
 # More than are called at once: while some answers are being recorded, others are called already.
 MOST_IN_HAND = 48
 # A claim costs the same for one message as for many.
-_LEAST_AT_ONCE = 8
+_LEAST_AT_ONCE = 6
 _GATHER_SECONDS = 0.015
 _IDLE_SECONDS = 0.25
 _AFTER_ERROR_SECONDS = 2.0

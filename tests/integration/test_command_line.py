@@ -174,3 +174,16 @@ def test_tariffs_are_checked_before_an_operator_uses_them(tmp_path: Path) -> Non
     check_failed_in_one_line(jasho(["tariffs", "check", str(wrong)]), "the band to 100 comes after the one to 500", "costs less")
     wrong.write_text("not toml")
     check_failed_in_one_line(jasho(["tariffs", "check", str(wrong)]), "not TOML")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["dial"], "CODE"),
+        (["serve", "--port", "x"], "--port"),
+        (["serve", "--workers", "0"], "--workers"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_a_command_written_wrongly_is_told_in_one_line(arguments: list[str], named: str) -> None:
+    check_failed_in_one_line(jasho(arguments), named, "--help")

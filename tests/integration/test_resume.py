@@ -6,11 +6,14 @@ import pytest
 import redis as redis_client
 from redis import Redis
 
+from core.money import Money
 from core.runtime import Runtime
 from core.services import customers, transfers
+from core.settings import Settings
 from gateway.ussd.sessions import RESUME_SECONDS, TTL_SECONDS
 from tests import pins
 from tests.after.test_after import found_in
+from tests.integration.market import broken
 from tests.phone import Phone
 
 ASHA, BARAKA, NEW = "+254711000001", "+254722000002", "+254722000111"
@@ -67,6 +70,39 @@ async def test_a_gateway_that_died_after_the_payment_tells_its_outcome_on_the_ne
     died_between_commit_and_reply(redis, before)
     again = await asha.dial()
     assert again.text.startswith(f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno\nJasho\n")
+    assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
+
+
+async def test_a_payment_of_which_nobody_knew_the_outcome_goes_on_under_its_own_key_and_pays_once(
+    phone: MakePhone, runtime: Runtime, settings: Settings
+) -> None:
+    asha = phone(ASHA)
+    await asha.dial(SEND)
+    with broken(settings.database_url, "posting"):
+        assert (await asha.type(pins.RIGHT)).text.startswith("Sorry, this takes too long. If it was done, an SMS tells you.")
+    assert (await asha.dial()).text == OFFER
+    assert "Enter PIN" in (await asha.type("1")).text
+    receipt = await asha.type(pins.RIGHT)
+    assert receipt.text.endswith("Balance KES 11,993.")
+    assert (await asha.dial()).text.startswith(f"Your last transaction:\n{receipt.text[:10]} -KES 507")
+    assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
+
+
+async def test_a_payment_that_was_done_after_the_customer_was_told_to_look_is_what_the_next_dial_shows(
+    phone: MakePhone, runtime: Runtime, settings: Settings
+) -> None:
+    asha = phone(ASHA)
+    await asha.dial(SEND)
+    with broken(settings.database_url, "posting"):
+        await asha.type(pins.RIGHT)
+    sender = await customers.find(runtime, ASHA)
+    assert sender is not None
+    # The commit that the gateway did not live to see.
+    own_key = f"ussd:{asha.session_id}:0"
+    amount = Money(50_000, "KES")
+    done = await transfers.send(runtime, sender=sender, recipient_phone=BARAKA, amount=amount, pin=pins.RIGHT, key=own_key)
+    shown = await asha.dial()
+    assert shown.text.startswith(f"Your last transaction:\n{done.reference} -KES 507 Baraka Otieno\nJasho\n")
     assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
 
 

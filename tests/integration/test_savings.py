@@ -202,6 +202,8 @@ async def test_a_closed_goal_takes_no_money_and_does_nothing_by_itself_any_more(
     ):
         with pytest.raises(AccountClosed):
             await attempt
+    with pytest.raises(KeyConflict):
+        await asha.goal()  # the same request again, which would name the closed goal as hers to save to
     assert await asha.balance() == 12_500
 
 

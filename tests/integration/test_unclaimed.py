@@ -211,3 +211,23 @@ async def test_money_whose_sender_has_closed_her_account_waits_for_staff_and_is_
     assert [line["reason"] for line in logs if line["log_level"] == "error"] == ["the sender's account is closed"]
     assert await states(runtime) == ["credited", "waiting"]
     await check_books(runtime)
+
+
+async def test_a_registration_with_much_to_credit_stands_in_no_deadlock_with_what_its_senders_do(
+    runtime: Runtime, settings: Settings
+) -> None:
+    first, last = sorted([await person(runtime, ASHA), await person(runtime, BARAKA)], key=lambda sender: sender.wallet)
+    for sender in (last, first):  # credited in this order, which is not the ledger's
+        await invite(runtime, sender=sender.phone)
+    locked = "SELECT 1 FROM account WHERE id = %s FOR NO KEY UPDATE"
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    # Somebody who moves the money of both senders, as the ledger does: one wallet, then the other.
+    async with await psycopg.AsyncConnection.connect(settings.database_url) as payer:
+        await payer.execute(locked, [first.wallet])
+        registering = asyncio.create_task(register(runtime))
+        while not registering.done() and await (await payer.execute(waits)).fetchone() == (0,):
+            await payer.execute("SELECT pg_stat_clear_snapshot()")
+        await payer.execute(locked, [last.wallet])
+    await registering
+    assert await states(runtime) == ["credited", "credited"]
+    await check_books(runtime)

@@ -18,7 +18,7 @@ from core.runtime import Runtime
 from core.septets import SCREEN_SEPTETS
 from core.services import codes, customers, payments
 from gateway.ussd import road, sessions
-from menus.dsl import BACK, HOME, Screen
+from menus.dsl import BACK, HOME
 from menus.engine import Engine
 from menus.session import Session, Step
 from tests import pins
@@ -71,12 +71,10 @@ class Network:
         self._engine = _ENGINE
         self.hops = 0
         self.seen: Counter[str] = Counter()
+        self.screens = self._engine.screens
 
     def close(self) -> None:
         self._redis.close()
-
-    def screen(self, name: str) -> Screen:
-        return self._engine.screens[name]
 
     def forget(self, caller: Caller, *keys: str) -> None:
         """As if two minutes (`session`), or a quarter of an hour (`resume` too), had gone by."""
@@ -85,7 +83,8 @@ class Network:
 
     def pins_kept(self) -> list[bytes]:
         """Every PIN that Redis holds now."""
-        return [found for key in self._redis.scan_iter() for found in found_in(self._redis.get(key) or b"")]
+        held = [self._redis.get(key) for key in self._redis.scan_iter()]
+        return [found for value in held if isinstance(value, bytes) for found in found_in(value)]
 
     async def hop(self, caller: Caller, line: Line, typed: list[str], times: int = 1) -> None:
         """Sends all that was typed in the session and checks what comes back. `times`: so often at once."""

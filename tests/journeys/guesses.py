@@ -5,19 +5,21 @@ A Guess is drawn before anybody knows which screen will be there, and becomes an
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from hypothesis import strategies as st
 
 from core import clock, phones
-from menus.dsl import BACK, HOME, MORE, Ask, Screen
+from menus.dsl import BACK, HOME, MORE, Ask, Choice, Screen
+from menus.engine import edges
 from tests import pins
 
+_FAR = 100
 _OPTION = re.compile(r"^(\d+)\. ", re.MULTILINE)
 
-AMOUNTS = ("100", "500", "50", "1,000", "KES 200", "20", "2500", "70000", "1", "1000000")
+AMOUNTS = ("100", "50", "200", "1,000", "KES 150", "20", "100", "250", "60", "2500", "1", "70000", "1000000")
 DAYS_FROM_NOW = (1, 0, -3, 30, 400, -100, 90)
 WORDS = (
     "School fees",
@@ -112,9 +114,11 @@ def guesses() -> st.SearchStrategy[Guess]:
 
 @dataclass(slots=True)
 class Chooser:
-    """Turns guesses into inputs. `people` are whom one may know."""
+    """Turns guesses into inputs. `people` are whom one may know, `seen` the screens that somebody has been on."""
 
     people: list[Person]
+    screens: Mapping[str, Screen]
+    seen: Mapping[str, int]
     _by_question: dict[str, Callable[[Person, int], str]] = field(init=False)
     _tried: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -150,12 +154,31 @@ class Chooser:
         return every[guess.number % len(every)](person, guess.number)
 
     def _option(self, screen: Screen, options: list[str], number: int) -> str:
-        """Mostly one that has been tried least on this screen: that is how one gets around."""
-        least = min(self._tried[screen.name, option] for option in options)
-        rare = [option for option in options if self._tried[screen.name, option] == least]
-        chosen = rare[number % len(rare)] if number % 4 else options[number % len(options)]
+        """Mostly one that leads to where nobody has been yet, or has not been tried often: that is how one gets around."""
+        chosen = options[number % len(options)]
+        if number % 4 and isinstance(screen, Choice):
+            far = self._steps_to_new()
+            ways = [(event.partition(":")[0], far.get(destination, _FAR)) for event, destination in edges(screen)]
+            nearest = {option: min((steps for key, steps in ways if key == option), default=_FAR) for option in options}
+            costs = {option: nearest[option] + self._tried[screen.name, option] for option in options}
+            best = [option for option in options if costs[option] == min(costs.values())]
+            chosen = best[number % len(best)]
         self._tried[screen.name, chosen] += 1
         return chosen
+
+    def _steps_to_new(self) -> dict[str, int]:
+        """How many screens away from each screen one is that has not been seen."""
+        steps = dict.fromkeys(self.screens.keys() - self.seen.keys(), 0)
+        while True:
+            ways = {
+                screen.name: 1 + min((steps.get(destination, _FAR) for _, destination in edges(screen)), default=_FAR)
+                for screen in self.screens.values()
+                if screen.name not in steps
+            }
+            nearer = {name: count for name, count in ways.items() if count < _FAR}
+            if not nearer:
+                return steps
+            steps |= nearer
 
     def _answer(self, screen: Ask, person: Person, number: int, before: str) -> str:
         question = asked(screen)

@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine, Iterable
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +23,7 @@ from core import clock, septets
 from core.ledger import audit, statement
 from core.ledger.chart import UNCLAIMED, SystemAccount
 from core.runtime import Runtime
-from core.services import codes
+from core.services import codes, customers
 from core.settings import Settings
 from core.tables.notices import outbox
 from core.tables.people import invitation
@@ -33,6 +33,7 @@ from menus.engine import SCREENS
 from tests import databases, pins
 from tests.after.test_after import found_in
 from tests.conftest import dump_redis, forget_sessions, running_client
+from tests.integration.invited import paid_in
 from tests.journeys.callers import Caller, Line, Network
 from tests.journeys.guesses import SMS, Chooser, Guess, Person, asked, guesses, is_pin
 
@@ -67,20 +68,20 @@ PATHS = (
 )
 MINUTES = (*[0] * 12, *[1] * 3, *[20] * 3, *[24 * 60] * 2, 8 * 24 * 60, 35 * 24 * 60)
 GOES_ON, AGAIN = "in the session that is open", ""
-ODDITIES = (
-    "the line drops",
-    "the line drops",
+ODD_HOPS = (
     "a hop comes again",
     "an older hop comes late",
     "an answer comes twice at once",
     "everybody answers at once",
-    "a session is forgotten",
-    "the network says that a session is over",
-    "she sends an SMS",
+    "a session goes on that was left",
+)
+ODD_EVENTS = (
+    "the line drops",
+    "the session is forgotten",
+    "the network says that the session is over",
     "she sends an SMS",
     "she answers the prompts of M-Pesa",
     "a thief tries PINs",
-    "a session that was left goes on",
 )
 _anybody = st.integers(0, len(PEOPLE) - 1)
 _answers = st.lists(guesses(), min_size=2, max_size=14)
@@ -97,8 +98,8 @@ class RandomPhones(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        # A little ahead of Redis's own clock, so that nobody's turn is over before it began.
-        self.now = clock.now() + timedelta(minutes=1)
+        # Ahead of Redis's own clock for as long as this lasts, or turns would be over before they began.
+        self.now = clock.now() + timedelta(minutes=30)
         forget_sessions(self.redis_url)
         self.settings = Settings(database_url=databases.copy(self.server_url, self.template), redis_url=self.redis_url)
         self.logged = ExitStack()
@@ -108,9 +109,20 @@ class RandomPhones(RuleBasedStateMachine):
         clients = [self.run(self.service.enter_async_context(running_client(self.settings))) for _ in range(2)]
         self.network = Network(clients, self.runtime, self.redis_url)
         self.callers = [Caller(replace(person)) for person in PEOPLE]
-        self.chooser = Chooser([caller.person for caller in self.callers])
+        self.chooser = Chooser([caller.person for caller in self.callers], self.network.screens, self.network.seen)
         self.sessions = 0
-        self.run(self.network.sms(self.callers[-1].person, "JOIN Juma Hamisi"))
+        self.run(self._begin())
+
+    async def _begin(self) -> None:
+        """One has just registered, one has joined by SMS, one is unknown; whoever has an account has some money."""
+        *_, kamau, juma = [caller.person for caller in self.callers]
+        await customers.register(
+            self.runtime, phone=kamau.phone, name=kamau.name, national_id=kamau.national_id, language="sw", pin=kamau.pin
+        )
+        await self.network.sms(juma, f"JOIN {juma.name}")
+        for caller in self.callers:
+            if await customers.find(self.runtime, caller.person.phone) is not None:
+                await paid_in(self.runtime, caller.person.phone, 500_000)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         with clock.at(self.now):
@@ -144,7 +156,7 @@ class RandomPhones(RuleBasedStateMachine):
             assert unclaimed.minor == await connection.scalar(waiting)
         assert [body for body in bodies if septets.foreign(body) or septets.count(body) > septets.SCREEN_SEPTETS] == []
 
-    # Three rules, each of which does something at any time: Hypothesis leaves some rules out of every run.
+    # Each rule can do something at any time: Hypothesis leaves some of them out of every run.
 
     @rule(who=_anybody, how=st.sampled_from([*[GOES_ON] * 12, *[AGAIN] * 12, *PATHS]), is_in_code=st.booleans(), answers=_answers)
     def somebody_uses_her_phone(self, who: int, how: str, is_in_code: bool, answers: list[Guess]) -> None:
@@ -153,16 +165,13 @@ class RandomPhones(RuleBasedStateMachine):
             self._dial(caller, how, is_in_code=is_in_code)
         self._answer(caller, self._open_line(caller), answers)
 
-    @rule(who=_anybody, what=st.sampled_from(ODDITIES), number=st.integers(0, 8), answers=_answers)
-    def something_odd_happens(self, who: int, what: str, number: int, answers: list[Guess]) -> None:
+    @rule(who=_anybody, what=st.sampled_from(ODD_HOPS), number=st.integers(0, 8), answers=_answers)
+    def hops_come_oddly(self, who: int, what: str, number: int, answers: list[Guess]) -> None:
         caller = self.callers[who]
         self._open_line(caller)
         line = caller.lines[-1 - number % len(caller.lines)]
         note(what)
         match what:
-            case "the line drops":
-                self._dial(caller)
-                line = caller.lines[-1]
             case "a hop comes again":
                 self.run(self.network.hop(caller, line, line.typed, 1 + number % 3))
             case "an older hop comes late":
@@ -171,22 +180,32 @@ class RandomPhones(RuleBasedStateMachine):
                 self._type(caller, line, answers[0], times=2)
             case "everybody answers at once":
                 self._all_answer(answers)
-            case "a session is forgotten":
+        # Perhaps in a session that was over, or overtaken by another.
+        self._type(caller, line, answers[0])
+        self._answer(caller, line, answers[1:])
+
+    @rule(who=_anybody, what=st.sampled_from(ODD_EVENTS), number=st.integers(0, 8), answers=_answers)
+    def something_happens_in_between(self, who: int, what: str, number: int, answers: list[Guess]) -> None:
+        caller = self.callers[who]
+        line = self._open_line(caller)
+        note(what)
+        match what:
+            case "the line drops":
+                self._dial(caller)
+            case "the session is forgotten":
                 self.network.forget(caller, "session", *(["resume"] if number % 2 else []))
-            case "the network says that a session is over":
+            case "the network says that the session is over":
                 self.run(self.network.ended(line))
             case "she sends an SMS":
                 for text in (SMS[answers[0].number % len(SMS)], "OK {code}"):
                     self.run(self.network.sms(caller.person, text))
-            case "a thief tries PINs":
-                for _ in range(3):
-                    if is_pin(self.network.screen(line.screen)):
-                        self._type(caller, line, Guess("wrong", 0))
             case "she answers the prompts of M-Pesa":
                 self.run(self.network.answer_prompts(caller.person, pays=number % 4 != 0))
-        # Perhaps in a session that was over, or overtaken by another.
-        self._type(caller, line, answers[0])
-        self._answer(caller, line, answers[1:])
+            case "a thief tries PINs":
+                for _ in range(3):
+                    if is_pin(self.network.screens[line.screen]):
+                        self._type(caller, line, Guess("wrong", 0))
+        self._answer(caller, self._open_line(caller), answers)
 
     @rule(
         who=_anybody,
@@ -224,25 +243,25 @@ class RandomPhones(RuleBasedStateMachine):
                 self._type(caller, line, guess)
 
     def _type(self, caller: Caller, line: Line, guess: Guess, times: int = 1) -> None:
-        person, screen = caller.person, self.network.screen(line.screen)
+        person, screen = caller.person, self.network.screens[line.screen]
         typed = self._input(caller, line, guess)
         self.run(self.network.hop(caller, line, [*line.typed, typed], times))
         if not is_pin(screen) or not re.fullmatch("[0-9]{4}", typed):
             return
-        if asked(screen) == "repeat" and not is_pin(self.network.screen(line.screen)):
+        if asked(screen) == "repeat" and not is_pin(self.network.screens[line.screen]):
             person.pin = typed
         elif asked(screen) == "pin" and re.search("Wrong PIN|PIN si sahihi", line.body):
             person.pin = pins.NEW if person.pin == pins.RIGHT else pins.RIGHT
 
     def _input(self, caller: Caller, line: Line, guess: Guess) -> str:
-        screen = self.network.screen(line.screen)
+        screen = self.network.screens[line.screen]
         if asked(screen) == "code":
             caller.person.code = self.run(self.network.newest_code(caller.person, codes.PIN))
         with clock.at(self.now):
             return self.chooser.typed(guess, caller.person, screen, line.body, line.typed[-1] if line.typed else "")
 
 
-async def _together(work: list[Coroutine[Any, Any, Any]]) -> None:
+async def _together(work: Iterable[Awaitable[Any]]) -> None:
     await asyncio.gather(*work)
 
 
