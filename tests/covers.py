@@ -1,6 +1,8 @@
 """Covers for tests: days to play, a cover bought, money put in and taken out, and what the worker does in a day."""
 
-from contextlib import AbstractContextManager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -50,6 +52,19 @@ async def set_balance(runtime: Runtime, customer: Customer, minor: int) -> None:
     async with runtime.database.autocommit() as connection:
         [answer] = await post(connection, [Transfer(ids.new_id(), customer.wallet, ids.new_id().hex, "deposit", legs)], "KE")
     assert answer.is_done, answer
+
+
+@asynccontextmanager
+async def meeting(runtime: Runtime, customer: Customer, tasks: int) -> AsyncIterator[None]:
+    """Keeps the wallet's row, and lets go when so many have come as far as waiting: each has seen nothing of the others."""
+    waiting = """SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+        WHERE NOT granted AND datname = current_database()"""
+    async with runtime.database.transaction() as connection:
+        await connection.execute(text("SELECT FROM account WHERE id = :id FOR UPDATE"), {"id": customer.wallet})
+        yield
+        async with asyncio.timeout(20):
+            while int(await one(runtime, waiting)) < tasks:
+                pass
 
 
 async def runs(runtime: Runtime, product: str = HOSPITAL) -> list[tuple[date, date, date, str]]:

@@ -92,6 +92,7 @@ async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, 
         answer = await post_one(
             connection, wish, country=runtime.settings.country, currency=customer.currency, needed=policy.price
         )
+        assert answer.transfer_id == transfer_id, f"the policy {policy.id} would be free"
     return Receipt(ids.reference(transfer_id), policy, Money(answer.available_minor[0], customer.currency))
 
 

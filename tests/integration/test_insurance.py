@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -18,11 +19,11 @@ from core.errors import (
     WrongPin,
 )
 from core.runtime import Runtime
-from core.services import insurance
+from core.services import insurance, products
 from core.services.customers import Customer
 from tests import pins
-from tests.counter import ASHA, BARAKA, change, check_books, held, one, person, received
-from tests.covers import COVER, CROP, FUNERAL, HOSPITAL, PRICE, buy, day, on, premiums, runs, set_balance, work
+from tests.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received
+from tests.covers import COVER, CROP, FUNERAL, HOSPITAL, PRICE, buy, day, meeting, on, premiums, runs, set_balance, work
 from tests.phone import Phone
 
 START = 1_250_000
@@ -71,13 +72,28 @@ async def test_the_same_request_again_gets_the_first_receipt(runtime: Runtime, a
 async def test_the_same_request_three_times_at_once_sells_once_and_all_get_the_same_receipt(
     runtime: Runtime, asha: Customer
 ) -> None:
-    receipts = await asyncio.gather(*(buy(runtime, asha) for _ in range(3)))
-    assert len(set(receipts)) == 1
+    async with meeting(runtime, asha, 3):
+        asked = [asyncio.ensure_future(buy(runtime, asha)) for _ in range(3)]
+    assert len(set(await asyncio.gather(*asked))) == 1
+    assert (await policies(runtime), await held(runtime, ASHA)) == (1, START - PRICE)
+
+
+async def test_two_covers_of_one_price_at_once_under_one_key_are_one_purchase_and_none_is_free(
+    runtime: Runtime, asha: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same = [replace(product, price=kes(150)) for product in products.read(products.FILE.read_text())]
+    monkeypatch.setattr(products, "_products", lambda: same)
+    async with meeting(runtime, asha, 2):
+        asked = [asyncio.ensure_future(buy(runtime, asha, product)) for product in (HOSPITAL, FUNERAL)]
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert Counter(type(result) for result in results) == {insurance.Receipt: 1, KeyConflict: 1}
     assert (await policies(runtime), await held(runtime, ASHA)) == (1, START - PRICE)
 
 
 async def test_two_purchases_at_once_sell_one_cover_and_the_other_costs_nothing(runtime: Runtime, asha: Customer) -> None:
-    results = await asyncio.gather(*(buy(runtime, asha, key=key) for key in ("one", "two")), return_exceptions=True)
+    async with meeting(runtime, asha, 2):
+        asked = [asyncio.ensure_future(buy(runtime, asha, key=key)) for key in ("one", "two")]
+    results = await asyncio.gather(*asked, return_exceptions=True)
     assert Counter(type(result) for result in results) == {insurance.Receipt: 1, AlreadyCovered: 1}
     assert (await policies(runtime), await held(runtime, ASHA)) == (1, START - PRICE)
 

@@ -122,7 +122,7 @@ class RandomPhones(RuleBasedStateMachine):
         await self.network.sms(juma, f"JOIN {juma.name}")
         for caller in self.callers:
             if await customers.find(self.runtime, caller.person.phone) is not None:
-                await paid_in(self.runtime, caller.person.phone, 500_000)
+                await paid_in(self.runtime, caller.person.phone, 800_000)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         with clock.at(self.now):
