@@ -21,7 +21,7 @@ UNVERIFIED = "unverified"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Minor units; `transfer` at once, `sms` at once by SMS, `day` in a calendar day, `balance` in the wallet."""
+    """Minor units; `transfer` at once, `sms` by SMS in 24 hours, `day` in a calendar day, `balance` in the wallet."""
 
     tier: str
     currency: str

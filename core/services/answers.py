@@ -35,8 +35,8 @@ RULES = (
         "stolen stole thief robbed lost simcard ibiwa ibia wizi mwizi potea poteza",
         "phone sim handset simu laini",
         _(
-            "Without your PIN nobody can send your money. Have your network block the SIM and give you a new one, "
-            "then choose 9 My Account, 2 Change PIN."
+            "Have your network block the SIM at once and give you a new one. Your money stays in Jasho. "
+            "Then choose 9 My Account, 2 Change PIN."
         ),
     ),
     Rule(
@@ -157,6 +157,11 @@ RULES = (
         "deposit top topup kuweka weka weke",
         "add put load money cash mpesa pesa",
         _("Choose 2 Deposit: from M-Pesa, or give cash and your phone number to a Jasho agent. It is free."),
+    ),
+    Rule(
+        "sms message text ujumbe meseji",
+        "send write command commands tuma andika amri",
+        _("By SMS: BAL, SEND 500 0722000111, SAVE 200, JOBS, COVER. Send HELP to us for all of them. Never write your PIN."),
     ),
     Rule(
         "balance salio",

@@ -1,14 +1,15 @@
 """What somebody ordered by SMS, until its one-time code comes back.
 
 Who sent an SMS is easily forged, so an order moves nothing. Its answer carries a code to the number that the account belongs to;
-when the code comes back within five minutes, the money moves, once. Above the SMS limit it waits for a yes with the PIN instead.
+when the code comes back within five minutes, the money moves, once. What is above the SMS limit, alone or with what SMS sent in
+the last 24 hours, waits for a yes with the PIN instead.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from core import clock
 from core.errors import Refusal
@@ -50,7 +51,7 @@ async def send(runtime: Runtime, sender: Customer, recipient_phone: str, amount:
     await pins.require_open(runtime, sender.id)
     recipient = await transfers.find_recipient(runtime, sender, recipient_phone)
     quoted = await transfers.quote(runtime, sender, amount)
-    if amount > _most_by_sms(runtime, sender):
+    if amount + await _sent_lately(runtime, sender) > _most_by_sms(runtime, sender):
         await approvals.ask_to_send(runtime, sender, recipient_phone, amount, key)
         return Placed(None, amount, quoted.fee, recipient)
     code_id = await _place(runtime, sender, SEND, amount, recipient_phone=recipient_phone)
@@ -151,6 +152,15 @@ async def _carry_out(runtime: Runtime, customer: Customer, row: Row[tuple[object
 async def _finish(runtime: Runtime, order_id: UUID) -> None:
     async with runtime.database.autocommit() as connection:
         await connection.execute(update(order_table).where(order_table.c.id == order_id).values(done_at=clock.now()))
+
+
+async def _sent_lately(runtime: Runtime, customer: Customer) -> Money:
+    """What codes alone have let out in the last 24 hours: a stolen phone sends no more in many pieces than in one."""
+    lately = select(func.coalesce(func.sum(order_table.c.amount), 0)).join(one_time_code, one_time_code.c.id == order_table.c.id)
+    own = (order_table.c.customer_id == customer.id) & (order_table.c.kind == SEND)
+    async with runtime.database.autocommit() as connection:
+        minor = await connection.scalar(lately.where(own, one_time_code.c.used_at > clock.now() - timedelta(days=1)))
+    return Money(int(minor or 0), customer.currency)
 
 
 def _most_by_sms(runtime: Runtime, customer: Customer) -> Money:

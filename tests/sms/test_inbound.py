@@ -196,6 +196,17 @@ async def test_what_a_pin_could_not_confirm_a_code_cannot_either(asha: Handset, 
     assert await wallet_minor(runtime, ASHA) == 1_250_000
 
 
+async def test_a_stolen_phone_sends_no_more_by_sms_than_the_limit_in_many_pieces_either(asha: Handset, runtime: Runtime) -> None:
+    for _ in range(2):
+        code = await asha.order("SEND 2500 0722000002")
+        assert "confirmed" in await asha.ask(f"OK {code}")
+    assert "more than SMS may send" in await asha.ask("SEND 1 0722000002")
+    assert await wallet_minor(runtime, BARAKA) == 320_000 + 500_000
+    with clock.at(clock.now() + timedelta(days=1, minutes=1)):
+        assert (await asha.send("SEND 2500 0722000002")).status_code == 200
+    assert "Reply OK" in (await asha.read())[0]
+
+
 async def test_money_spent_between_order_and_code_is_refused(asha: Handset, runtime: Runtime) -> None:
     code = await asha.order("SEND 4900 0722000002")
     sender, recipient = await customer(runtime, ASHA), await customer(runtime, BARAKA)
