@@ -57,7 +57,7 @@ def test_the_search_would_find_a_pin(leak: str) -> None:
 def test_no_pin_is_in_a_log() -> None:
     logs = [path for path in files(FOLDER) if path.suffix == ".log"]
     assert any(path.parent == LOGS and path.stat().st_size for path in logs), "the suite logged nothing: was it run?"
-    assert {path.name: found for path in logs if (found := found_in(path.read_bytes()))} == {}
+    assert {path.name: found for path in logs if (found := found_in(logged(path)))} == {}
 
 
 def test_no_pin_was_in_redis() -> None:
@@ -78,7 +78,7 @@ def test_no_pin_is_in_a_database(left_behind: list[str]) -> None:
 
 def test_no_one_time_code_is_kept_anywhere(left_behind: list[str]) -> None:
     """Those of six digits: four stand in too many other numbers to be told apart."""
-    places = [path.read_bytes() for path in files(FOLDER) if path.suffix == ".log"]
+    places = [logged(path) for path in files(FOLDER) if path.suffix == ".log"]
     places += [dump.read_bytes() for dump in REDIS_DUMPS.iterdir()]
     known: set[bytes] = set()
     for url in left_behind:
@@ -106,6 +106,11 @@ def test_every_book_is_in_balance(left_behind: list[str]) -> None:
         transfers += report.transfers
         assert report.findings == [], url
     assert transfers > 100
+
+
+def logged(path: Path) -> bytes:
+    """What a log says, but for what PostgreSQL counts at a checkpoint: kilobytes, of any number of digits."""
+    return b"".join(line for line in path.read_bytes().splitlines(keepends=True) if b" checkpoint complete: " not in line)
 
 
 def files(folder: Path) -> Iterator[Path]:

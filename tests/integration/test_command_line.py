@@ -21,8 +21,6 @@ SECRETS = {
     "JASHO_CALLBACK_SECRET": "s3cret",
     "JASHO_PIN_PEPPER": "pepper",
     "JASHO_DATA_KEY": "ab" * 32,
-    "JASHO_AT_USERNAME": "jasho",
-    "JASHO_AT_API_KEY": "k",
 }
 
 
