@@ -21,6 +21,7 @@ class Session(msgspec.Struct, array_like=True):
 
     `left` is an earlier conversation that broke off and may be continued, `origin` the id of the first one of those that this
     continues: what was confirmed there is done once, however often it is continued. `heading` stands above the menu, once.
+    `may_be_kept`: something of this phone's may lie ready for the next dial to continue.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Session(msgspec.Struct, array_like=True):
     origin: str = ""
     left: "Session | None" = None
     heading: str = ""
+    may_be_kept: bool = True
 
     @property
     def key(self) -> str:

@@ -110,6 +110,7 @@ class Road:
 
     async def _choose_opening(self, session: Session) -> None:
         before = await self._sessions.left(session.phone)
+        session.may_be_kept = before is not None
         left = before.session if before is not None and self._engine.is_known(before.session) else None
         was_under_way = before is not None and left is not None and self._may_go_on(before)
         await opening.choose(self._runtime, session, left, was_under_way=was_under_way)

@@ -79,11 +79,13 @@ class Sessions:
 
     async def close(self, phone: str, live: Live, *, resume: Resume) -> None:
         """Keeps the session for the next hop, and for the next dial what `resume` says, and gives the turn back."""
-        encoded, key = _encode(live), f"ussd:{{{phone}}}:resume"
+        key, was_kept = f"ussd:{{{phone}}}:resume", live.session.may_be_kept
+        live.session.may_be_kept = resume is not Resume.NOTHING
+        encoded = _encode(live)
         commands: list[Command] = [("SET", f"ussd:{{{phone}}}:session", encoded, "EX", TTL_SECONDS)]
         if resume is Resume.THIS:
             commands.append(("SET", key, encoded, "EX", RESUME_SECONDS))
-        elif resume is Resume.NOTHING:
+        elif resume is Resume.NOTHING and was_kept:
             commands.append(("DEL", key))
         await self._batches.run(*commands, ("DEL", f"ussd:{{{phone}}}:turn"))
 
