@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from core import clock, phones
-from core.errors import AccountInUse, AccountNotEmpty, BadPin, PinLocked, WrongPin
+from core.errors import AccountInUse, AccountNotEmpty
 from core.i18n import LANGUAGES, _
 from core.services import closing, customers, details, pins, transfers
 from menus import pin
-from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.dsl import PIN, Ask, Choice, End, Option, Outcome, again, ok, outcomes
 from menus.session import Step
 from menus.statement import what
 
@@ -17,7 +17,7 @@ async def open_statement(step: Step) -> Outcome:
     return Outcome("private") if step.session.registered.asks_pin_for_balance else await read_statement(step)
 
 
-@outcomes("ok", "empty", BadPin, WrongPin, PinLocked)
+@outcomes("ok", "empty", *PIN)
 async def open_private_statement(step: Step) -> Outcome:
     await pins.check(step.runtime, step.session.registered.id, step.text)
     return await read_statement(step)
@@ -51,7 +51,7 @@ async def make_private(step: Step) -> Outcome:
     return await _set_privacy(step, asks_pin=True)
 
 
-@outcomes("ok", BadPin, WrongPin, PinLocked)
+@outcomes("ok", *PIN)
 async def make_open(step: Step) -> Outcome:
     await pins.check(step.runtime, step.session.registered.id, step.text)
     return await _set_privacy(step, asks_pin=False)
@@ -85,7 +85,7 @@ async def begin_closing(step: Step) -> Outcome:
     return ok()
 
 
-@outcomes("ok", AccountNotEmpty, AccountInUse, BadPin, WrongPin, PinLocked)
+@outcomes("ok", AccountNotEmpty, AccountInUse, *PIN)
 async def close(step: Step) -> Outcome:
     await closing.close(step.runtime, step.session.registered, step.text)
     return ok(service_code=step.runtime.settings.service_code)
@@ -124,9 +124,7 @@ SCREENS = (
         goto={
             "ok": "statement",
             "empty": "statement_empty",
-            "bad_pin": "statement_pin",
-            "wrong_pin": "statement_pin",
-            "pin_locked": "pin_locked",
+            **again("statement_pin"),
         },
         secret=True,
     ),
@@ -153,9 +151,7 @@ SCREENS = (
         do=make_open,
         goto={
             "ok": "privacy_ended",
-            "bad_pin": "privacy_pin",
-            "wrong_pin": "privacy_pin",
-            "pin_locked": "pin_locked",
+            **again("privacy_pin"),
         },
         secret=True,
     ),
@@ -176,9 +172,7 @@ SCREENS = (
             "ok": "close_done",
             "account_not_empty": "close_later",
             "account_in_use": "close_later",
-            "bad_pin": "close_pin",
-            "wrong_pin": "close_pin",
-            "pin_locked": "pin_locked",
+            **again("close_pin"),
         },
         secret=True,
     ),

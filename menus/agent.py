@@ -5,24 +5,20 @@ from core.errors import (
     AmountTooSmall,
     BadAmount,
     BadPhone,
-    BadPin,
     KeyConflict,
-    MoneyOutWaits,
     NotEnoughMoney,
     OverBalanceLimit,
     OverLimit,
     OwnNumber,
     PaymentWaits,
-    PinLocked,
     UnknownRecipient,
-    WrongPin,
 )
 from core.i18n import _, translate
 from core.money import Money
 from core.services import agents, approvals, cash, floats
 from core.services.agents import Agent
 from menus import inputs
-from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.dsl import PAYING_PIN, PIN, Ask, Choice, End, Option, Outcome, again, ok, outcomes, paying_again
 from menus.session import Session, Step
 
 TOP_UPS = _("Top-ups: {count}, {amount}")
@@ -46,10 +42,7 @@ async def quote_top_up(step: Step) -> Outcome:
 
 @outcomes(
     "ok",
-    BadPin,
-    WrongPin,
-    PinLocked,
-    MoneyOutWaits,
+    *PAYING_PIN,
     NotEnoughMoney,
     OverLimit,
     OverBalanceLimit,
@@ -77,7 +70,7 @@ async def quote_pay_out(step: Step) -> Outcome:
     return ok(amount=quoted.amount, amount_minor=quoted.amount.minor)
 
 
-@outcomes("ok", BadPin, WrongPin, PinLocked, OverLimit, AmountTooSmall, UnknownRecipient, OwnNumber, PaymentWaits, KeyConflict)
+@outcomes("ok", *PIN, OverLimit, AmountTooSmall, UnknownRecipient, OwnNumber, PaymentWaits, KeyConflict)
 async def ask_pay_out(step: Step) -> Outcome:
     await approvals.ask_withdrawal(
         step.runtime,
@@ -101,7 +94,7 @@ async def read_commission(step: Step) -> Outcome:
     return ok(amount=earned, amount_minor=earned.minor)
 
 
-@outcomes("ok", BadPin, WrongPin, PinLocked, NotEnoughMoney, AccountClosed, KeyConflict)
+@outcomes("ok", *PIN, NotEnoughMoney, AccountClosed, KeyConflict)
 async def take_commission(step: Step) -> Outcome:
     agent, amount = await _agent(step), _amount(step.session)
     receipt = await floats.take_commission(step.runtime, agent=agent, amount=amount, pin=step.text, key=step.key)
@@ -157,9 +150,7 @@ _COUNTER = (
         do=take_commission,
         goto={
             "ok": "agent_commission_done",
-            "bad_pin": "agent_commission_pin",
-            "wrong_pin": "agent_commission_pin",
-            "pin_locked": "pin_locked",
+            **again("agent_commission_pin"),
             "not_enough": "agent",
             "account_closed": "agent",
             "key_conflict": "send_failed",
@@ -199,10 +190,7 @@ _TOP_UP = (
         do=top_up,
         goto={
             "ok": "top_up_done",
-            "bad_pin": "top_up_pin",
-            "wrong_pin": "top_up_pin",
-            "pin_locked": "pin_locked",
-            "money_out_waits": "money_out_waits",
+            **paying_again("top_up_pin"),
             "not_enough": "top_up_amount",
             "over_limit": "top_up_amount",
             "over_balance_limit": "top_up_amount",
@@ -246,9 +234,7 @@ _PAY_OUT = (
         do=ask_pay_out,
         goto={
             "ok": "pay_out_asked",
-            "bad_pin": "pay_out_pin",
-            "wrong_pin": "pay_out_pin",
-            "pin_locked": "pin_locked",
+            **again("pay_out_pin"),
             "over_limit": "pay_out_amount",
             "amount_too_small": "pay_out_amount",
             "unknown_recipient": "pay_out_phone",

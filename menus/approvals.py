@@ -6,22 +6,18 @@ from core.errors import (
     AccountClosed,
     AmountTooSmall,
     ApprovalClosed,
-    BadPin,
-    MoneyOutWaits,
     NotEnoughMoney,
     OverBalanceLimit,
     OverDayLimit,
     OverLimit,
     OwnNumber,
-    PinLocked,
     UnknownAgent,
     UnknownRecipient,
-    WrongPin,
 )
 from core.i18n import _
 from core.runtime import Runtime
 from core.services import approvals
-from menus.dsl import Ask, Choice, End, Option, Outcome, Screen, ok, outcomes
+from menus.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, Screen, ok, outcomes
 from menus.session import Session, Step
 
 # Shown first, each for its kind of request.
@@ -52,10 +48,7 @@ def keys(session: Session) -> list[str]:
 
 @outcomes(
     "ok",
-    BadPin,
-    WrongPin,
-    PinLocked,
-    MoneyOutWaits,
+    *PAYING_PIN,
     ApprovalClosed,
     NotEnoughMoney,
     OverLimit,

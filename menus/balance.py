@@ -1,9 +1,8 @@
 """Check Balance: at one key, or after the PIN for whoever has asked for that in My Account."""
 
-from core.errors import BadPin, PinLocked, WrongPin
 from core.i18n import _
 from core.services import pins, transfers
-from menus.dsl import Ask, Choice, Outcome, ok, outcomes
+from menus.dsl import PIN, Ask, Choice, Outcome, again, ok, outcomes
 from menus.session import Step
 
 
@@ -12,7 +11,7 @@ async def open_balance(step: Step) -> Outcome:
     return Outcome("private") if step.session.registered.asks_pin_for_balance else await read_balance(step)
 
 
-@outcomes("ok", BadPin, WrongPin, PinLocked)
+@outcomes("ok", *PIN)
 async def open_private_balance(step: Step) -> Outcome:
     await pins.check(step.runtime, step.session.registered.id, step.text)
     return await read_balance(step)
@@ -28,7 +27,7 @@ SCREENS = (
         "balance_pin",
         _("Enter PIN to see your balance."),
         do=open_private_balance,
-        goto={"ok": "balance", "bad_pin": "balance_pin", "wrong_pin": "balance_pin", "pin_locked": "pin_locked"},
+        goto={"ok": "balance", **again("balance_pin")},
         secret=True,
     ),
 )

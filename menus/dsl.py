@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from core.errors import Refusal
+from core.errors import BadPin, MoneyOutWaits, PinLocked, Refusal, WrongPin
 from menus.session import Item, Session, Step
 
 BACK, HOME, MORE = "0", "00", "98"
@@ -103,6 +103,21 @@ def declared(handler: Handler) -> frozenset[str]:
     """The outcomes a handler has declared."""
     found: frozenset[str] = getattr(handler, "outcomes", frozenset())
     return found
+
+
+# What every question for the PIN may be refused with, and what one that lets money leave for somebody else may be.
+PIN = (BadPin, WrongPin, PinLocked)
+PAYING_PIN = (*PIN, MoneyOutWaits)
+
+
+def again(screen: str) -> dict[str, str]:
+    """Where the refusals of PIN lead on the screen that asks for it."""
+    return {"bad_pin": screen, "wrong_pin": screen, "pin_locked": "pin_locked"}
+
+
+def paying_again(screen: str) -> dict[str, str]:
+    """Where those of PAYING_PIN lead."""
+    return {**again(screen), "money_out_waits": "money_out_waits"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,16 @@ from uuid import UUID
 from core.errors import (
     AccountClosed,
     AlreadyCovered,
-    BadPin,
     KeyConflict,
     NotEnoughMoney,
     NotPermitted,
     OutOfSeason,
-    PinLocked,
-    WrongPin,
 )
 from core.i18n import _, translate
 from core.services import insurance
 from core.services.policies import ENDED, GRACE, Policy, read_out
 from menus import claim
-from menus.dsl import Ask, Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.dsl import PIN, Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.session import Session, Step
 
 _OFFER = _("{product} {amount}/{most}")
@@ -54,9 +51,7 @@ async def show_product(step: Step) -> Outcome:
 
 @outcomes(
     "ok",
-    BadPin,
-    WrongPin,
-    PinLocked,
+    *PIN,
     NotEnoughMoney,
     AlreadyCovered,
     OutOfSeason,
@@ -97,7 +92,7 @@ async def stop_renewal(step: Step) -> Outcome:
     return Outcome("ended" if cover.status == ENDED else "ok")
 
 
-@outcomes("ok", BadPin, WrongPin, PinLocked, NotPermitted)
+@outcomes("ok", *PIN, NotPermitted)
 async def start_renewal(step: Step) -> Outcome:
     session = step.session
     await insurance.start_renewal(step.runtime, session.registered, UUID(session.slots["policy"]), step.text)
@@ -215,9 +210,7 @@ SCREENS = (
         do=start_renewal,
         goto={
             "ok": "renewal_on",
-            "bad_pin": "renewal_pin",
-            "wrong_pin": "renewal_pin",
-            "pin_locked": "pin_locked",
+            **again("renewal_pin"),
             "not_permitted": "insurance",
         },
         secret=True,

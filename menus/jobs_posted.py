@@ -5,21 +5,17 @@ from uuid import UUID
 from core import clock
 from core.errors import (
     AccountClosed,
-    BadPin,
     JobClosed,
     KeyConflict,
-    MoneyOutWaits,
     NotEnoughMoney,
     OverBalanceLimit,
     OverDayLimit,
     OverLimit,
-    PinLocked,
-    WrongPin,
 )
 from core.i18n import _, translate
 from core.services import applications, hiring, jobs, reviews
 from core.services.jobs import FINISHED, HIRED, OPEN, PAID
-from menus.dsl import Ask, Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.job_words import RATED, about, at, for_employer, rated, reachable
 from menus.render import HIDDEN
 from menus.session import Step
@@ -77,10 +73,7 @@ async def choose_applicant(step: Step) -> Outcome:
 
 @outcomes(
     "ok",
-    BadPin,
-    WrongPin,
-    PinLocked,
-    MoneyOutWaits,
+    *PAYING_PIN,
     NotEnoughMoney,
     OverLimit,
     OverDayLimit,
@@ -95,7 +88,7 @@ async def hire(step: Step) -> Outcome:
     return ok(reference=receipt.reference, balance=receipt.balance)
 
 
-@outcomes("ok", BadPin, WrongPin, PinLocked, MoneyOutWaits, OverBalanceLimit, JobClosed, AccountClosed)
+@outcomes("ok", *PAYING_PIN, OverBalanceLimit, JobClosed, AccountClosed)
 async def pay(step: Step) -> Outcome:
     session = step.session
     receipt = await hiring.pay(step.runtime, session.registered, UUID(session.slots["job"]), step.text, step.key)
@@ -142,9 +135,7 @@ SCREENS = (
         do=hire,
         goto={
             "ok": "jobs_hired",
-            "bad_pin": "jobs_hire",
-            "wrong_pin": "jobs_hire",
-            "pin_locked": "pin_locked",
+            **again("jobs_hire"),
             "money_out_waits": "jobs_mine",
             "not_enough": "jobs_mine",
             "over_limit": "jobs_mine",
@@ -162,9 +153,7 @@ SCREENS = (
         do=pay,
         goto={
             "ok": "jobs_paid",
-            "bad_pin": "jobs_pay",
-            "wrong_pin": "jobs_pay",
-            "pin_locked": "pin_locked",
+            **again("jobs_pay"),
             "money_out_waits": "jobs_mine",
             "over_balance_limit": "jobs_mine",
             "job_closed": "jobs",

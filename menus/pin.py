@@ -11,15 +11,14 @@ from core.errors import (
     WeakPin,
     WrongCode,
     WrongNationalId,
-    WrongPin,
 )
 from core.i18n import _
 from core.services import pin_change, pin_reset, pins
-from menus.dsl import Ask, End, Outcome, ok, outcomes
+from menus.dsl import PIN, Ask, End, Outcome, again, ok, outcomes
 from menus.session import Step
 
 
-@outcomes("ok", BadPin, WrongPin, PinLocked)
+@outcomes("ok", *PIN)
 async def check_old(step: Step) -> Outcome:
     await pins.check(step.runtime, step.session.registered.id, step.text)
     return ok()
@@ -69,9 +68,7 @@ SCREENS = (
         do=check_old,
         goto={
             "ok": "change_pin_new",
-            "bad_pin": "change_pin_old",
-            "wrong_pin": "change_pin_old",
-            "pin_locked": "pin_locked",
+            **again("change_pin_old"),
         },
         secret=True,
     ),

@@ -7,21 +7,18 @@ from core import clock
 from core.errors import (
     AccountClosed,
     BadAmount,
-    BadPin,
     GoalLocked,
     KeyConflict,
     NotEnoughMoney,
     NotPermitted,
     OverBalanceLimit,
-    PinLocked,
-    WrongPin,
 )
 from core.i18n import _, translate
 from core.money import Money
 from core.services import savings, texts, transfers
 from core.services.savings import Goal
 from menus import inputs, savings_goal, savings_new
-from menus.dsl import Ask, Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.dsl import PIN, Ask, Choice, End, Option, Outcome, Pick, found, ok, outcomes
 from menus.session import Step
 
 
@@ -76,7 +73,7 @@ async def quote_take(step: Step) -> Outcome:
     return ok(amount=amount, amount_minor=amount.minor)
 
 
-@outcomes("ok", BadPin, WrongPin, PinLocked, BadAmount, NotEnoughMoney, NotPermitted, AccountClosed, KeyConflict)
+@outcomes("ok", *PIN, BadAmount, NotEnoughMoney, NotPermitted, AccountClosed, KeyConflict)
 async def save(step: Step) -> Outcome:
     session = step.session
     receipt = await savings.save(step.runtime, session.registered, _goal_id(step), _amount(step), pin=step.text, key=step.key)
@@ -86,9 +83,7 @@ async def save(step: Step) -> Outcome:
 
 @outcomes(
     "ok",
-    BadPin,
-    WrongPin,
-    PinLocked,
+    *PIN,
     BadAmount,
     NotEnoughMoney,
     NotPermitted,

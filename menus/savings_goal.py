@@ -4,14 +4,14 @@ from dataclasses import replace
 from typing import get_args
 from uuid import UUID
 
-from core.errors import AccountClosed, AccountNotEmpty, BadAmount, BadPin, NotPermitted, PinLocked, WrongPin
+from core.errors import AccountClosed, AccountNotEmpty, BadAmount, NotPermitted
 from core.i18n import _, translate
 from core.money import Money
 from core.services import goals, round_ups, savings, savings_rules
 from core.services.savings import Goal
 from core.services.savings_rules import Rule
 from menus import inputs
-from menus.dsl import Ask, Choice, Option, Outcome, ok, outcomes
+from menus.dsl import PIN, Ask, Choice, Option, Outcome, again, ok, outcomes
 from menus.session import Step
 
 # Of each rule: how the goal's screen says it, and how it is said to whoever sets it.
@@ -37,7 +37,7 @@ async def set_rule_amount(step: Step) -> Outcome:
     return ok(amount=amount, amount_minor=amount.minor)
 
 
-@outcomes("ok", BadAmount, BadPin, WrongPin, PinLocked, NotPermitted, AccountClosed)
+@outcomes("ok", BadAmount, *PIN, NotPermitted, AccountClosed)
 async def start_rule(step: Step) -> Outcome:
     slots, customer = step.session.slots, step.session.registered
     rule: Rule = "weekly" if slots["rule"] == "weekly" else "monthly"
@@ -151,9 +151,7 @@ SCREENS = (
         goto={
             "ok": "savings_rule_on",
             "bad_amount": "savings_rule_amount",
-            "bad_pin": "savings_rule_pin",
-            "wrong_pin": "savings_rule_pin",
-            "pin_locked": "pin_locked",
+            **again("savings_rule_pin"),
             **_CHANGED,
         },
         secret=True,

@@ -9,24 +9,20 @@ from core.errors import (
     AmountTooSmall,
     BadAmount,
     BadPhone,
-    BadPin,
     KeyConflict,
-    MoneyOutWaits,
     NotEnoughMoney,
     OverBalanceLimit,
     OverDayLimit,
     OverLimit,
     OwnNumber,
-    PinLocked,
     TooManyWaiting,
     UnknownRecipient,
-    WrongPin,
 )
 from core.i18n import _
 from core.money import Money
 from core.services import invitations, texts, transfers
 from menus import inputs
-from menus.dsl import Ask, End, Outcome, ok, outcomes
+from menus.dsl import PAYING_PIN, Ask, End, Outcome, ok, outcomes, paying_again
 from menus.session import Step
 
 
@@ -51,10 +47,7 @@ async def quote(step: Step) -> Outcome:
 @outcomes(
     "ok",
     "rounded",
-    BadPin,
-    WrongPin,
-    PinLocked,
-    MoneyOutWaits,
+    *PAYING_PIN,
     NotEnoughMoney,
     OverLimit,
     OverDayLimit,
@@ -90,10 +83,7 @@ async def quote_invitation(step: Step) -> Outcome:
     "ok",
     "sent",
     "rounded",
-    BadPin,
-    WrongPin,
-    PinLocked,
-    MoneyOutWaits,
+    *PAYING_PIN,
     NotEnoughMoney,
     OverLimit,
     OverDayLimit,
@@ -157,10 +147,7 @@ SCREENS = (
         goto={
             "ok": "send_done",
             "rounded": "send_done_rounded",
-            "bad_pin": "send_pin",
-            "wrong_pin": "send_pin",
-            "pin_locked": "pin_locked",
-            "money_out_waits": "money_out_waits",
+            **paying_again("send_pin"),
             "not_enough": "send_amount",
             "over_limit": "send_amount",
             "over_day_limit": "send_amount",
@@ -189,10 +176,7 @@ SCREENS = (
             "ok": "invite_done",
             "sent": "send_done",
             "rounded": "send_done_rounded",
-            "bad_pin": "invite_pin",
-            "wrong_pin": "invite_pin",
-            "pin_locked": "pin_locked",
-            "money_out_waits": "money_out_waits",
+            **paying_again("invite_pin"),
             "not_enough": "invite_amount_again",
             "over_limit": "invite_amount_again",
             "over_day_limit": "invite_amount_again",

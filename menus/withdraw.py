@@ -5,23 +5,19 @@ from core.errors import (
     AccountClosed,
     AmountTooSmall,
     BadAmount,
-    BadPin,
     KeyConflict,
-    MoneyOutWaits,
     NotEnoughMoney,
     OverDayLimit,
     OverLimit,
     OwnNumber,
-    PinLocked,
     RailAway,
     UnknownAgent,
-    WrongPin,
 )
 from core.i18n import _
 from core.money import Money
 from core.services import cash, payments, transfers
 from menus import inputs
-from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, ok, outcomes, paying_again
 from menus.session import Step
 
 
@@ -41,10 +37,7 @@ async def quote(step: Step) -> Outcome:
 
 @outcomes(
     "ok",
-    BadPin,
-    WrongPin,
-    PinLocked,
-    MoneyOutWaits,
+    *PAYING_PIN,
     NotEnoughMoney,
     OverLimit,
     OverDayLimit,
@@ -83,10 +76,7 @@ async def quote_mpesa(step: Step) -> Outcome:
 @outcomes(
     "ok",
     RailAway,
-    BadPin,
-    WrongPin,
-    PinLocked,
-    MoneyOutWaits,
+    *PAYING_PIN,
     NotEnoughMoney,
     OverLimit,
     OverDayLimit,
@@ -134,10 +124,7 @@ SCREENS = (
         do=withdraw,
         goto={
             "ok": "withdraw_done",
-            "bad_pin": "withdraw_pin",
-            "wrong_pin": "withdraw_pin",
-            "pin_locked": "pin_locked",
-            "money_out_waits": "money_out_waits",
+            **paying_again("withdraw_pin"),
             "not_enough": "withdraw_amount",
             "over_limit": "withdraw_amount",
             "over_day_limit": "withdraw_amount",
@@ -169,10 +156,7 @@ SCREENS = (
         goto={
             "ok": "withdraw_mpesa_done",
             "rail_away": "withdraw",
-            "bad_pin": "withdraw_mpesa_pin",
-            "wrong_pin": "withdraw_mpesa_pin",
-            "pin_locked": "pin_locked",
-            "money_out_waits": "money_out_waits",
+            **paying_again("withdraw_mpesa_pin"),
             "not_enough": "withdraw_mpesa_amount",
             "over_limit": "withdraw_mpesa_amount",
             "over_day_limit": "withdraw_mpesa_amount",
