@@ -3,14 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
 
-ZONE_OF_COUNTRY = {
-    "KE": ZoneInfo("Africa/Nairobi"),
-    "UG": ZoneInfo("Africa/Kampala"),
-    "TZ": ZoneInfo("Africa/Dar_es_Salaam"),
-    "RW": ZoneInfo("Africa/Kigali"),
-}
+from core.countries import COUNTRIES
 
 _played: list[datetime] = []
 
@@ -22,12 +16,17 @@ def now() -> datetime:
 
 def day(moment: datetime, country: str) -> date:
     """The calendar day that people in the country call `moment`'s."""
-    return moment.astimezone(ZONE_OF_COUNTRY[country]).date()
+    return moment.astimezone(COUNTRIES[country].zone).date()
+
+
+def today(country: str) -> date:
+    """The calendar day that it is in the country now."""
+    return day(now(), country)
 
 
 def told(moment: datetime, country: str) -> str:
     """How a screen says `moment`, by the country's clocks: `31/12 23:59`."""
-    return f"{moment.astimezone(ZONE_OF_COUNTRY[country]):%d/%m %H:%M}"
+    return f"{moment.astimezone(COUNTRIES[country].zone):%d/%m %H:%M}"
 
 
 @contextmanager

@@ -5,13 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# ISO 4217: how many digits follow the point.
-MINOR_DIGITS = {"KES": 2, "UGX": 0, "TZS": 2, "RWF": 0, "USD": 2}
-CURRENCY_OF_COUNTRY = {"KE": "KES", "UG": "UGX", "TZ": "TZS", "RW": "RWF"}
-COUNTRY_OF_CURRENCY = {currency: country for country, currency in CURRENCY_OF_COUNTRY.items()}
-
-# What people write for the shilling of their own country: another country's is no spelling of this currency.
-_SHORT = {"KES": "ksh", "UGX": "ush", "TZS": "tsh"}
+from core.countries import CURRENCIES
 
 _TEXT = re.compile(r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d{1,2}))?")
 # No amount a person can type comes near what a 64-bit column holds.
@@ -30,18 +24,18 @@ class Money:
     currency: str
 
     def __post_init__(self) -> None:
-        if self.currency not in MINOR_DIGITS:
+        if self.currency not in CURRENCIES:
             raise ValueError(f"{self.currency!r} is not a currency of this service")
 
     @classmethod
     def parse(cls, text: str, currency: str) -> Money:
         """Reads what a person writes: `500`, `1,500.50`, `KES 500`, `Ksh500`. Raises NotAnAmount for anything else."""
-        name = rf"{currency}|{_SHORT.get(currency, currency)}\.?"
+        name = rf"{currency}|{CURRENCIES[currency].short or currency}\.?"
         bare = re.sub(rf"^(?:{name}|/=)|(?:/=|/-|{name})$", "", text.strip(), flags=re.IGNORECASE | re.ASCII).strip()
         match = _TEXT.fullmatch(bare)
         if match is None or not bare.isascii():
             raise NotAnAmount(text)
-        digits = MINOR_DIGITS[currency]
+        digits = CURRENCIES[currency].minor_digits
         whole, part = match["whole"].replace(",", "").lstrip("0"), match["part"] or ""
         if len(whole) > _MOST_DIGITS or len(part.rstrip("0")) > digits:
             raise NotAnAmount(text)
@@ -50,17 +44,17 @@ class Money:
     @classmethod
     def of_units(cls, units: int, currency: str) -> Money:
         """So many whole units: `Money.of_units(500, "KES")` is five hundred shillings."""
-        return cls(units * 10 ** MINOR_DIGITS[currency], currency)
+        return cls(units * 10 ** CURRENCIES[currency].minor_digits, currency)
 
     @property
     def is_whole(self) -> bool:
         """Has no cents."""
-        per_unit: int = 10 ** MINOR_DIGITS[self.currency]
+        per_unit: int = 10 ** CURRENCIES[self.currency].minor_digits
         return self.minor % per_unit == 0
 
     def __str__(self) -> str:
         """For people: `KES 12,500`, and `KES 12,500.50` only where there are cents. All of it is in GSM 03.38."""
-        digits = MINOR_DIGITS[self.currency]
+        digits = CURRENCIES[self.currency].minor_digits
         whole, part = divmod(abs(self.minor), 10**digits)
         sign = "-" if self.minor < 0 else ""
         cents = f".{part:0{digits}d}" if part else ""
@@ -69,7 +63,7 @@ class Money:
     @property
     def plain(self) -> str:
         """For programs: `12500.50`, always with the currency's digits, without its name."""
-        digits = MINOR_DIGITS[self.currency]
+        digits = CURRENCIES[self.currency].minor_digits
         whole, part = divmod(abs(self.minor), 10**digits)
         sign = "-" if self.minor < 0 else ""
         return f"{sign}{whole}.{part:0{digits}d}" if digits else f"{sign}{whole}"

@@ -1,29 +1,33 @@
 """What every service needs at hand while it works: one object, made once a process."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Self
 
 from core.db import Database, conninfo
+from core.hashing import PinHasher
 from core.ledger.poster import Poster
-from core.rails import Rail
-from core.rails.local import LocalRail
-from core.services.pins import PinHasher
+from core.rail import Rail
 from core.settings import Settings
 from core.vault import Vault
+
+_NO_RAILS: Mapping[str, Rail] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """`rail` is what carries money in and out; None where none is connected."""
+    """`rails` are what carries money in and out, by their names, the customers' default first."""
 
     settings: Settings
     database: Database
     poster: Poster
     pin_hasher: PinHasher
     vault: Vault
-    rail: Rail | None
+    rails: Mapping[str, Rail]
 
     @classmethod
-    def of(cls, settings: Settings) -> "Runtime":
+    def of(cls, settings: Settings, rails: Mapping[str, Rail] = _NO_RAILS) -> Self:
         """Nothing is connected before it is first needed."""
         return cls(
             settings,
@@ -31,7 +35,7 @@ class Runtime:
             Poster(conninfo(settings.database_url), settings.country),
             PinHasher(settings.pin_pepper),
             Vault(settings.data_key_bytes),
-            LocalRail() if settings.is_local else None,
+            rails,
         )
 
     async def close(self) -> None:

@@ -1,7 +1,8 @@
 """What the service is told from outside. The environment is read here and nowhere else.
 
 `load()` takes the `JASHO_...` variables (and a `.env` file in the current folder) and answers with a frozen Settings.
-Nothing is required on a developer's machine; in production every secret is.
+Nothing is required on a developer's machine; in production every secret is. What a provider is told stays as it is for the
+provider's own `settings.py`, which makes a frozen class of it by a Vendor.
 """
 
 import base64
@@ -9,21 +10,21 @@ import binascii
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Generic, TypeVar
 
 from dotenv import dotenv_values
 
-from core.money import CURRENCY_OF_COUNTRY
+from core.countries import COUNTRIES
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_PREFIX = "JASHO_"
 _BASE_URL = r"(https?://[^\s/]+/?)?"
 _LOCAL_DATA_KEY = base64.b64encode(b"one developer's own key, 32 byte").decode()
 _SECRETS = ("callback_secret", "pin_pepper", "data_key")
 _NEEDED_IN_PRODUCTION = ("database_url", "redis_url", *_SECRETS)
-# What each provider of SMS has to be told, by how its settings begin.
-_SMS_PROVIDERS = {"at_": ("at_username", "at_api_key"), "twilio_": ("twilio_account_sid", "twilio_auth_token", "twilio_from")}
 
 
 class BadSettings(ValueError):
@@ -44,15 +45,8 @@ class Settings:
     callback_allow: str = ""  # networks, comma between; empty: any
     pin_pepper: str = "local"
     data_key: str = _LOCAL_DATA_KEY  # AES-256, base64 or hex
-    # Who carries SMS. With neither, the simulator's inbox gets them; in production they wait.
-    at_username: str = ""
-    at_api_key: str = ""
-    at_sender: str = ""  # empty: what Africa's Talking sends under by itself
-    at_base_url: str = ""  # empty: the SDK's own, by the username (`sandbox` or live)
-    twilio_account_sid: str = ""
-    twilio_auth_token: str = ""
-    twilio_from: str = ""
-    twilio_base_url: str = ""
+    # What providers are told, by variable: each reads its own.
+    vendors: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def is_local(self) -> bool:
@@ -60,7 +54,12 @@ class Settings:
 
     @property
     def currency(self) -> str:
-        return CURRENCY_OF_COUNTRY[self.country]
+        return COUNTRIES[self.country].currency
+
+    @property
+    def network(self) -> str:
+        """The network of money that customers mean, a key of `core.rail.NETWORKS`."""
+        return COUNTRIES[self.country].network
 
     @property
     def data_key_bytes(self) -> bytes:
@@ -68,38 +67,76 @@ class Settings:
         return _key_bytes(self.data_key)
 
     @property
-    def has_africastalking(self) -> bool:
-        """Does Africa's Talking carry SMS?"""
-        return bool(self.at_username and self.at_api_key)
-
-    @property
-    def has_twilio(self) -> bool:
-        return bool(self.twilio_account_sid and self.twilio_auth_token and self.twilio_from)
-
-    @property
     def callback_networks(self) -> tuple[Network, ...]:
         """Who may call back; empty where anybody who knows the secret may."""
         return tuple(ipaddress.ip_network(part.strip()) for part in self.callback_allow.split(",") if part.strip())
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
+_Told = TypeVar("_Told")
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor(Generic[_Told]):
+    """How a provider's settings are read: `told` is a frozen dataclass of texts, each field the variable `<prefix><FIELD>`.
+
+    `needed` are the fields without which the others are of no use; a field `base_url` has to be an address like `example`.
+    """
+
+    prefix: str
+    told: type[_Told]
+    needed: tuple[str, ...]
+    example: str
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return tuple(self._variable(name) for name in self._names)
+
+    def read(self, settings: "Settings") -> _Told | None:
+        """What the provider was told; None where that is not enough to work with. `load` has checked it."""
+        given = self._given(settings)
+        return self.told(**given) if all(name in given for name in self.needed) else None
+
+    def complaints(self, settings: "Settings") -> list[str]:
+        """What the operator has to mend, a line a variable."""
+        given = self._given(settings)
+        others = ", ".join(self._variable(name) for name in self._names if name in given)
+        wrong = [
+            f"{self._variable(name)} is not set, and {others} needs it" for name in self.needed if given and name not in given
+        ]
+        if re.fullmatch(_BASE_URL, given.get("base_url", "")) is None:
+            wrong.append(f"{self.prefix}BASE_URL must be an address, like {self.example}")
+        return wrong
+
+    def _variable(self, name: str) -> str:
+        return f"{self.prefix}{name.removesuffix('_').upper()}"
+
+    @property
+    def _names(self) -> list[str]:
+        return [known.name for known in fields(self.told)]  # type: ignore[arg-type]
+
+    def _given(self, settings: "Settings") -> dict[str, str]:
+        named = ((name, settings.vendors.get(self._variable(name), "")) for name in self._names)
+        return {name: value for name, value in named if value}
+
+
+def load(environment: Mapping[str, str] | None = None, vendors: Sequence[Vendor[Any]] = ()) -> Settings:
     """Settings from the process's environment, over a `.env` file. Raises BadSettings naming everything that is wrong."""
     if environment is None:
         environment = {name: value for name, value in dotenv_values(".env").items() if value is not None} | dict(os.environ)
-    given = {
-        field.name: environment[variable(field.name)].strip()
-        for field in fields(Settings)
-        if environment.get(variable(field.name), "").strip()
-    }
-    settings = Settings(**given)
-    if wrong := [*_malformed(settings), *_half_configured(settings), *_missing_in_production(settings, given)]:
+    told = {name: value.strip() for name, value in environment.items() if name.startswith(_PREFIX) and value.strip()}
+    own = {variable(name): name for name in _own_names()}
+    given = {own[name]: value for name, value in told.items() if name in own}
+    settings = Settings(**given, vendors={name: value for name, value in told.items() if name not in own})
+    wrong = [*_malformed(settings), *_missing_in_production(settings, given)]
+    wrong += [complaint for vendor in vendors for complaint in vendor.complaints(settings)]
+    if wrong:
         raise BadSettings("\n".join(wrong))
     return settings
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """The variables that `load` would make these settings of."""
-    return {variable(field.name): str(getattr(settings, field.name)) for field in fields(Settings)}
+    return {variable(name): str(getattr(settings, name)) for name in _own_names()} | dict(settings.vendors)
 
 
 def hand_down(settings: Settings) -> None:
@@ -109,13 +146,13 @@ def hand_down(settings: Settings) -> None:
 
 def variable(name: str) -> str:
     """The environment variable of a setting: `JASHO_REDIS_URL` of `redis_url`."""
-    return f"JASHO_{name.upper()}"
+    return f"{_PREFIX}{name.upper()}"
 
 
 def _malformed(settings: Settings) -> list[str]:
     checks = {
         "env": settings.env in ("local", "production"),
-        "country": settings.country in CURRENCY_OF_COUNTRY,
+        "country": settings.country in COUNTRIES,
         "service_code": re.fullmatch(r"\*[0-9]+(\*[0-9]+)*#", settings.service_code) is not None,
         "public_url": re.fullmatch(r"https?://[^\s/]+/?", settings.public_url) is not None,
         "database_url": re.match(r"(postgres(ql)?(\+psycopg)?://|$)", settings.database_url) is not None,
@@ -123,12 +160,10 @@ def _malformed(settings: Settings) -> list[str]:
         "data_key": _holds(_key_bytes, settings.data_key),
         "callback_allow": _holds(lambda _: settings.callback_networks, settings.callback_allow),
         "callback_secret": re.fullmatch(r"[A-Za-z0-9_-]+", settings.callback_secret) is not None,
-        "at_base_url": re.fullmatch(_BASE_URL, settings.at_base_url) is not None,
-        "twilio_base_url": re.fullmatch(_BASE_URL, settings.twilio_base_url) is not None,
     }
     says = {
         "env": "must be local or production",
-        "country": f"must be one of {', '.join(CURRENCY_OF_COUNTRY)}",
+        "country": f"must be one of {', '.join(COUNTRIES)}",
         "service_code": "must look like *384*96#",
         "public_url": "must be the service's address, like https://jasho.example",
         "database_url": "must be a postgresql:// address",
@@ -136,24 +171,12 @@ def _malformed(settings: Settings) -> list[str]:
         "data_key": "must be 32 bytes in base64 or hex; make one with: openssl rand -base64 32",
         "callback_allow": "must be networks with commas between, like 192.0.2.0/24",
         "callback_secret": "may hold letters, digits, - and _ only: it is part of an address",
-        "at_base_url": "must be an address, like https://api.africastalking.com",
-        "twilio_base_url": "must be an address, like https://api.twilio.com",
     }
     return [f"{variable(name)} {says[name]}" for name, is_well in checks.items() if not is_well]
 
 
-def _half_configured(settings: Settings) -> list[str]:
-    """A provider of SMS that was told some of what it needs."""
-    wrong = []
-    for prefix, needed in _SMS_PROVIDERS.items():
-        said = _told(settings, prefix)
-        others = ", ".join(map(variable, said))
-        wrong += [f"{variable(name)} is not set, and {others} needs it" for name in needed if said and name not in said]
-    return wrong
-
-
-def _told(settings: Settings, prefix: str) -> list[str]:
-    return [field.name for field in fields(Settings) if field.name.startswith(prefix) and getattr(settings, field.name)]
+def _own_names() -> list[str]:
+    return [known.name for known in fields(Settings) if known.name != "vendors"]
 
 
 def _missing_in_production(settings: Settings, given: Mapping[str, str]) -> list[str]:

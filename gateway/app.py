@@ -18,18 +18,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from core import settings as settings_module
 from core.deadline import within
 from core.runtime import Runtime
 from core.settings import Settings
-from gateway import logs, worker
+from gateway import logs, wiring, worker
 from gateway.simulator.routes import routes as simulator_routes
-from gateway.sms import inbound, receipts
-from gateway.ussd.africastalking import ussd_callback
-from gateway.ussd.events import ussd_events
+from gateway.sms.pool import ProviderPool
 from gateway.ussd.road import Road
 from gateway.ussd.sessions import Sessions
-from menus.engine import Engine
+from menus.engine.machine import Engine
+from menus.screens import SCREENS
 
 _READY_SECONDS = 3.0
 
@@ -47,14 +45,15 @@ def create_without_worker() -> Starlette:
 
 
 def _configured() -> Settings:
-    settings = settings_module.load()
+    settings = wiring.load()
     logs.configure(settings)
     return settings
 
 
 def application(settings: Settings, *, with_worker: bool) -> Starlette:
     """The application. Database and Redis are connected when first needed, and again after they were away."""
-    runtime = Runtime.of(settings)
+    runtime = wiring.runtime(settings)
+    pool = wiring.sms_pool(settings)
     redis = connect_redis(settings.redis_url)
 
     @asynccontextmanager
@@ -63,11 +62,11 @@ def application(settings: Settings, *, with_worker: bool) -> Starlette:
             stack.push_async_callback(redis.aclose)
             stack.push_async_callback(runtime.close)
             if with_worker:
-                stack.push_async_callback(_stop, asyncio.create_task(worker.work(runtime)))
+                stack.push_async_callback(_stop, asyncio.create_task(worker.work(runtime, pool)))
             yield
 
-    road = Road(runtime, Sessions(redis), Engine())
-    return Starlette(routes=_routes(runtime, redis, road), lifespan=lifespan)
+    road = Road(runtime, Sessions(redis), Engine(SCREENS))
+    return Starlette(routes=_routes(runtime, redis, road, pool), lifespan=lifespan)
 
 
 def connect_redis(url: str) -> Redis:
@@ -75,17 +74,13 @@ def connect_redis(url: str) -> Redis:
     return Redis.from_url(url, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 1), max_connections=16)
 
 
-def _routes(runtime: Runtime, redis: Redis, road: Road) -> list[BaseRoute]:
-    settings = runtime.settings
+def _routes(runtime: Runtime, redis: Redis, road: Road, pool: ProviderPool | None) -> list[BaseRoute]:
     routes: list[BaseRoute] = [
-        Route("/api/ussd/africastalking/{secret}", ussd_callback(settings, road), methods=["POST"]),
-        Route("/api/ussd/africastalking/{secret}/events", ussd_events(settings), methods=["POST"]),
-        *inbound.routes(runtime),
-        *receipts.routes(runtime),
+        *wiring.routes(runtime, road, pool),
         Route("/healthz", _alive),
         Route("/readyz", _ready(runtime, redis)),
     ]
-    return [*routes, *simulator_routes(runtime)] if settings.is_local else routes
+    return [*routes, *simulator_routes(runtime)] if runtime.settings.is_local else routes
 
 
 async def _alive(_: Request) -> Response:

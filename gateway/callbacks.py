@@ -1,7 +1,4 @@
-"""What all callbacks share: who may call, and a form of bounded size.
-
-Africa's Talking signs nothing: the secret in the address keeps strangers out, and an optional list of networks. Twilio signs.
-"""
+"""What all callbacks share: who may call where nobody signs, and a form of bounded size."""
 
 import hmac
 import ipaddress
@@ -9,7 +6,6 @@ from urllib.parse import parse_qsl
 
 from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
-from twilio.request_validator import RequestValidator
 
 from core.settings import Settings
 
@@ -24,7 +20,7 @@ class Malformed(ValueError):
 
 
 def is_from_network(request: Request, settings: Settings) -> bool:
-    """Does the caller know the secret, and call from where it may?"""
+    """Does the caller know the secret in the address, and call from where it may?"""
     given = request.path_params["secret"].encode()
     if not hmac.compare_digest(given, settings.callback_secret.encode()):
         return False
@@ -36,19 +32,6 @@ def is_from_network(request: Request, settings: Settings) -> bool:
     except ValueError:
         return False
     return any(address in network for network in networks)
-
-
-def is_from_twilio(request: Request, form: "ImmutableMultiDict[str, str]", settings: Settings) -> bool:
-    """Is the request signed by Twilio: its address as the outside knows it, with its query, and every field received?
-
-    Never where no token is set: anybody could sign with an empty one.
-    """
-    if not settings.twilio_auth_token:
-        return False
-    query = request.scope["query_string"].decode("latin-1")
-    address = f"{settings.public_url.rstrip('/')}{request.url.path}{'?' if query else ''}{query}"
-    signature = request.headers.get("x-twilio-signature", "")
-    return bool(RequestValidator(settings.twilio_auth_token).validate(address, form, signature))
 
 
 async def read_form(request: Request) -> Fields:

@@ -1,4 +1,4 @@
-"""The background worker: sends what waits in the outbox, gives back holds whose time is over, seals the ledger's history.
+"""The background worker: sends what waits in the outbox, and does the duties of every family (`core/features.py`).
 
 Any number of workers may run. Of the outbox each claims rows that no other holds, commits the claim, and only then sends. A
 message whose worker died may have left or not: a delivery report is waited for before it is sent again.
@@ -6,83 +6,62 @@ message whose worker died may have left or not: a delivery report is waited for 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
-from core.ledger import holds
-from core.ledger.seal import seal
+from core import features
 from core.runtime import Runtime
-from core.services import approvals, job_deadlines, payment_orders, renewals, savings_rules, unclaimed
+from gateway.providers.local import sms as local_sms
 from gateway.sms import sending
-from gateway.sms.pool import configured
+from gateway.sms.pool import ProviderPool
 
 _OUTBOX_SECONDS = 0.25
 _DEAD_SECONDS = 5.0
 _REPORTS_SECONDS = 1.0
-_HOLDS_SECONDS = 2.0
-_SEAL_SECONDS = 2.0
-_UNCLAIMED_SECONDS = 15.0
-_PAYMENTS_SECONDS = 0.5
-_SILENCE_SECONDS = 2.0
-_APPROVALS_SECONDS = 15.0
-_COVERS_SECONDS = 60.0
-_SAVINGS_SECONDS = 60.0
-_JOBS_SECONDS = 30.0
 _AFTER_ERROR_SECONDS = 2.0
 
 log = structlog.get_logger()
 
 
-async def work(runtime: Runtime) -> None:
+async def work(runtime: Runtime, pool: ProviderPool | None) -> None:
     """Works until it is cancelled, and then until no message is in a provider's hands. The database may go away and come back."""
-    async with asyncio.TaskGroup() as duties:
-        duties.create_task(_send(runtime))
-        for duty, idle_seconds in DUTIES:
-            duties.create_task(_repeat(runtime, duty, idle_seconds))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_send(runtime, pool))
+        tasks.create_task(_repeat(lambda: sending.release(runtime, pool), _DEAD_SECONDS))
+        tasks.create_task(_repeat(lambda: sending.catch_up(runtime, pool), _REPORTS_SECONDS))
+        for duty in features.DUTIES:
+            tasks.create_task(_repeat(partial(duty.round, runtime), duty.rest_seconds))
 
 
-async def _repeat(runtime: Runtime, duty: Callable[[Runtime], Awaitable[int]], idle_seconds: float) -> None:
-    """Does a duty again and again, at once while it finds something to do."""
+async def _repeat(work_once: Callable[[], Awaitable[int]], rest_seconds: float) -> None:
+    """Works in rounds, one at once after another while they find something to do."""
     while True:
         try:
-            found = await duty(runtime)
+            found = await work_once()
         except Exception:
             log.exception("a round failed")
             await asyncio.sleep(_AFTER_ERROR_SECONDS)
         else:
             if not found:
-                await asyncio.sleep(idle_seconds)
+                await asyncio.sleep(rest_seconds)
 
 
-async def drain(runtime: Runtime) -> int:
-    """Sends one batch of waiting messages and says how many it looked at."""
-    return await sending.one_round(runtime)
+async def drain(runtime: Runtime, pool: ProviderPool | None = None) -> int:
+    """Sends one batch of waiting messages and says how many it looked at.
+
+    Without a provider they arrive in the simulator's inbox; in production, where nobody would ever see that, they wait.
+    """
+    if pool is not None:
+        return await sending.one_round(runtime, pool)
+    return await local_sms.deliver(runtime) if runtime.settings.is_local else 0
 
 
-async def _send(runtime: Runtime) -> None:
-    """Keeps the outbox empty: through the providers that are configured, or into the simulator's inbox."""
-    pool = configured(runtime.settings)
-    if pool is None:
-        if not runtime.settings.is_local:
-            log.warning("no provider of SMS is configured: messages wait, and expire")
-        await _repeat(runtime, drain, _OUTBOX_SECONDS)
-    else:
+async def _send(runtime: Runtime, pool: ProviderPool | None) -> None:
+    """Keeps the outbox empty."""
+    if pool is not None:
         await sending.keep_sending(runtime, pool)
-
-
-# Everything that is done in the background, and how long to rest where there was nothing to do.
-DUTIES: tuple[tuple[Callable[[Runtime], Awaitable[int]], float], ...] = (
-    (sending.release, _DEAD_SECONDS),
-    (sending.catch_up, _REPORTS_SECONDS),
-    (holds.expire, _HOLDS_SECONDS),
-    (seal, _SEAL_SECONDS),
-    (payment_orders.ask, _PAYMENTS_SECONDS),
-    (payment_orders.give_up, _SILENCE_SECONDS),
-    (unclaimed.settle, _UNCLAIMED_SECONDS),
-    (approvals.expire, _APPROVALS_SECONDS),
-    (renewals.renew, _COVERS_SECONDS),
-    (renewals.remind, _COVERS_SECONDS),
-    (job_deadlines.meet, _JOBS_SECONDS),
-    (savings_rules.save, _SAVINGS_SECONDS),
-    (savings_rules.remind, _SAVINGS_SECONDS),
-)
+        return
+    if not runtime.settings.is_local:
+        log.warning("no provider of SMS is configured: messages wait, and expire")
+    await _repeat(lambda: drain(runtime), _OUTBOX_SECONDS)

@@ -26,12 +26,12 @@ from ledger import ledger
 from sms import sms_outbox
 
 from core import settings
-from core.errors import AlreadyRegistered
-from core.runtime import Runtime
-from core.services import customers
+from core.membership import registration
+from core.membership.refusals import AlreadyRegistered
 from core.settings import Settings
-from gateway.cli import prepare
-from gateway.local import FOLDER, embedded
+from gateway import wiring
+from gateway.cli.embedded import FOLDER, embedded
+from gateway.cli.main import prepare
 
 HERE = Path(__file__).parent
 CALLBACK = "/api/ussd/africastalking/local"
@@ -73,10 +73,12 @@ def ussd(at: Settings) -> list[Figure]:
 
 async def register(at: Settings) -> None:
     """Customers for the phones, once for all runs."""
-    runtime = Runtime.of(at)
+    runtime = wiring.runtime(at)
     for number in NUMBERS:
         with suppress(AlreadyRegistered):
-            await customers.register(runtime, phone=number, name="Bench Phone", national_id="12345678", language="en", pin="4826")
+            await registration.register(
+                runtime, phone=number, name="Bench Phone", national_id="12345678", language="en", pin="4826"
+            )
     await runtime.close()
 
 

@@ -18,11 +18,10 @@ import psycopg
 from africastalking.SMS import SMSService
 from figures import Figure
 
-from core.runtime import Runtime
 from core.settings import Settings
+from gateway import wiring
 from gateway.sms import sending
-from gateway.sms.pool import configured
-from gateway.sms.providers.base import MOST_THREADS
+from gateway.sms.provider import MOST_THREADS
 
 MESSAGES = 10_000
 BODY = "ABCDE12345 confirmed. You received KES 500 from Asha Wanjiku 0711000001. Balance KES 3,700."
@@ -32,7 +31,7 @@ _LEFT = "SELECT count(*) FILTER (WHERE status = 'sent'), count(*) FROM outbox WH
 def sms_outbox(at: Settings) -> list[Figure]:
     """Messages a second, from the outbox to the record of what the provider answered."""
     with vendor() as url:
-        using = replace(at, at_username="bench", at_api_key="k", at_base_url=url)
+        using = replace(at, vendors={"JASHO_AT_USERNAME": "bench", "JASHO_AT_API_KEY": "k", "JASHO_AT_BASE_URL": url})
         bare = calls(url, MESSAGES // 2)
         fill(using)
         ours = asyncio.run(drain(using))
@@ -76,8 +75,8 @@ def fill(at: Settings) -> None:
 
 async def drain(at: Settings) -> float:
     """Seconds until the last message is recorded as sent. Fails where one is lost, or was sent twice."""
-    runtime = Runtime.of(at)
-    pool = configured(at)
+    runtime = wiring.runtime(at)
+    pool = wiring.sms_pool(at)
     assert pool is not None
     begun = time.perf_counter()
     worker = asyncio.create_task(sending.keep_sending(runtime, pool))

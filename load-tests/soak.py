@@ -21,7 +21,7 @@ import structlog
 
 from core import migrations
 from core.db import Database
-from gateway.local import FOLDER, embedded
+from gateway.cli.embedded import FOLDER, embedded
 from tests import databases
 from tests.crash import bank, payer
 from tests.crash.bank import Finding, Receipt

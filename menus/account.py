@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 
-from core import clock, phones
-from core.errors import AccountInUse, AccountNotEmpty
+from core import clock, features, phones
+from core.credentials import pins
+from core.customers import details, profiles, wallet
 from core.i18n import LANGUAGES, _
-from core.services import closing, customers, details, pins, transfers
+from core.ledger.refusals import AccountNotEmpty
+from core.membership import closing
+from core.membership.refusals import AccountInUse
+from core.wording import what
 from menus import pin
-from menus.dsl import PIN, Ask, Choice, End, Option, Outcome, again, ok, outcomes
-from menus.session import Step
-from menus.statement import what
+from menus.engine.dsl import PIN, Ask, Choice, End, Option, Outcome, again, ok, outcomes
+from menus.engine.session import Step
 
 
 @outcomes("ok", "empty", "private")
@@ -25,7 +28,7 @@ async def open_private_statement(step: Step) -> Outcome:
 
 async def read_statement(step: Step) -> Outcome:
     session, country = step.session, step.runtime.settings.country
-    lines = await transfers.mini_statement(step.runtime, session.registered)
+    lines = await wallet.mini_statement(step.runtime, session.registered)
     if not lines:
         return Outcome("empty")
     told = [f"{clock.day(line.moment, country):%d/%m} {line.amount} {what(line, session.language)}".rstrip() for line in lines]
@@ -35,7 +38,7 @@ async def read_statement(step: Step) -> Outcome:
 @outcomes("ok")
 async def set_language(step: Step) -> Outcome:
     session, language = step.session, list(LANGUAGES)[int(step.text) - 1]
-    await customers.set_language(step.runtime, session.registered.id, language)
+    await profiles.set_language(step.runtime, session.registered.id, language)
     session.language = language
     session.customer = replace(session.registered, language=language)
     return ok()
@@ -58,7 +61,7 @@ async def make_open(step: Step) -> Outcome:
 
 
 async def _set_privacy(step: Step, *, asks_pin: bool) -> Outcome:
-    await customers.set_balance_privacy(step.runtime, step.session.registered.id, asks_pin=asks_pin)
+    await profiles.set_balance_privacy(step.runtime, step.session.registered.id, asks_pin=asks_pin)
     step.session.customer = replace(step.session.registered, asks_pin_for_balance=asks_pin)
     return ok()
 
@@ -81,13 +84,13 @@ async def read_details(step: Step) -> Outcome:
 async def begin_closing(step: Step) -> Outcome:
     customer = step.session.registered
     if not customer.asks_pin_for_balance:  # a refusal tells what is left
-        await closing.may_close(step.runtime, customer)
+        await closing.may_close(step.runtime, customer, features.ENDINGS)
     return ok()
 
 
 @outcomes("ok", AccountNotEmpty, AccountInUse, *PIN)
 async def close(step: Step) -> Outcome:
-    await closing.close(step.runtime, step.session.registered, step.text)
+    await closing.close(step.runtime, step.session.registered, step.text, features.ENDINGS)
     return ok(service_code=step.runtime.settings.service_code)
 
 

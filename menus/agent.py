@@ -1,25 +1,15 @@
 """Agent: what somebody with a shop does at her counter."""
 
-from core.errors import (
-    AccountClosed,
-    AmountTooSmall,
-    BadAmount,
-    BadPhone,
-    KeyConflict,
-    NotEnoughMoney,
-    OverBalanceLimit,
-    OverLimit,
-    OwnNumber,
-    PaymentWaits,
-    UnknownRecipient,
-)
+from core.agents import approval, cash, directory, floats
+from core.agents.directory import Agent
+from core.customers.refusals import OwnNumber, UnknownRecipient
+from core.errors import BadAmount, BadPhone, RequestWaits
 from core.i18n import _, translate
+from core.ledger.refusals import AccountClosed, AmountTooSmall, KeyConflict, NotEnoughMoney, OverBalanceLimit, OverLimit
 from core.money import Money
-from core.services import agents, approvals, cash, floats
-from core.services.agents import Agent
-from menus import inputs
-from menus.dsl import PAYING_PIN, PIN, Ask, Choice, End, Option, Outcome, again, ok, outcomes, paying_again
-from menus.session import Session, Step
+from menus.engine import inputs
+from menus.engine.dsl import PAYING_PIN, PIN, Ask, Choice, End, Option, Outcome, again, ok, outcomes, paying_again
+from menus.engine.session import Session, Step
 
 TOP_UPS = _("Top-ups: {count}, {amount}")
 PAID_OUT = _("Paid out: {count}, {amount}")
@@ -70,9 +60,9 @@ async def quote_pay_out(step: Step) -> Outcome:
     return ok(amount=quoted.amount, amount_minor=quoted.amount.minor)
 
 
-@outcomes("ok", *PIN, OverLimit, AmountTooSmall, UnknownRecipient, OwnNumber, PaymentWaits, KeyConflict)
+@outcomes("ok", *PIN, OverLimit, AmountTooSmall, UnknownRecipient, OwnNumber, RequestWaits, KeyConflict)
 async def ask_pay_out(step: Step) -> Outcome:
-    await approvals.ask_withdrawal(
+    await approval.ask(
         step.runtime,
         agent=await _agent(step),
         customer_phone=step.session.slots["recipient_phone"],
@@ -103,7 +93,7 @@ async def take_commission(step: Step) -> Outcome:
 
 @outcomes("ok")
 async def read_today(step: Step) -> Outcome:
-    day = await agents.today(step.runtime, await _agent(step))
+    day = await directory.today(step.runtime, await _agent(step))
     language = step.session.language
     lines = (
         translate(TOP_UPS, language).format(count=day.top_ups, amount=day.topped_up),
@@ -118,7 +108,7 @@ def has_commission(session: Session) -> bool:
 
 
 async def _agent(step: Step) -> Agent:
-    return await agents.of(step.runtime, step.session.registered)
+    return await directory.of(step.runtime, step.session.registered)
 
 
 def _amount(session: Session) -> Money:
@@ -239,7 +229,7 @@ _PAY_OUT = (
             "amount_too_small": "pay_out_amount",
             "unknown_recipient": "pay_out_phone",
             "own_number": "pay_out_phone",
-            "payment_waits": "agent",
+            "request_waits": "agent",
             "key_conflict": "send_failed",
         },
         secret=True,

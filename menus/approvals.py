@@ -2,31 +2,25 @@
 
 from uuid import UUID
 
-from core.errors import (
-    AccountClosed,
-    AmountTooSmall,
-    ApprovalClosed,
-    NotEnoughMoney,
-    OverBalanceLimit,
-    OverDayLimit,
-    OverLimit,
-    OwnNumber,
-    UnknownAgent,
-    UnknownRecipient,
-)
+from core import approvals, features
+from core.agents import approval as agent_approval
+from core.agents.refusals import UnknownAgent
+from core.approvals import ApprovalClosed
+from core.customers.refusals import OwnNumber, UnknownRecipient
 from core.i18n import _
+from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.runtime import Runtime
-from core.services import approvals
-from menus.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, Screen, ok, outcomes
-from menus.session import Session, Step
+from core.sending import approval as send_approval
+from menus.engine.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, Screen, ok, outcomes
+from menus.engine.session import Session, Step
 
 # Shown first, each for its kind of request.
-OFFERED = {approvals.AGENT_WITHDRAWAL: "approval_cash", approvals.SEND: "approval_send"}
+OFFERED = {agent_approval.REQUEST_KIND: "approval_cash", send_approval.REQUEST_KIND: "approval_send"}
 
 
 async def offer(runtime: Runtime, session: Session) -> bool:
     """Moves the session to the first thing that waits for a yes; False where nothing does any more."""
-    waiting = await approvals.waiting(runtime, session.registered)
+    waiting = await approvals.waiting(runtime, session.registered, features.CARRIERS)
     if not waiting:
         return False
     first = waiting[0]
@@ -62,13 +56,15 @@ def keys(session: Session) -> list[str]:
 )
 async def approve(step: Step) -> Outcome:
     session = step.session
-    receipt = await approvals.approve(step.runtime, session.registered, UUID(session.slots["approval"]), step.text)
+    receipt = await approvals.approve(
+        step.runtime, session.registered, UUID(session.slots["approval"]), step.text, features.CARRIERS
+    )
     return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
 
 
 @outcomes("ok", ApprovalClosed)
 async def refuse(step: Step) -> Outcome:
-    await approvals.refuse(step.runtime, step.session.registered, UUID(step.session.slots["approval"]))
+    await approvals.refuse(step.runtime, step.session.registered, UUID(step.session.slots["approval"]), features.CARRIERS)
     return ok()
 
 
@@ -95,7 +91,7 @@ def _after_pin(pin_screen: str, done: str) -> dict[str, str]:
 
 SCREENS: tuple[Screen, ...] = (
     Choice(
-        OFFERED[approvals.AGENT_WITHDRAWAL],
+        OFFERED[agent_approval.REQUEST_KIND],
         _("{name} asks to pay you {amount} from your account. Fee {fee}.\nReply 0 to decide later."),
         options=_answers("approval_cash_pin"),
         navigation=False,
@@ -109,7 +105,7 @@ SCREENS: tuple[Screen, ...] = (
     ),
     End("approval_cash_done", _("{reference} confirmed. {name} pays you {amount} in cash. Fee {fee}. Balance {balance}.")),
     Choice(
-        OFFERED[approvals.SEND],
+        OFFERED[send_approval.REQUEST_KIND],
         _("You asked to send {amount} to {name}. Fee {fee}.\nReply 0 to decide later."),
         options=_answers("approval_send_pin"),
         navigation=False,

@@ -1,9 +1,10 @@
 """Check Balance: at one key, or after the PIN for whoever has asked for that in My Account."""
 
+from core.credentials import pins
+from core.customers import wallet
 from core.i18n import _
-from core.services import pins, transfers
-from menus.dsl import PIN, Ask, Choice, Outcome, again, ok, outcomes
-from menus.session import Step
+from menus.engine.dsl import PIN, Ask, Choice, Outcome, again, ok, outcomes
+from menus.engine.session import Step
 
 
 @outcomes("ok", "private")
@@ -18,7 +19,7 @@ async def open_private_balance(step: Step) -> Outcome:
 
 
 async def read_balance(step: Step) -> Outcome:
-    return ok(balance=await transfers.balance(step.runtime, step.session.registered))
+    return ok(balance=await wallet.balance(step.runtime, step.session.registered))
 
 
 SCREENS = (

@@ -2,13 +2,15 @@
 
 from uuid import UUID
 
-from core.errors import BadDate, BadText, DayOutOfRange, KeyConflict, NotCovered, NotPermitted, PaymentWaits
+from core.errors import BadDate, BadText, DayOutOfRange, NotPermitted, RequestWaits
 from core.i18n import _, translate
-from core.services import claims
-from core.services.claims import DECLINED, PAID, WAITING, Claim
-from menus import inputs
-from menus.dsl import Ask, Choice, End, Outcome, Pick, found, ok, outcomes
-from menus.session import Step
+from core.insurance import claims
+from core.insurance.claims import DECLINED, PAID, WAITING, Claim
+from core.insurance.refusals import NotCovered
+from core.ledger.refusals import KeyConflict
+from menus.engine import inputs
+from menus.engine.dsl import Ask, Choice, End, Outcome, Pick, found, ok, outcomes
+from menus.engine.session import Step
 
 _LINES = {
     WAITING: _("{number} {product}: waiting"),
@@ -38,7 +40,7 @@ async def read_reason(step: Step) -> Outcome:
     return ok(reason=claims.read_text(step.text))
 
 
-@outcomes("ok", BadDate, DayOutOfRange, BadText, NotPermitted, NotCovered, PaymentWaits, KeyConflict)
+@outcomes("ok", BadDate, DayOutOfRange, BadText, NotPermitted, NotCovered, RequestWaits, KeyConflict)
 async def make(step: Step) -> Outcome:
     session, slots = step.session, step.session.slots
     happened = inputs.date(step)
@@ -77,7 +79,7 @@ SCREENS = (
             "bad_text": "claim_reason",
             "not_covered": "claim_date",
             "not_permitted": "insurance",
-            "payment_waits": "insurance",
+            "request_waits": "insurance",
             "key_conflict": "insurance_failed",
         },
     ),

@@ -1,22 +1,25 @@
 """Deposit: from M-Pesa, or cash at an agent."""
 
-from core.errors import AccountClosed, BadAmount, KeyConflict, OverBalanceLimit, OverLimit, PaymentWaits, RailAway
+from core.errors import BadAmount, RequestWaits
 from core.i18n import _
-from core.services import payments
-from menus import inputs
-from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
-from menus.session import Step
+from core.ledger.refusals import AccountClosed, KeyConflict, OverBalanceLimit, OverLimit
+from core.payments import requests
+from core.payments.refusals import RailAway
+from core.payments.settlements import IN
+from menus.engine import inputs
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.engine.session import Step
 
 
 @outcomes("ok", RailAway)
 async def begin(step: Step) -> Outcome:
-    payments.rail_of(step.runtime)
+    requests.rail_for(step.runtime, IN)
     return ok()
 
 
-@outcomes("ok", RailAway, BadAmount, OverLimit, OverBalanceLimit, PaymentWaits, AccountClosed, KeyConflict)
+@outcomes("ok", RailAway, BadAmount, OverLimit, OverBalanceLimit, RequestWaits, AccountClosed, KeyConflict)
 async def deposit(step: Step) -> Outcome:
-    requested = await payments.deposit(step.runtime, step.session.registered, inputs.amount(step), key=step.key)
+    requested = await requests.deposit(step.runtime, step.session.registered, inputs.amount(step), key=step.key)
     return ok(amount=requested.amount)
 
 
@@ -39,7 +42,7 @@ SCREENS = (
             "bad_amount": "deposit_amount",
             "over_limit": "deposit_amount",
             "over_balance_limit": "deposit_amount",
-            "payment_waits": "deposit_waits",
+            "request_waits": "deposit_waits",
             "account_closed": "send_failed",
             "key_conflict": "send_failed",
         },

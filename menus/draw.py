@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from html import escape
 
-from core.errors import refusals
-from menus.dsl import HOME_SCREEN, Ask, Choice, End, Pick, Screen
-from menus.engine import SCREENS, WELCOME_SCREEN
+from core.inventory import refusals
+from menus.engine.dsl import HOME_SCREEN, Ask, Choice, End, Pick, Screen
+from menus.engine.machine import WELCOME_SCREEN
+from menus.screens import SCREENS
 
 _COLUMN, _ROW, _WIDTH, _HEIGHT, _MARGIN = 250, 46, 205, 32, 16
 _COLOURS = {Choice: "#e7f0ea", Ask: "#fdf3dc", Pick: "#e3eef7", End: "#e9e7f2"}

@@ -1,13 +1,16 @@
 """Help."""
 
-from core.errors import AmountTooSmall, BadAmount, BadText, NoAgentNear, OverLimit
+from core.agents import directory
+from core.agents.refusals import NoAgentNear
+from core.errors import BadAmount, BadText
 from core.i18n import _, translate
 from core.ledger import tariffs
+from core.ledger.refusals import AmountTooSmall, OverLimit
 from core.money import Money
-from core.services import agents, questions
-from menus import inputs
-from menus.dsl import Ask, Choice, Option, Outcome, ok, outcomes
-from menus.session import Step
+from core.support import questions
+from menus.engine import inputs
+from menus.engine.dsl import Ask, Choice, Option, Outcome, ok, outcomes
+from menus.engine.session import Step
 
 # By kind of tariff: what it costs, from where on it can be done, and up to where.
 _COSTS = {
@@ -26,7 +29,7 @@ _COSTS = {
 
 @outcomes("ok", NoAgentNear)
 async def find_agents(step: Step) -> Outcome:
-    shops = await agents.near(step.runtime, step.text)
+    shops = await directory.near(step.runtime, step.text)
     return ok(lines="\n".join(f"{shop.number} {shop.name}" + (shop.place and f", {shop.place}") for shop in shops))
 
 

@@ -2,8 +2,8 @@
 
 from core.i18n import _
 from menus.balance import open_balance
-from menus.dsl import Choice, Option
-from menus.session import Session
+from menus.engine.dsl import Choice, Option
+from menus.engine.session import Session
 
 
 def is_agent(session: Session) -> bool:

@@ -2,20 +2,15 @@
 
 from uuid import UUID
 
-from core.errors import (
-    AccountClosed,
-    AlreadyCovered,
-    KeyConflict,
-    NotEnoughMoney,
-    NotPermitted,
-    OutOfSeason,
-)
+from core.errors import NotPermitted
 from core.i18n import _, translate
-from core.services import insurance
-from core.services.policies import ENDED, GRACE, Policy, read_out
+from core.insurance import covers
+from core.insurance.policies import ENDED, GRACE, Policy, read_out
+from core.insurance.refusals import AlreadyCovered, OutOfSeason
+from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney
 from menus import claim
-from menus.dsl import PIN, Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
-from menus.session import Session, Step
+from menus.engine.dsl import PIN, Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
+from menus.engine.session import Session, Step
 
 _OFFER = _("{product} {amount}/{most}")
 _COVER = _("{product} until {until}")
@@ -25,7 +20,7 @@ _UNPAID = _("{product}: not paid")
 @outcomes("ok")
 async def list_products(step: Step) -> Outcome:
     offer, language = translate(_OFFER, step.session.language), step.session.language
-    products = [one.product for one in insurance.products(step.runtime)]
+    products = [one.product for one in covers.products(step.runtime)]
     return found(
         "products",
         ((offer.format(product=translate(one.name, language), amount=one.price, most=one.cover), one.key) for one in products),
@@ -34,7 +29,7 @@ async def list_products(step: Step) -> Outcome:
 
 @outcomes("ok", "season", "closed", OutOfSeason)
 async def show_product(step: Step) -> Outcome:
-    offer = insurance.offer(step.runtime, step.picked)
+    offer = covers.offer(step.runtime, step.picked)
     product, term = offer.product, offer.term
     slots = {
         "product_key": product.key,
@@ -60,42 +55,42 @@ async def show_product(step: Step) -> Outcome:
 )
 async def buy(step: Step) -> Outcome:
     session = step.session
-    receipt = await insurance.buy(step.runtime, session.registered, session.slots["product_key"], step.text, step.key)
+    receipt = await covers.buy(step.runtime, session.registered, session.slots["product_key"], step.text, step.key)
     return ok(reference=receipt.reference, balance=receipt.balance, **_said(receipt.policy, session))
 
 
 @outcomes("ok", "empty")
 async def list_covers(step: Step) -> Outcome:
     session = step.session
-    covers = await insurance.policies(step.runtime, session.registered)
-    return found("covers", ((_line(cover, session), cover.id) for cover in covers)) if covers else Outcome("empty")
+    held = await covers.policies(step.runtime, session.registered)
+    return found("covers", ((_line(cover, session), cover.id) for cover in held)) if held else Outcome("empty")
 
 
 @outcomes("renews", "ends", "season", "unpaid", NotPermitted)
 async def show_cover(step: Step) -> Outcome:
     session = step.session
-    cover = await insurance.find_policy(step.runtime, session.registered, UUID(step.picked))
-    product = insurance.renewed_as(step.runtime, cover)
+    cover = await covers.find_policy(step.runtime, session.registered, UUID(step.picked))
+    product = covers.renewed_as(step.runtime, cover)
     slots = _said(cover, session) | {"policy": str(cover.id)}
     if product is None:
         return Outcome("season", slots)
     slots |= {"product_key": product.key, "amount": str(product.price), "days": str(product.term_days)}
     if cover.status == GRACE:
-        return Outcome("unpaid", slots | {"until": read_out(insurance.pay_by(cover, product))})
+        return Outcome("unpaid", slots | {"until": read_out(covers.pay_by(cover, product))})
     return Outcome("renews" if cover.renews else "ends", slots)
 
 
 @outcomes("ok", "ended", NotPermitted)
 async def stop_renewal(step: Step) -> Outcome:
     session = step.session
-    cover = await insurance.stop_renewal(step.runtime, session.registered, UUID(session.slots["policy"]))
+    cover = await covers.stop_renewal(step.runtime, session.registered, UUID(session.slots["policy"]))
     return Outcome("ended" if cover.status == ENDED else "ok")
 
 
 @outcomes("ok", *PIN, NotPermitted)
 async def start_renewal(step: Step) -> Outcome:
     session = step.session
-    await insurance.start_renewal(step.runtime, session.registered, UUID(session.slots["policy"]), step.text)
+    await covers.start_renewal(step.runtime, session.registered, UUID(session.slots["policy"]), step.text)
     return ok()
 
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 
 from core import phones
 from core.i18n import _, translate
-from core.services.applications import CHOSEN, WAITING, WITHDRAWN, Application
-from core.services.jobs import CATEGORIES, DISPUTED, EXPIRED, FINISHED, HIRED, OPEN, PAID, REFUNDED, Job, Side
-from core.services.reviews import NEW
-from menus.dsl import Handler, Option
-from menus.session import Session
+from core.jobs.applications import CHOSEN, WAITING, WITHDRAWN, Application
+from core.jobs.market import CATEGORIES, DISPUTED, EXPIRED, FINISHED, HIRED, OPEN, PAID, REFUNDED, Job, Side
+from core.jobs.reviews import NEW
+from menus.engine.dsl import Handler, Option
+from menus.engine.session import Session
 
 # Where a job stands for one of its sides, beside the statuses that it has itself: the slot `stage`, by which options are shown.
 RATED, OVER = "rated", "over"

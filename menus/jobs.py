@@ -2,13 +2,16 @@
 
 from uuid import UUID
 
-from core.errors import AccountClosed, AlreadyApplied, AlreadyReviewed, JobClosed, NotPermitted, TooManyTries
+from core.credentials.refusals import TooManyTries
+from core.errors import NotPermitted
 from core.i18n import _, translate
-from core.services import applications, hiring, jobs, reviews
+from core.jobs import applications, hiring, market, reviews
+from core.jobs.refusals import AlreadyApplied, AlreadyReviewed, JobClosed
+from core.ledger.refusals import AccountClosed
 from menus import jobs_applied, jobs_post, jobs_posted
-from menus.dsl import Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.engine.dsl import Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.engine.session import Step
 from menus.job_words import about, categories, category_of, person
-from menus.session import Step
 
 _ALL_PLACES = _("All places")
 _STARS = (_("Very bad"), _("Bad"), _("All right"), _("Good"), _("Very good"))
@@ -17,7 +20,7 @@ _STARS = (_("Very bad"), _("Bad"), _("All right"), _("Good"), _("Very good"))
 @outcomes("ok", "empty")
 async def choose_category(step: Step) -> Outcome:
     category = category_of(step.text)
-    places = await jobs.places(step.runtime, category)
+    places = await market.places(step.runtime, category)
     if not places:
         return Outcome("empty")
     everywhere = translate(_ALL_PLACES, step.session.language)
@@ -26,7 +29,7 @@ async def choose_category(step: Step) -> Outcome:
 
 @outcomes("ok", "empty")
 async def choose_place(step: Step) -> Outcome:
-    offered = await jobs.find(step.runtime, step.session.slots["category"], step.picked)
+    offered = await market.find(step.runtime, step.session.slots["category"], step.picked)
     if not offered:
         return Outcome("empty")
     return found(
@@ -37,8 +40,8 @@ async def choose_place(step: Step) -> Outcome:
 
 @outcomes("ok", JobClosed)
 async def show_job(step: Step) -> Outcome:
-    job = await jobs.get(step.runtime, UUID(step.picked))
-    if not jobs.is_offered(job):
+    job = await market.get(step.runtime, UUID(step.picked))
+    if not market.is_offered(job):
         raise JobClosed
     return ok(**about(job), employer=person(job.employer, step.session.language), name=job.employer.name)
 

@@ -2,14 +2,15 @@
 
 from uuid import UUID
 
-from core.errors import AccountClosed, JobClosed
 from core.i18n import _
-from core.services import applications, hiring, reviews
-from core.services.applications import CHOSEN, WAITING
-from core.services.jobs import FINISHED, HIRED, PAID
-from menus.dsl import Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from core.jobs import applications, hiring, reviews
+from core.jobs.applications import CHOSEN, WAITING
+from core.jobs.market import FINISHED, HIRED, PAID
+from core.jobs.refusals import JobClosed
+from core.ledger.refusals import AccountClosed
+from menus.engine.dsl import Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.engine.session import Step
 from menus.job_words import RATED, about, at, for_worker, person, reachable, worker_stage
-from menus.session import Step
 
 
 @outcomes("ok", "empty")

@@ -1,18 +1,21 @@
 """Post a job: what, where and for how much; then one screen that shows it all."""
 
-from core.errors import AccountClosed, BadAmount, BadText, KeyConflict, OverLimit, TooManyJobs, TooManyTries
+from core.credentials.refusals import TooManyTries
+from core.errors import BadAmount, BadText
 from core.i18n import _
+from core.jobs import market, posts
+from core.jobs.refusals import TooManyJobs
+from core.ledger.refusals import AccountClosed, KeyConflict, OverLimit
 from core.money import Money
-from core.services import job_posts, jobs
-from menus import inputs
-from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.engine import inputs
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.engine.session import Step
 from menus.job_words import categories, category_of
-from menus.session import Step
 
 
 @outcomes("ok", TooManyJobs)
 async def begin(step: Step) -> Outcome:
-    await job_posts.may_post(step.runtime, step.session.registered)
+    await posts.may_post(step.runtime, step.session.registered)
     return ok()
 
 
@@ -23,18 +26,18 @@ async def take_category(step: Step) -> Outcome:
 
 @outcomes("ok", BadText)
 async def take_place(step: Step) -> Outcome:
-    return ok(place=jobs.read_place(step.text))
+    return ok(place=market.read_place(step.text))
 
 
 @outcomes("ok", BadText)
 async def take_title(step: Step) -> Outcome:
-    return ok(title=jobs.read_title(step.text))
+    return ok(title=market.read_title(step.text))
 
 
 @outcomes("ok", BadAmount, OverLimit)
 async def take_pay(step: Step) -> Outcome:
     pay = inputs.amount(step)
-    await job_posts.check_pay(step.runtime, step.session.registered, pay)
+    await posts.check_pay(step.runtime, step.session.registered, pay)
     return ok(amount=pay, amount_minor=pay.minor)
 
 
@@ -42,8 +45,8 @@ async def take_pay(step: Step) -> Outcome:
 async def post(step: Step) -> Outcome:
     session, slots = step.session, step.session.slots
     pay = Money(int(slots["amount_minor"]), session.registered.currency)
-    job = await job_posts.post(step.runtime, session.registered, slots["category"], slots["place"], slots["title"], pay, step.key)
-    return ok(number=job.number, days=job_posts.OPEN_FOR.days)
+    job = await posts.post(step.runtime, session.registered, slots["category"], slots["place"], slots["title"], pay, step.key)
+    return ok(number=job.number, days=posts.OPEN_FOR.days)
 
 
 SCREENS = (

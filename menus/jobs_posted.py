@@ -3,22 +3,15 @@
 from uuid import UUID
 
 from core import clock
-from core.errors import (
-    AccountClosed,
-    JobClosed,
-    KeyConflict,
-    NotEnoughMoney,
-    OverBalanceLimit,
-    OverDayLimit,
-    OverLimit,
-)
 from core.i18n import _, translate
-from core.services import applications, hiring, jobs, reviews
-from core.services.jobs import FINISHED, HIRED, OPEN, PAID
-from menus.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
+from core.jobs import applications, hiring, market, reviews
+from core.jobs.market import FINISHED, HIRED, OPEN, PAID
+from core.jobs.refusals import JobClosed
+from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
+from menus.engine.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
+from menus.engine.screen import HIDDEN
+from menus.engine.session import Step
 from menus.job_words import RATED, about, at, for_employer, rated, reachable
-from menus.render import HIDDEN
-from menus.session import Step
 
 _APPLICANT = _("{name} ({rating}), jobs done: {number}")
 _ON_LIST = _("On the list until {date}")
@@ -27,7 +20,7 @@ _ON_LIST = _("On the list until {date}")
 @outcomes("ok", "empty")
 async def list_jobs(step: Step) -> Outcome:
     session = step.session
-    own = await jobs.posted(step.runtime, session.registered)
+    own = await market.posted(step.runtime, session.registered)
     if not own:
         return Outcome("empty")
     return found("jobs_posted", ((f"{job.number} {job.title}: {for_employer(job, session.language)}", job.id) for job in own))
@@ -36,7 +29,7 @@ async def list_jobs(step: Step) -> Outcome:
 @outcomes("ok")
 async def show_job(step: Step) -> Outcome:
     session, language = step.session, step.session.language
-    job = await jobs.get(step.runtime, UUID(step.picked))
+    job = await market.get(step.runtime, UUID(step.picked))
     stage = job.status
     if stage == PAID and await reviews.has_rated(step.runtime, session.registered, job.id):
         stage = RATED

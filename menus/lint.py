@@ -7,15 +7,17 @@ import string
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from core import septets
-from core.errors import Refusal, refusals
+import core
+from core import inventory, septets
+from core.errors import Refusal
 from core.i18n import LANGUAGES, catalogue
+from core.inventory import refusals
 from core.septets import SCREEN_SEPTETS
-from core.services import texts as sms_texts
 from menus import approvals
-from menus.dsl import HOME_SCREEN, LONGEST, NAVIGATION, Ask, Choice, End, Handler, Pick, Screen, declared
-from menus.engine import FINISH_SCREEN, RESUME_SCREEN, SCREENS, WELCOME_SCREEN, edges
-from menus.render import BACK_LINE, DIAL_AGAIN, MORE_LINE, paginate
+from menus.engine.dsl import HOME_SCREEN, LONGEST, NAVIGATION, Ask, Choice, End, Handler, Pick, Screen, declared
+from menus.engine.machine import FINISH_SCREEN, RESUME_SCREEN, WELCOME_SCREEN, edges
+from menus.engine.screen import BACK_LINE, DIAL_AGAIN, MORE_LINE, paginate
+from menus.screens import SCREENS
 
 ROOTS = (HOME_SCREEN, WELCOME_SCREEN, FINISH_SCREEN, RESUME_SCREEN, *approvals.OFFERED.values())
 # Numbers that have reached customers, by screen: what they remember. A release adds to it and never changes a line.
@@ -61,20 +63,25 @@ def catalogues() -> Catalogues:
     }
 
 
-def lint(screens: Iterable[Screen] = SCREENS, texts: Catalogues | None = None) -> list[str]:
-    """Everything that is wrong with the screens; empty where nothing is."""
+def lint(screens: Iterable[Screen] = SCREENS, known: Catalogues | None = None, sms: tuple[str, ...] = ()) -> list[str]:
+    """Everything that is wrong with the screens and with what is said by SMS; empty where nothing is.
+
+    `sms` are the texts of a channel of its own; those of the core are looked at always.
+    """
     screens = tuple(screens)
-    texts = catalogues() if texts is None else texts
-    if broken := list(_braces(_texts(screens), texts)):  # no other check can read such a text
+    texts = catalogues() if known is None else known
+    sms = (*inventory.texts(core), *sms)
+    shown = [*_texts(screens), *sms]
+    if broken := list(_braces(shown, texts)):  # no other check can read such a text
         return broken
     return [
         *_names(screens),
         *_options(screens),
         *_outcomes(screens),
         *_ways(screens),
-        *_translations(_texts(screens), texts),
+        *_translations(shown, texts),
         *_lengths(screens, texts),
-        *_sms_lengths(texts),
+        *_sms_lengths(sms, texts),
     ]
 
 
@@ -148,7 +155,7 @@ def _ways(screens: tuple[Screen, ...]) -> Iterator[str]:
 def _texts(screens: tuple[Screen, ...]) -> list[str]:
     shown = [screen.text for screen in screens]
     shown += [option.label for screen in screens if isinstance(screen, Choice) for option in screen.options]
-    return [*shown, *(refusal.sentence for refusal in refusals()), BACK_LINE, MORE_LINE, DIAL_AGAIN, *sms_texts.every()]
+    return [*shown, *(refusal.sentence for refusal in refusals()), BACK_LINE, MORE_LINE, DIAL_AGAIN]
 
 
 def _braces(shown: list[str], texts: Catalogues) -> Iterator[str]:
@@ -207,10 +214,10 @@ def _length(screen: Screen, refusal: type[Refusal] | None, known: Mapping[str, s
             yield f"{where}: {septets.count(page)} septets at worst, {SCREEN_SEPTETS} fit: {page!r}"
 
 
-def _sms_lengths(texts: Catalogues) -> Iterator[str]:
+def _sms_lengths(sms: tuple[str, ...], texts: Catalogues) -> Iterator[str]:
     """A notice that needs a second SMS costs twice as much."""
     for language in LANGUAGES:
-        for message in sms_texts.every():
+        for message in sms:
             longest = _longest(message, texts.get(language, {}))
             if septets.count(longest) > SCREEN_SEPTETS:
                 yield f"{language}: SMS {message!r}: {septets.count(longest)} septets at worst, {SCREEN_SEPTETS} fit"

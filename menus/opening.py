@@ -4,15 +4,14 @@ A dropped line loses nothing. Somebody who dials again within 15 minutes may con
 then and it moved her money, she is told so instead, and nothing is paid a second time.
 """
 
+from core.customers import wallet
 from core.i18n import _, translate
 from core.runtime import Runtime
-from core.services import transfers
+from core.wording import described
 from menus import approvals
-from menus.dsl import Choice, Option
-from menus.session import Session
-from menus.statement import described
+from menus.engine.dsl import CONTINUE, MAIN_MENU, Choice, Option
+from menus.engine.session import Session
 
-CONTINUE, MAIN_MENU = "1", "2"
 LAST_TRANSACTION = _("Your last transaction:")
 
 SCREENS = (
@@ -33,7 +32,7 @@ async def choose(runtime: Runtime, session: Session, left: Session | None, *, wa
     if left is not None and (left.customer and left.customer.id) != (customer and customer.id):
         left = None  # registered, or closed, meanwhile
     keys = [] if left is None else [*left.keys, *approvals.keys(left)]
-    if keys and customer is not None and (done := await transfers.last_done(runtime, customer, keys)):
+    if keys and customer is not None and (done := await wallet.last_done(runtime, customer, keys)):
         session.heading = f"{translate(LAST_TRANSACTION, session.language)}\n{described(done, session.language)}"
         left = None
     if customer is not None and customer.has_pin and customer.has_approvals and await approvals.offer(runtime, session):

@@ -1,21 +1,13 @@
 """My Account, the PIN: changing it, and choosing a new one where it is forgotten or locked."""
 
 from core import clock
-from core.errors import (
-    BadNationalId,
-    BadPin,
-    CodeEnded,
-    PinLocked,
-    PinsDiffer,
-    TooManyTries,
-    WeakPin,
-    WrongCode,
-    WrongNationalId,
-)
+from core.credentials import pins
+from core.credentials.refusals import BadPin, CodeEnded, PinLocked, PinsDiffer, TooManyTries, WeakPin, WrongCode, WrongNationalId
+from core.customers import pin_change, pin_reset
+from core.customers.refusals import BadNationalId
 from core.i18n import _
-from core.services import pin_change, pin_reset, pins
-from menus.dsl import PIN, Ask, End, Outcome, again, ok, outcomes
-from menus.session import Step
+from menus.engine.dsl import PIN, Ask, End, Outcome, again, ok, outcomes
+from menus.engine.session import Step
 
 
 @outcomes("ok", *PIN)

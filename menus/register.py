@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
-from core.errors import AlreadyRegistered, BadName, BadNationalId, BadPin, PinsDiffer, WeakPin
+from core.credentials import pins
+from core.credentials.refusals import BadPin, PinsDiffer, WeakPin
+from core.customers import profiles
+from core.customers.refusals import BadName, BadNationalId
 from core.i18n import LANGUAGES, _
-from core.services import customers, joining, pins
-from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
-from menus.session import Step
+from core.membership import joining, registration
+from core.membership.refusals import AlreadyRegistered
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.engine.session import Step
 
 
 @outcomes("ok")
@@ -17,12 +21,12 @@ async def choose_language(step: Step) -> Outcome:
 
 @outcomes("ok", BadName)
 async def take_name(step: Step) -> Outcome:
-    return ok(name=customers.read_name(step.text))
+    return ok(name=profiles.read_name(step.text))
 
 
 @outcomes("ok", BadNationalId)
 async def take_national_id(step: Step) -> Outcome:
-    return ok(national_id=customers.read_national_id(step.text))
+    return ok(national_id=profiles.read_national_id(step.text))
 
 
 @outcomes("ok", BadPin, WeakPin)
@@ -37,7 +41,7 @@ async def open_account(step: Step) -> Outcome:
         raise PinsDiffer
     session = step.session
     if session.customer is None:
-        session.customer = await customers.register(
+        session.customer = await registration.register(
             step.runtime,
             phone=session.phone,
             name=session.slots["name"],

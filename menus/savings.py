@@ -4,33 +4,29 @@ from dataclasses import replace
 from uuid import UUID
 
 from core import clock
-from core.errors import (
-    AccountClosed,
-    BadAmount,
-    GoalLocked,
-    KeyConflict,
-    NotEnoughMoney,
-    NotPermitted,
-    OverBalanceLimit,
-)
+from core.customers import wallet
+from core.errors import BadAmount, NotPermitted
 from core.i18n import _, translate
+from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney, OverBalanceLimit
 from core.money import Money
-from core.services import savings, texts, transfers
-from core.services.savings import Goal
-from menus import inputs, savings_goal, savings_new
-from menus.dsl import PIN, Ask, Choice, End, Option, Outcome, Pick, found, ok, outcomes
-from menus.session import Step
+from core.savings import goals, texts
+from core.savings.goals import Goal
+from core.savings.refusals import GoalLocked
+from menus import savings_goal, savings_new
+from menus.engine import inputs
+from menus.engine.dsl import PIN, Ask, Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.engine.session import Step
 
 
 @outcomes("ok", "empty")
 async def list_goals(step: Step) -> Outcome:
-    mine = await savings.goals(step.runtime, step.session.registered)
+    mine = await goals.goals(step.runtime, step.session.registered)
     return found("savings_goals", _listed(step, mine)) if mine else Outcome("empty")
 
 
 @outcomes("ok", "one", "empty")
 async def choose_to_save(step: Step) -> Outcome:
-    mine = await savings.goals(step.runtime, step.session.registered)
+    mine = await goals.goals(step.runtime, step.session.registered)
     if len(mine) == 1:
         return replace(await _to_save(step, mine[0]), code="one")
     return found("savings_save_goal", _listed(step, mine)) if mine else Outcome("empty")
@@ -38,17 +34,17 @@ async def choose_to_save(step: Step) -> Outcome:
 
 @outcomes("ok", NotPermitted)
 async def pick_to_save(step: Step) -> Outcome:
-    return await _to_save(step, await savings.find(step.runtime, step.session.registered, UUID(step.picked)))
+    return await _to_save(step, await goals.find(step.runtime, step.session.registered, UUID(step.picked)))
 
 
 @outcomes("ok", NotPermitted)
 async def save_to_new(step: Step) -> Outcome:
-    return await _to_save(step, await savings.find(step.runtime, step.session.registered, _goal_id(step)))
+    return await _to_save(step, await goals.find(step.runtime, step.session.registered, _goal_id(step)))
 
 
 @outcomes("ok", "one", "empty", GoalLocked)
 async def choose_to_take(step: Step) -> Outcome:
-    mine = await savings.goals(step.runtime, step.session.registered)
+    mine = await goals.goals(step.runtime, step.session.registered)
     if len(mine) == 1:
         return replace(_to_take(step, mine[0]), code="one")
     return found("savings_take_goal", _listed(step, mine)) if mine else Outcome("empty")
@@ -56,27 +52,27 @@ async def choose_to_take(step: Step) -> Outcome:
 
 @outcomes("ok", NotPermitted, GoalLocked)
 async def pick_to_take(step: Step) -> Outcome:
-    return _to_take(step, await savings.find(step.runtime, step.session.registered, UUID(step.picked)))
+    return _to_take(step, await goals.find(step.runtime, step.session.registered, UUID(step.picked)))
 
 
 @outcomes("ok", BadAmount, NotEnoughMoney)
 async def quote_save(step: Step) -> Outcome:
     amount = inputs.amount(step)
-    await savings.check_enough(step.runtime, step.session.registered, amount)
+    await goals.check_enough(step.runtime, step.session.registered, amount)
     return ok(amount=amount, amount_minor=amount.minor)
 
 
 @outcomes("ok", BadAmount, NotEnoughMoney, NotPermitted, GoalLocked)
 async def quote_take(step: Step) -> Outcome:
     amount = inputs.amount(step)
-    await savings.check_withdrawal(step.runtime, step.session.registered, _goal_id(step), amount)
+    await goals.check_withdrawal(step.runtime, step.session.registered, _goal_id(step), amount)
     return ok(amount=amount, amount_minor=amount.minor)
 
 
 @outcomes("ok", *PIN, BadAmount, NotEnoughMoney, NotPermitted, AccountClosed, KeyConflict)
 async def save(step: Step) -> Outcome:
     session = step.session
-    receipt = await savings.save(step.runtime, session.registered, _goal_id(step), _amount(step), pin=step.text, key=step.key)
+    receipt = await goals.save(step.runtime, session.registered, _goal_id(step), _amount(step), pin=step.text, key=step.key)
     goal = receipt.goal
     return ok(reference=receipt.reference, balance=receipt.balance, percent=goal.percent, target=goal.target)
 
@@ -94,17 +90,17 @@ async def save(step: Step) -> Outcome:
 )
 async def take_out(step: Step) -> Outcome:
     session = step.session
-    receipt = await savings.withdraw(step.runtime, session.registered, _goal_id(step), _amount(step), pin=step.text, key=step.key)
+    receipt = await goals.withdraw(step.runtime, session.registered, _goal_id(step), _amount(step), pin=step.text, key=step.key)
     return ok(reference=receipt.reference, balance=receipt.balance)
 
 
 async def _to_save(step: Step, goal: Goal) -> Outcome:
-    balance = await transfers.balance(step.runtime, step.session.registered)
+    balance = await wallet.balance(step.runtime, step.session.registered)
     return ok(goal=goal.name, goal_id=goal.id, balance=balance)
 
 
 def _to_take(step: Step, goal: Goal) -> Outcome:
-    goal.check_lock(clock.day(clock.now(), step.runtime.settings.country))
+    goal.check_lock(clock.today(step.runtime.settings.country))
     return ok(goal=goal.name, goal_id=goal.id, kept=goal.balance)
 
 

@@ -4,15 +4,17 @@ from dataclasses import replace
 from typing import get_args
 from uuid import UUID
 
-from core.errors import AccountClosed, AccountNotEmpty, BadAmount, NotPermitted
+from core.errors import BadAmount, NotPermitted
 from core.i18n import _, translate
+from core.ledger.refusals import AccountClosed, AccountNotEmpty
 from core.money import Money
-from core.services import goals, round_ups, savings, savings_rules
-from core.services.savings import Goal
-from core.services.savings_rules import Rule
-from menus import inputs
-from menus.dsl import PIN, Ask, Choice, Option, Outcome, again, ok, outcomes
-from menus.session import Step
+from core.savings import goals, opening, rules
+from core.savings.goals import Goal
+from core.savings.rules import Rule
+from core.sending import round_ups
+from menus.engine import inputs
+from menus.engine.dsl import PIN, Ask, Choice, Option, Outcome, again, ok, outcomes
+from menus.engine.session import Step
 
 # Of each rule: how the goal's screen says it, and how it is said to whoever sets it.
 _PERIODS = {"weekly": _("every week"), "monthly": _("every month")}
@@ -21,7 +23,7 @@ _FIRST_PERIODS = {"weekly": _("every week, from next week"), "monthly": _("every
 
 @outcomes("ok", NotPermitted)
 async def show(step: Step) -> Outcome:
-    return _shown(step, await savings.find(step.runtime, step.session.registered, UUID(step.picked)))
+    return _shown(step, await goals.find(step.runtime, step.session.registered, UUID(step.picked)))
 
 
 @outcomes("ok")
@@ -33,7 +35,7 @@ async def choose_rule(step: Step) -> Outcome:
 @outcomes("ok", BadAmount)
 async def set_rule_amount(step: Step) -> Outcome:
     amount = inputs.amount(step)
-    savings.check_amount(amount, step.session.registered.currency)
+    goals.check_amount(amount, step.session.registered.currency)
     return ok(amount=amount, amount_minor=amount.minor)
 
 
@@ -42,13 +44,13 @@ async def start_rule(step: Step) -> Outcome:
     slots, customer = step.session.slots, step.session.registered
     rule: Rule = "weekly" if slots["rule"] == "weekly" else "monthly"
     amount = Money(int(slots["amount_minor"]), customer.currency)
-    await savings_rules.set_rule(step.runtime, customer, _goal_id(step), rule, amount, pin=step.text)
+    await rules.set_rule(step.runtime, customer, _goal_id(step), rule, amount, pin=step.text)
     return await _again(step)
 
 
 @outcomes("ok", NotPermitted, AccountClosed)
 async def stop_rule(step: Step) -> Outcome:
-    await savings_rules.set_rule(step.runtime, step.session.registered, _goal_id(step), None)
+    await rules.set_rule(step.runtime, step.session.registered, _goal_id(step), None)
     return await _again(step)
 
 
@@ -59,13 +61,13 @@ async def round_up(step: Step) -> Outcome:
 
 @outcomes("ok", NotPermitted, AccountClosed)
 async def round_up_no_more(step: Step) -> Outcome:
-    goal = await savings.find(step.runtime, step.session.registered, _goal_id(step))
+    goal = await goals.find(step.runtime, step.session.registered, _goal_id(step))
     return await _round_up(step, None) if goal.rounds_up else _shown(step, goal)
 
 
 @outcomes("ok", NotPermitted, AccountNotEmpty)
 async def close(step: Step) -> Outcome:
-    await goals.close_goal(step.runtime, step.session.registered, _goal_id(step))
+    await opening.close_goal(step.runtime, step.session.registered, _goal_id(step))
     if step.session.registered.round_up_goal == _goal_id(step):
         step.session.customer = replace(step.session.registered, round_up_goal=None)
     return ok()
@@ -73,14 +75,14 @@ async def close(step: Step) -> Outcome:
 
 async def _round_up(step: Step, goal_id: UUID | None) -> Outcome:
     session = step.session
-    await savings_rules.set_round_up(step.runtime, session.registered, goal_id)
+    await rules.set_round_up(step.runtime, session.registered, goal_id)
     session.customer = replace(session.registered, round_up_goal=goal_id)
     return await _again(step)
 
 
 async def _again(step: Step) -> Outcome:
     """The goal as it is after a change, for when she goes back to it."""
-    return _shown(step, await savings.find(step.runtime, step.session.registered, _goal_id(step)))
+    return _shown(step, await goals.find(step.runtime, step.session.registered, _goal_id(step)))
 
 
 def _shown(step: Step, goal: Goal) -> Outcome:

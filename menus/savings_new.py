@@ -3,32 +3,34 @@
 from dataclasses import replace
 from datetime import date
 
-from core.errors import AccountClosed, BadAmount, BadDate, BadText, DayOutOfRange, KeyConflict, TooManyGoals
+from core.errors import BadAmount, BadDate, BadText, DayOutOfRange
 from core.i18n import _
+from core.ledger.refusals import AccountClosed, KeyConflict
 from core.money import Money
-from core.services import goals, savings
-from menus import inputs
-from menus.dsl import Ask, Choice, Option, Outcome, ok, outcomes
-from menus.session import Step
+from core.savings import goals, opening
+from core.savings.refusals import TooManyGoals
+from menus.engine import inputs
+from menus.engine.dsl import Ask, Choice, Option, Outcome, ok, outcomes
+from menus.engine.session import Step
 
 NO_DATE = "1"
 
 
 @outcomes("ok", TooManyGoals)
 async def begin(step: Step) -> Outcome:
-    await goals.check_room(step.runtime, step.session.registered)
+    await opening.check_room(step.runtime, step.session.registered)
     return ok()
 
 
 @outcomes("ok", BadText)
 async def name(step: Step) -> Outcome:
-    return ok(goal=goals.read_name(step.text))
+    return ok(goal=opening.read_name(step.text))
 
 
 @outcomes("ok", BadAmount)
 async def set_target(step: Step) -> Outcome:
     target = inputs.amount(step)
-    savings.check_amount(target, step.session.registered.currency)
+    goals.check_amount(target, step.session.registered.currency)
     return ok(target=target, target_minor=target.minor)
 
 
@@ -37,7 +39,7 @@ async def set_due(step: Step) -> Outcome:
     if step.text.strip() == NO_DATE:
         return replace(await _open(step, None, is_locked=False), code="undated")
     due = inputs.date(step)
-    goals.check_due(due, step.runtime.settings.country)
+    opening.check_due(due, step.runtime.settings.country)
     return ok(due=due.isoformat(), date=f"{due:%d/%m/%Y}")
 
 
@@ -56,7 +58,7 @@ async def _open(step: Step, due: date | None, *, is_locked: bool) -> Outcome:
     name, target = session.slots["goal"], Money(int(session.slots["target_minor"]), session.registered.currency)
     # No PIN is typed on the way, so the session's key alone would be that of every goal opened in it.
     key = f"{step.key}:goal:{name}:{target.minor}:{due}:{is_locked}"
-    opened = await goals.open_goal(
+    opened = await opening.open_goal(
         step.runtime, session.registered, name=name, target=target, due=due, is_locked=is_locked, key=key
     )
     return ok(goal=opened.name, goal_id=opened.id)

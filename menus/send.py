@@ -4,26 +4,25 @@ Whoever has no account yet can be sent money too: it waits for her.
 """
 
 from core import clock, phones
-from core.errors import (
+from core.customers import wallet
+from core.customers.refusals import OwnNumber, UnknownRecipient
+from core.errors import BadAmount, BadPhone
+from core.i18n import _
+from core.ledger.refusals import (
     AccountClosed,
     AmountTooSmall,
-    BadAmount,
-    BadPhone,
     KeyConflict,
     NotEnoughMoney,
     OverBalanceLimit,
     OverDayLimit,
     OverLimit,
-    OwnNumber,
-    TooManyWaiting,
-    UnknownRecipient,
 )
-from core.i18n import _
 from core.money import Money
-from core.services import invitations, texts, transfers
-from menus import inputs
-from menus.dsl import PAYING_PIN, Ask, End, Outcome, ok, outcomes, paying_again
-from menus.session import Step
+from core.sending import invitations, texts, transfers
+from core.sending.refusals import TooManyWaiting
+from menus.engine import inputs
+from menus.engine.dsl import PAYING_PIN, Ask, End, Outcome, ok, outcomes, paying_again
+from menus.engine.session import Step
 
 
 @outcomes("ok", "unregistered", BadPhone, OwnNumber)
@@ -32,9 +31,9 @@ async def find_recipient(step: Step) -> Outcome:
     try:
         recipient = await transfers.find_recipient(step.runtime, sender, phone)
     except UnknownRecipient:
-        balance = await transfers.balance(step.runtime, sender)
+        balance = await wallet.balance(step.runtime, sender)
         return Outcome("unregistered", {"phone": phones.national(phone), "recipient_phone": phone, "balance": str(balance)})
-    balance = await transfers.balance(step.runtime, sender)
+    balance = await wallet.balance(step.runtime, sender)
     return ok(recipient=recipient.name, recipient_phone=recipient.phone, balance=balance)
 
 
@@ -195,7 +194,4 @@ SCREENS = (
         "send_done_rounded",
         _("{reference} confirmed. {amount} sent to {recipient}. Fee {fee}. Saved {saved}. Balance {balance}."),
     ),
-    End("send_failed", _("Please dial again.")),
-    End("pin_locked", _("Nothing was done and your money is safe. To choose a new PIN dial again: 9 My Account, 7 Forgot PIN.")),
-    End("money_out_waits", _("Nothing was done and your money is safe. You can still save and receive.")),
 )

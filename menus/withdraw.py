@@ -1,31 +1,27 @@
 """Withdraw: cash at an agent, or money to M-Pesa."""
 
 from core import phones
-from core.errors import (
-    AccountClosed,
-    AmountTooSmall,
-    BadAmount,
-    KeyConflict,
-    NotEnoughMoney,
-    OverDayLimit,
-    OverLimit,
-    OwnNumber,
-    RailAway,
-    UnknownAgent,
-)
+from core.agents import cash
+from core.agents.refusals import UnknownAgent
+from core.customers import wallet
+from core.customers.refusals import OwnNumber
+from core.errors import BadAmount
 from core.i18n import _
+from core.ledger.refusals import AccountClosed, AmountTooSmall, KeyConflict, NotEnoughMoney, OverDayLimit, OverLimit
 from core.money import Money
-from core.services import cash, payments, transfers
-from menus import inputs
-from menus.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, ok, outcomes, paying_again
-from menus.session import Step
+from core.payments import requests
+from core.payments.refusals import RailAway
+from core.payments.settlements import OUT
+from menus.engine import inputs
+from menus.engine.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, ok, outcomes, paying_again
+from menus.engine.session import Step
 
 
 @outcomes("ok", UnknownAgent, OwnNumber)
 async def find_agent(step: Step) -> Outcome:
     customer = step.session.registered
     agent = await cash.find_agent(step.runtime, customer, step.text)
-    balance = await transfers.balance(step.runtime, customer)
+    balance = await wallet.balance(step.runtime, customer)
     return ok(name=agent.name, number=agent.number, balance=balance)
 
 
@@ -62,14 +58,14 @@ async def withdraw(step: Step) -> Outcome:
 
 @outcomes("ok", RailAway)
 async def begin_mpesa(step: Step) -> Outcome:
-    payments.rail_of(step.runtime)
+    requests.rail_for(step.runtime, OUT)
     customer = step.session.registered
-    return ok(balance=await transfers.balance(step.runtime, customer), phone=phones.national(customer.phone))
+    return ok(balance=await wallet.balance(step.runtime, customer), phone=phones.national(customer.phone))
 
 
 @outcomes("ok", RailAway, BadAmount, AmountTooSmall, OverLimit, NotEnoughMoney)
 async def quote_mpesa(step: Step) -> Outcome:
-    quoted = await payments.quote_withdrawal(step.runtime, step.session.registered, inputs.amount(step))
+    quoted = await requests.quote_withdrawal(step.runtime, step.session.registered, inputs.amount(step))
     return ok(amount=quoted.amount, amount_minor=quoted.amount.minor, fee=quoted.fee)
 
 
@@ -87,7 +83,7 @@ async def quote_mpesa(step: Step) -> Outcome:
 async def withdraw_to_mpesa(step: Step) -> Outcome:
     session = step.session
     amount = Money(int(session.slots["amount_minor"]), session.registered.currency)
-    receipt = await payments.withdraw(step.runtime, session.registered, amount, pin=step.text, key=step.key)
+    receipt = await requests.withdraw(step.runtime, session.registered, amount, pin=step.text, key=step.key)
     return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
 
 

@@ -22,9 +22,9 @@ import structlog
 
 from core.runtime import Runtime
 from core.settings import Settings
-from gateway import logs
+from gateway import logs, wiring
 from gateway.app import application
-from gateway.local import Servers, embedded
+from gateway.cli.embedded import Servers, embedded
 from tests import databases
 from tests.phone import Phone
 
@@ -86,7 +86,7 @@ def settings(servers: Servers, template: str, redis_url: str) -> Settings:
 
 @pytest.fixture
 async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
-    made = Runtime.of(settings)
+    made = wiring.runtime(settings)
     yield made
     await made.close()
 

@@ -2,12 +2,13 @@
 
 from sqlalchemy import text
 
+from core.agents import directory
+from core.agents.directory import Agent
+from core.customers import profiles
+from core.customers.profiles import Customer
 from core.ledger import audit
 from core.money import Money
 from core.runtime import Runtime
-from core.services import agents, customers
-from core.services.agents import Agent
-from core.services.customers import Customer
 
 ASHA, BARAKA, NJERI = "+254711000001", "+254722000002", "+254733000003"
 NUMBER = "200100"
@@ -18,13 +19,13 @@ def kes(shillings: int) -> Money:
 
 
 async def person(runtime: Runtime, phone: str) -> Customer:
-    found = await customers.find(runtime, phone)
+    found = await profiles.find(runtime, phone)
     assert found is not None
     return found
 
 
 async def shop(runtime: Runtime) -> Agent:
-    return await agents.by_number(runtime, NUMBER)
+    return await directory.by_number(runtime, NUMBER)
 
 
 async def held(runtime: Runtime, phone: str, kind: str = "wallet") -> int:

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import text
 
 from core import clock, ids
+from core.customers.profiles import Customer
+from core.insurance import covers, renewals
+from core.insurance.covers import Receipt
 from core.ledger.chart import TRUST, SystemAccount
 from core.ledger.post import post
 from core.ledger.transfer import Leg, Transfer
 from core.runtime import Runtime
-from core.services import insurance, renewals
-from core.services.customers import Customer
-from core.services.insurance import Receipt
 from tests import pins
 from tests.counter import held, one
 
@@ -35,7 +35,7 @@ def day(days: int) -> date:
 
 
 async def buy(runtime: Runtime, customer: Customer, product: str = HOSPITAL, key: str = "buy") -> Receipt:
-    return await insurance.buy(runtime, customer, product, pins.RIGHT, key)
+    return await covers.buy(runtime, customer, product, pins.RIGHT, key)
 
 
 async def work(runtime: Runtime) -> None:

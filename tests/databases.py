@@ -10,10 +10,9 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import make_url
 
-from core import migrations
-from core.runtime import Runtime
-from core.services import demo
+from core import demo, migrations
 from core.settings import Settings
+from gateway import wiring
 
 PREFIX = "jasho_test_"
 _TURN = 7_000
@@ -96,7 +95,7 @@ def copy(server_url: str, template_name: str) -> str:
 
 
 async def _load_demo(database_url: str) -> None:
-    runtime = Runtime.of(Settings(database_url=database_url))
+    runtime = wiring.runtime(Settings(database_url=database_url))
     try:
         await demo.load(runtime)
     finally:

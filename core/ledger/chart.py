@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from core.money import MINOR_DIGITS
+from core.countries import CURRENCIES
 
 WALLET = "wallet"
 GOAL = "goal"
@@ -69,7 +69,7 @@ def every_system_account() -> list[tuple[UUID, SystemAccount]]:
     return [
         (account.stripe(number), account)
         for kind in SYSTEM_KINDS
-        for currency in MINOR_DIGITS
+        for currency in CURRENCIES
         for account in [SystemAccount(kind, currency)]
         for number in range(STRIPES)
     ]

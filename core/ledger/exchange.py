@@ -6,11 +6,11 @@ from uuid import UUID
 from sqlalchemy import insert
 
 from core import ids
+from core.db import Database
 from core.ledger.chart import LIQUIDITY, SystemAccount
 from core.ledger.post import post
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
-from core.runtime import Runtime
 from core.tables.ledger import exchange as exchange_table
 
 KIND = "exchange"
@@ -29,7 +29,9 @@ class Rate:
         return Money(amount.minor * self.bought // self.sold, self.currency)
 
 
-async def exchange(runtime: Runtime, *, sold_from: UUID, bought_into: UUID, amount: Money, rate: Rate, key: str) -> Money:
+async def exchange(
+    database: Database, *, country: str, sold_from: UUID, bought_into: UUID, amount: Money, rate: Rate, key: str
+) -> Money:
     """Sells `amount` out of one account and puts what it buys into another, both or neither; answers with what was bought.
 
     Raises what the ledger refuses, and ValueError for an amount that buys nothing.
@@ -39,8 +41,8 @@ async def exchange(runtime: Runtime, *, sold_from: UUID, bought_into: UUID, amou
         raise ValueError(f"{amount} buys nothing at this rate")
     selling = _half(sold_from, -amount, key)
     buying = _half(bought_into, bought, key)
-    async with runtime.database.transaction() as connection:
-        answers = await post(connection, [selling, buying], runtime.settings.country, chains=[1, 1])
+    async with database.transaction() as connection:
+        answers = await post(connection, [selling, buying], country, chains=[1, 1])
         for answer in answers:
             if answer.outcome not in ("posted", "repeated", "chain_broken"):
                 answer.raise_refusal(amount.currency, needed=amount)

@@ -8,9 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
+from core.db import Database
 from core.ledger.chart import SystemAccount, named
+from core.ledger.poster import Poster
 from core.ledger.transfer import Hold, Leg, Transfer
-from core.runtime import Runtime
 from core.tables.ledger import account, hold_leg, open_hold, transfer
 
 KIND_CAPTURE, KIND_VOID, KIND_EXPIRE = "capture", "void", "expire"
@@ -57,9 +58,9 @@ async def load(connection: AsyncConnection, hold_id: UUID) -> Hold | None:
     return Hold(hold_id, found[0].initiator, legs, found[0].limited)
 
 
-async def expire(runtime: Runtime, most: int = 100) -> int:
+async def expire(database: Database, poster: Poster, most: int = 100) -> int:
     """Gives back the holds whose time is over; says how many. Any number of workers may do it at once."""
-    async with runtime.database.autocommit() as connection:
+    async with database.autocommit() as connection:
         late = await connection.scalars(
             select(open_hold.c.hold_id).where(open_hold.c.expires_at <= clock.now()).order_by(open_hold.c.expires_at).limit(most)
         )
@@ -67,6 +68,6 @@ async def expire(runtime: Runtime, most: int = 100) -> int:
     count = 0
     for hold in holds:
         assert hold is not None
-        answer = await runtime.poster.submit(give_back(hold, f"expire:{hold.id}", KIND_EXPIRE))
+        answer = await poster.submit(give_back(hold, f"expire:{hold.id}", KIND_EXPIRE))
         count += answer.outcome == "posted"
     return count

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from core.money import MINOR_DIGITS
+from core.countries import CURRENCIES
 
 FILE = Path(__file__).parent / "limits.toml"
 
@@ -59,7 +59,10 @@ def _limits() -> tuple[Limit, ...]:
             tier=table["tier"],
             currency=table["currency"],
             starts=table["from"],
-            **{name: table[name] * 10 ** MINOR_DIGITS[table["currency"]] for name in ("transfer", "day", "balance", "sms")},
+            **{
+                name: table[name] * 10 ** CURRENCIES[table["currency"]].minor_digits
+                for name in ("transfer", "day", "balance", "sms")
+            },
         )
         for table in tomllib.loads(FILE.read_text())["limit"]
     )

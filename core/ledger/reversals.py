@@ -7,13 +7,13 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import ids
-from core.errors import AlreadyReversed, NeedsApproval
+from core.db import Database
 from core.ledger import exchange
 from core.ledger.chart import named
 from core.ledger.post import post
+from core.ledger.refusals import AlreadyReversed, NeedsApproval
 from core.ledger.transfer import Answer, Leg, Transfer
 from core.money import Money
-from core.runtime import Runtime
 from core.tables.ledger import account, posting, reversal, transfer
 
 KIND = "reversal"
@@ -35,9 +35,10 @@ class _Original:
 
 
 async def reverse(
-    runtime: Runtime,
+    database: Database,
     transfer_id: UUID,
     *,
+    country: str,
     reason: str,
     requested_by: str,
     approved_by: str | None = None,
@@ -50,13 +51,13 @@ async def reverse(
     """
     if not reason.strip() or not requested_by.strip():
         raise ValueError("a reversal needs a reason and a name")
-    async with runtime.database.transaction() as connection:
+    async with database.transaction() as connection:
         original = await _load(connection, transfer_id)
         threshold = Money.of_units(ALONE_BELOW[original.currency], original.currency)
         if original.moved >= threshold and (not approved_by or approved_by.strip() == requested_by.strip()):
             raise NeedsApproval
         wish = _undoing(transfer_id, original, as_much_as_there=as_much_as_there)
-        [answer] = await post(connection, [wish], runtime.settings.country)
+        [answer] = await post(connection, [wish], country)
         if answer.outcome == "key_conflict":
             raise AlreadyReversed  # as much as there was, and now whole, or the other way around
         if not answer.is_done:

@@ -3,13 +3,13 @@
 from sqlalchemy import text
 
 from core import clock
-from core.runtime import Runtime
+from core.db import Database
 
 _MOST_TOGETHER = 20_000
 
 
-async def seal(runtime: Runtime) -> int:
+async def seal(database: Database) -> int:
     """Seals what has been committed since the last seal, and says how many transfers that were. Any number may try at once."""
-    async with runtime.database.autocommit() as connection:
+    async with database.autocommit() as connection:
         sealed: int = await connection.scalar(text("SELECT ledger_seal(:at, :most)"), {"at": clock.now(), "most": _MOST_TOGETHER})
         return sealed

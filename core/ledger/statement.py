@@ -1,29 +1,22 @@
 """The history of an account: what it can spend, what it held at any moment, and its postings page by page."""
 
-import csv
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import StringIO
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, Row, ScalarSelect, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import ids
 from core.ledger.chart import STRIPES, WALLET, SystemAccount
 from core.money import Money
 from core.tables.ledger import account, hold_leg, posting, transfer
-from core.tables.people import customer
-
-_CSV_COLUMNS = ("time", "reference", "kind", "other side", "amount", "balance", "currency")
-_CSV_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One posting. `amount` is negative where money left; `other_side` names the other customer, if there is one."""
+    """One posting. `amount` is negative where money left; `other_owner` is the other customer's id, if there is one."""
 
     version: int
     moment: datetime
@@ -31,7 +24,7 @@ class Line:
     kind: str
     amount: Money
     balance_after: Money
-    other_side: str | None
+    other_owner: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +34,7 @@ class Done:
     transfer_id: UUID
     kind: str
     amount: Money
-    other_side: str | None
+    other_owner: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +128,7 @@ async def done_under(connection: AsyncConnection, owner: UUID, keys: Sequence[st
     amount = func.coalesce(moved.limit(1).scalar_subquery(), held.limit(1).scalar_subquery())
     row = (
         await connection.execute(
-            select(transfer.c.id, transfer.c.kind, amount, account.c.currency, _other_side(transfer.c.id, account.c.id))
+            select(transfer.c.id, transfer.c.kind, amount, account.c.currency, _other_owner(transfer.c.id, account.c.id))
             .join(account, account.c.id == transfer.c.initiator)
             .where(account.c.owner == owner, transfer.c.key.in_(keys), amount.is_not(None))
             .order_by(transfer.c.created_at.desc(), transfer.c.id.desc())
@@ -143,29 +136,6 @@ async def done_under(connection: AsyncConnection, owner: UUID, keys: Sequence[st
         )
     ).one_or_none()
     return None if row is None else Done(row[0], row[1], Money(row[2], row[3]), row[4])
-
-
-async def as_csv(connection: AsyncConnection, account_id: UUID, since: datetime, until: datetime) -> AsyncIterator[str]:
-    """The statement of a time as CSV (RFC 4180), newest first, piece by piece: a header, then a line a posting."""
-    yield _csv_line(_CSV_COLUMNS)
-    cursor: int | None = None
-    while True:
-        found = await page(connection, account_id, most=_CSV_PAGE, cursor=cursor, since=since, until=until)
-        for line in found.lines:
-            yield _csv_line(
-                (
-                    line.moment.isoformat(),
-                    ids.reference(line.transfer_id),
-                    line.kind,
-                    line.other_side or "",
-                    line.amount.plain,
-                    line.balance_after.plain,
-                    line.amount.currency,
-                )
-            )
-        cursor = found.cursor
-        if cursor is None:
-            return
 
 
 async def _balance_before(connection: AsyncConnection, account_id: UUID, cursor: int | None, until: datetime | None) -> Money:
@@ -178,14 +148,16 @@ async def _balance_before(connection: AsyncConnection, account_id: UUID, cursor:
     return Money(*(await connection.execute(found)).one())
 
 
-def _other_side(transfer_id: Column[UUID], own: Column[UUID]) -> ScalarSelect[Any]:
-    """The name of the customer on the other side of a transfer; none where it went between accounts of one owner."""
+def _other_owner(transfer_id: Column[UUID], own: Column[UUID]) -> ScalarSelect[Any]:
+    """The customer on the other side of a transfer; none where it went between accounts of one owner."""
     other, owner, mine = posting.alias("other"), account.alias("owner"), account.alias("mine")
     return (
-        select(func.min(customer.c.name))
-        .select_from(other.join(owner, owner.c.id == other.c.account_id).join(customer, customer.c.id == owner.c.owner))
+        select(owner.c.owner)
+        .select_from(other.join(owner, owner.c.id == other.c.account_id))
         .join(mine, mine.c.id == own)
         .where(other.c.transfer_id == transfer_id, owner.c.owner != mine.c.owner)
+        .order_by(owner.c.owner)
+        .limit(1)
         .scalar_subquery()
     )
 
@@ -200,7 +172,7 @@ def _lines(account_id: UUID) -> Select[Any]:
             posting.c.amount,
             posting.c.balance_after,
             account.c.currency,
-            _other_side(transfer.c.id, account.c.id).label("other_side"),
+            _other_owner(transfer.c.id, account.c.id).label("other_owner"),
         )
         .join(transfer, transfer.c.id == posting.c.transfer_id)
         .join(account, account.c.id == posting.c.account_id)
@@ -210,11 +182,4 @@ def _lines(account_id: UUID) -> Select[Any]:
 
 def _line(row: Row[Any]) -> Line:
     amount, balance_after = Money(row.amount, row.currency), Money(row.balance_after, row.currency)
-    return Line(row.version, row.created_at, row.id, row.kind, amount, balance_after, row.other_side)
-
-
-def _csv_line(values: tuple[str, ...]) -> str:
-    written = StringIO()
-    # A cell that begins like a formula would be run by a spreadsheet.
-    csv.writer(written).writerow([f"'{value}" if value[:1] in "=+@\t\r" else value for value in values])
-    return written.getvalue()
+    return Line(row.version, row.created_at, row.id, row.kind, amount, balance_after, row.other_owner)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from core import clock
-from core.errors import AmountTooSmall, OverLimit
+from core.countries import COUNTRY_OF_CURRENCY, CURRENCIES
 from core.ledger.chart import EXCISE, FEES, SystemAccount
+from core.ledger.refusals import AmountTooSmall, OverLimit
 from core.ledger.transfer import Leg
-from core.money import COUNTRY_OF_CURRENCY, MINOR_DIGITS, Money
+from core.money import Money
 
 FILE = Path(__file__).parent / "tariffs.toml"
 KINDS = ("send", "withdraw", "cash_in_commission", "cash_out_commission")
@@ -102,7 +103,7 @@ def quote(kind: str, amount: Money) -> Quote:
 
 def current(kind: str, currency: str) -> Tariff:
     """The newest tariff of its kind that has begun."""
-    today = clock.day(clock.now(), COUNTRY_OF_CURRENCY.get(currency, "KE"))
+    today = clock.today(COUNTRY_OF_CURRENCY.get(currency, "KE"))
     begun = [tariff for tariff in _tariffs() if (tariff.kind, tariff.currency) == (kind, currency) and tariff.starts <= today]
     if not begun:
         raise LookupError(f"no tariff for {kind} in {currency} on {today}")
@@ -148,8 +149,8 @@ def _findings(table: dict[str, Any], where: str) -> list[str]:
         return wrong
     if table["kind"] not in KINDS:
         wrong.append(f"{where}: kind is one of {', '.join(KINDS)}")
-    if table["currency"] not in MINOR_DIGITS:
-        wrong.append(f"{where}: currency is one of {', '.join(MINOR_DIGITS)}")
+    if table["currency"] not in CURRENCIES:
+        wrong.append(f"{where}: currency is one of {', '.join(CURRENCIES)}")
     if not 0 <= table["excise_percent"] <= 100:
         wrong.append(f"{where}: excise_percent is between 0 and 100")
     return wrong + _band_findings(table, where)

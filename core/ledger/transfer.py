@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
 
-from core.errors import (
+from core.errors import Refusal
+from core.ledger.chart import SystemAccount
+from core.ledger.refusals import (
     AccountClosed,
     AlreadyReversed,
     HoldClosed,
@@ -15,9 +17,7 @@ from core.errors import (
     OverBalanceLimit,
     OverDayLimit,
     OverLimit,
-    Refusal,
 )
-from core.ledger.chart import SystemAccount
 from core.money import Money
 
 Account = UUID | SystemAccount

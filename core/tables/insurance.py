@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Boolean, Column, Date, ForeignKey, Index, Integer, Table, Text, Uuid
 
 from core.tables.base import Moment, metadata
-from core.tables.people import customer
+from core.tables.customers import customer
 
 policy = Table(
     "policy",

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, ForeignKey, Index, SmallInteger, Table, Text, Uuid
 
 from core.tables.base import Moment, metadata
-from core.tables.people import customer
+from core.tables.customers import customer
 
 goal = Table(
     "goal",

@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from core import clock, phones
 from core.errors import BadPhone
+from core.messaging import notices
 from core.runtime import Runtime
-from core.services import notices
 from gateway.sms.inbound import Sms, take
 
 _MOST_BODY_BYTES = 4096

@@ -9,9 +9,11 @@ from starlette.routing import Route
 
 from core import ids, phones
 from core.errors import BadPhone
-from core.rails import local
+from core.payments import prompts as payment_prompts
+from core.payments import requests
+from core.payments.prompts import Prompt
 from core.runtime import Runtime
-from core.services import payments
+from gateway.providers.local import rail
 
 _MOST_BODY_BYTES = 1024
 _ANSWERS = {"pay": True, "refuse": False}
@@ -29,7 +31,7 @@ def routes(runtime: Runtime) -> list[Route]:
             phone = phones.parse(request.query_params.get("phone", ""), runtime.settings.country)
         except BadPhone as refusal:
             return _refused(refusal.sentence)
-        return JSONResponse([_as_json(prompt) for prompt in await local.prompts(runtime, phone)])
+        return JSONResponse([_as_json(prompt) for prompt in await payment_prompts.prompts(runtime, rail.NAME, phone)])
 
     async def answer(request: Request) -> Response:
         payment_id: UUID = request.path_params["payment_id"]
@@ -38,7 +40,7 @@ def routes(runtime: Runtime) -> list[Route]:
             return _refused('The answer is {"answer": "pay"} or {"answer": "refuse"}.')
         try:
             reference = ids.reference(payment_id) if is_yes else None
-            await payments.report(runtime, payment_id, paid=is_yes, rail_reference=reference)
+            await requests.report(runtime, payment_id, paid=is_yes, rail_reference=reference)
         except LookupError:
             return JSONResponse({"reason": "There is no such prompt."}, status_code=404)
         return Response(status_code=204)
@@ -62,7 +64,7 @@ async def _read_answer(request: Request) -> bool | None:
         return None
 
 
-def _as_json(prompt: local.Prompt) -> dict[str, str]:
+def _as_json(prompt: Prompt) -> dict[str, str]:
     return {"id": str(prompt.id), "direction": prompt.direction, "amount": str(prompt.amount)}
 
 

@@ -12,10 +12,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from core import phones
+from core import demo, phones
 from core.errors import BadPhone
 from core.runtime import Runtime
-from core.services import demo
 from gateway.simulator import messages, prompts
 
 STATIC = Path(__file__).parent / "static"

@@ -8,29 +8,24 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from core import clock, phones, septets
-from core.errors import CodeEnded, UnknownRecipient
+from core import clock, orders, phones, septets
+from core.credentials.refusals import CodeEnded
+from core.customers import profiles, wallet
+from core.customers.profiles import Customer
+from core.customers.refusals import UnknownRecipient
 from core.i18n import _, translate
+from core.insurance import covers, products
+from core.jobs import applications, market
+from core.membership import joining
+from core.messaging import optouts
+from core.orders import Placed
 from core.runtime import Runtime
+from core.savings import goals
+from core.savings.goals import Goal
 from core.septets import SCREEN_SEPTETS
-from core.services import (
-    applications,
-    customers,
-    insurance,
-    jobs,
-    joining,
-    optouts,
-    products,
-    savings,
-    sms_orders,
-    texts,
-    transfers,
-)
-from core.services.customers import Customer
-from core.services.savings import Goal
-from core.services.sms_orders import Placed
+from core.wording import what
+from gateway.sms import texts
 from gateway.sms.commands import Command
-from menus.statement import what
 
 _MOST_LINES = 5
 # How each command is written, for whoever wrote it wrongly.
@@ -82,7 +77,7 @@ async def answer(asked: Asked) -> Answer:
 async def answer_stranger(runtime: Runtime, command: Command, phone: str, language: str) -> Answer:
     """The same for a number that has no account: it may join, or ask not to be written to."""
     if command.verb == "join":
-        await joining.join(runtime, phone=phone, name=customers.read_name(command.words), language=language)
+        await joining.join(runtime, phone=phone, name=profiles.read_name(command.words), language=language)
         return Answer()  # the welcome is the answer
     if command.verb in ("stop", "start"):
         return await _set_optout(runtime, phone, is_out=command.verb == "stop")
@@ -92,7 +87,7 @@ async def answer_stranger(runtime: Runtime, command: Command, phone: str, langua
 async def _balance(asked: Asked) -> Answer:
     if asked.customer.asks_pin_for_balance:
         return Answer(texts.SMS_BALANCE_PRIVATE, {"service_code": asked.runtime.settings.service_code})
-    return Answer(texts.SMS_BALANCE, {"balance": await transfers.balance(asked.runtime, asked.customer)})
+    return Answer(texts.SMS_BALANCE, {"balance": await wallet.balance(asked.runtime, asked.customer)})
 
 
 async def _statement(asked: Asked) -> Answer:
@@ -101,7 +96,7 @@ async def _statement(asked: Asked) -> Answer:
     language, country = asked.customer.language, asked.runtime.settings.country
     lines = [
         f"{clock.day(line.moment, country):%d/%m} {line.amount} {what(line, language)}".rstrip()
-        for line in await transfers.mini_statement(asked.runtime, asked.customer, _MOST_LINES)
+        for line in await wallet.mini_statement(asked.runtime, asked.customer, _MOST_LINES)
     ]
     return Answer(texts.SMS_LINES, {"lines": _fitting(lines)}) if lines else Answer(texts.SMS_NO_TRANSACTIONS)
 
@@ -111,7 +106,7 @@ async def _send(asked: Asked) -> Answer:
     assert command.phone is not None
     assert command.amount is not None
     try:
-        placed = await sms_orders.send(asked.runtime, asked.customer, command.phone, command.amount, asked.key)
+        placed = await orders.send(asked.runtime, asked.customer, command.phone, command.amount, asked.key)
     except UnknownRecipient as refusal:
         return Answer(texts.SMS_INVITE, {**refusal.params, "service_code": asked.runtime.settings.service_code})
     assert isinstance(placed.to, Customer)
@@ -123,12 +118,12 @@ async def _send(asked: Asked) -> Answer:
 
 async def _save(asked: Asked) -> Answer:
     assert asked.command.amount is not None
-    open_goals = await savings.goals(asked.runtime, asked.customer)
+    open_goals = await goals.goals(asked.runtime, asked.customer)
     goal = _chosen(open_goals, asked.command.words)
     if goal is None:
         text = texts.SMS_WHICH_GOAL if open_goals else texts.SMS_NO_GOAL
         return Answer(text, {"service_code": asked.runtime.settings.service_code})
-    placed: Placed = await sms_orders.save(asked.runtime, asked.customer, goal, asked.command.amount)
+    placed: Placed = await orders.save(asked.runtime, asked.customer, goal, asked.command.amount)
     return Answer(texts.SMS_SAVE, {"amount": placed.amount, "goal": goal.name}, placed.code_id)
 
 
@@ -144,7 +139,7 @@ def _chosen(open_goals: list[Goal], words: str) -> Goal | None:
 
 async def _confirm(asked: Asked) -> Answer:
     try:
-        await sms_orders.confirm(asked.runtime, asked.customer, asked.command.number)
+        await orders.confirm(asked.runtime, asked.customer, asked.command.number)
     except CodeEnded:
         # Perhaps it was no code: people send their PIN, too.
         return Answer(texts.SMS_NO_CODE, {"service_code": asked.runtime.settings.service_code})
@@ -152,7 +147,7 @@ async def _confirm(asked: Asked) -> Answer:
 
 
 async def _jobs(asked: Asked) -> Answer:
-    found = await jobs.search(asked.runtime, asked.command.words)
+    found = await market.search(asked.runtime, asked.command.words)
     if not found:
         return Answer(texts.SMS_NO_JOBS)
     lines = [f"{job.number} {job.title}, {job.place} {job.pay}" for job in found[:_MOST_LINES]]
@@ -160,7 +155,7 @@ async def _jobs(asked: Asked) -> Answer:
 
 
 async def _apply(asked: Asked) -> Answer:
-    job = await jobs.by_number(asked.runtime, asked.command.number)
+    job = await market.by_number(asked.runtime, asked.command.number)
     await applications.apply(asked.runtime, asked.customer, job.id)
     return Answer(texts.SMS_APPLIED, {"number": job.number, "title": job.title})
 
@@ -169,7 +164,7 @@ async def _covers(asked: Asked) -> Answer:
     language = asked.customer.language
     lines = [
         f"{translate(products.NAMES.get(policy.product, policy.product), language)} {policy.last_day:%d/%m/%Y}"
-        for policy in await insurance.policies(asked.runtime, asked.customer)
+        for policy in await covers.policies(asked.runtime, asked.customer)
     ]
     if not lines:
         return Answer(texts.SMS_NO_COVER, {"service_code": asked.runtime.settings.service_code})
@@ -177,7 +172,7 @@ async def _covers(asked: Asked) -> Answer:
 
 
 async def _set_language(asked: Asked) -> Answer:
-    await customers.set_language(asked.runtime, asked.customer.id, asked.command.language)
+    await profiles.set_language(asked.runtime, asked.customer.id, asked.command.language)
     return Answer(texts.SMS_LANGUAGE, language=asked.command.language)
 
 

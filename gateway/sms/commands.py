@@ -10,8 +10,9 @@ import unicodedata
 from dataclasses import dataclass
 
 from core import phones
+from core.countries import COUNTRIES
 from core.errors import BadPhone
-from core.money import CURRENCY_OF_COUNTRY, Money, NotAnAmount
+from core.money import Money, NotAnAmount
 
 _WORDS = {
     "balance": ("BAL", "SALIO", "BALANCE"),
@@ -185,7 +186,7 @@ def _amount(tokens: list[str], country: str) -> Money | None:
         return None
     joined = _CURRENCY_TAIL.sub("", "".join(tokens))
     try:
-        amount = Money.parse(joined, CURRENCY_OF_COUNTRY[country])
+        amount = Money.parse(joined, COUNTRIES[country].currency)
     except NotAnAmount:
         return None
     return amount if amount.minor > 0 and amount.is_whole else None

@@ -1,36 +1,27 @@
-"""SMS that come in, from Africa's Talking and from Twilio: taken once, understood, and answered through the outbox.
+"""SMS that come in, from whichever provider: taken once, understood, and answered through the outbox.
 
 What an SMS said is neither logged nor kept: it may hold a PIN. The sender's number proves nothing, so nothing moves money here
 but a one-time code that only the number's owner has received.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import structlog
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
 
-from core import phones
+from core.customers import profiles
+from core.customers.profiles import Customer
 from core.deadline import within
-from core.errors import BadPhone, Refusal
+from core.errors import Refusal
 from core.i18n import translate
+from core.messaging import inbound, notices
+from core.messaging.inbound import Taken
 from core.runtime import Runtime
-from core.services import customers, notices, sms_inbound, texts
-from core.services.customers import Customer
-from core.services.sms_inbound import Taken
-from gateway.callbacks import Fields, Malformed, is_from_network, is_from_twilio, read_form, read_multiform, required
-from gateway.sms import commands
+from gateway.sms import commands, texts
 from gateway.sms.answers import EXAMPLES, Answer, Asked, answer, answer_stranger
 from gateway.sms.commands import LooksLikeAPin, NotUnderstood
 
-_MOST_ID_CHARACTERS = 128
 # Twilio waits fifteen seconds.
 _ANSWER_SECONDS = 8.0
-_DATES = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S")
-_EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 log = structlog.get_logger()
 
@@ -58,53 +49,6 @@ class _Sender:
     language: str
 
 
-def routes(runtime: Runtime) -> list[BaseRoute]:
-    """Where the providers deliver what people write to us."""
-    return [
-        Route("/api/sms/africastalking/{secret}/inbound", africastalking_inbound(runtime), methods=["POST"]),
-        Route("/api/sms/twilio/inbound", twilio_inbound(runtime), methods=["POST"]),
-    ]
-
-
-def africastalking_inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint of `POST /api/sms/africastalking/{secret}/inbound`. It is called again, for hours, until it answers 200."""
-
-    async def receive(request: Request) -> Response:
-        if not is_from_network(request, runtime.settings):
-            return PlainTextResponse("Not Found", status_code=404)
-        try:
-            fields = await read_form(request)
-            required(fields, "id", "from", "text")
-            sms = _read(runtime, "africastalking", fields["id"], fields["from"], fields["text"])
-            _check_date(fields)
-        except Malformed as error:
-            log.warning("malformed SMS callback", reason=str(error))
-            return PlainTextResponse(str(error), status_code=400)
-        return PlainTextResponse("") if await take(runtime, sms) else PlainTextResponse("try again", status_code=503)
-
-    return receive
-
-
-def twilio_inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint of `POST /api/sms/twilio/inbound`, signed. What is answered leaves by the outbox, not in the reply."""
-
-    async def receive(request: Request) -> Response:
-        try:
-            form = await read_multiform(request)
-            if not is_from_twilio(request, form, runtime.settings):
-                return PlainTextResponse("Forbidden", status_code=403)
-            fields = dict(form)
-            required(fields, "MessageSid", "From", "Body")
-            sms = _read(runtime, "twilio", fields["MessageSid"], fields["From"], fields["Body"])
-        except Malformed as error:
-            log.warning("malformed SMS callback", reason=str(error))
-            return PlainTextResponse(str(error), status_code=400)
-        is_done = await take(runtime, sms)
-        return Response(_EMPTY_TWIML, status_code=200 if is_done else 503, media_type="application/xml")
-
-    return receive
-
-
 async def take(runtime: Runtime, sms: Sms) -> bool:
     """Answers an SMS, once. False: somebody else has it in hand, or something broke, and the provider should come again."""
     try:
@@ -115,16 +59,16 @@ async def take(runtime: Runtime, sms: Sms) -> bool:
 
 
 async def _take(runtime: Runtime, sms: Sms) -> bool:
-    taken = await sms_inbound.take(runtime, sms.provider, sms.id, sms.phone)
+    taken = await inbound.take(runtime, sms.provider, sms.id, sms.phone)
     if taken is Taken.TOO_MANY:
         log.warning("SMS not answered: too many from one number", provider=sms.provider)
     if taken is not Taken.YES:
         return taken is not Taken.BY_ANOTHER
-    customer = await customers.find(runtime, sms.phone)
+    customer = await profiles.find(runtime, sms.phone)
     verb, said = await _answer(runtime, sms, customer)
     language = _language(sms, customer, said)
     async with runtime.database.transaction() as connection:
-        is_first = await sms_inbound.answered(connection, sms.provider, sms.id, verb)
+        is_first = await inbound.answered(connection, sms.provider, sms.id, verb)
         if is_first and said.text:
             kind = "receipt" if said.code_id is None else "code"
             to = _Sender(sms.phone, language)
@@ -161,24 +105,3 @@ def _language(sms: Sms, customer: Customer | None, said: Answer) -> str:
     if said.language:
         return said.language
     return customer.language if customer is not None else commands.language_of(sms.text)
-
-
-def _read(runtime: Runtime, provider: str, sms_id: str, phone: str, text: str) -> Sms:
-    if not sms_id or len(sms_id) > _MOST_ID_CHARACTERS or not sms_id.isprintable():
-        raise Malformed("the id is empty or too long")
-    try:
-        return Sms(provider, sms_id, phones.parse(phone, runtime.settings.country), text)
-    except BadPhone as error:
-        raise Malformed("the sender is not a mobile number") from error
-
-
-def _check_date(fields: Fields) -> None:
-    """Both of its ways to write a date are right; whatever else it may send is worth a line in the log, and not a lost SMS."""
-    written = fields.get("date", "")
-    for form in _DATES:
-        try:
-            datetime.strptime(written, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-        return
-    log.warning("an SMS with a date that nobody can read")

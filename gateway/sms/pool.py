@@ -6,7 +6,6 @@ What the workers have found is in `sms_provider`, so all of them rest a provider
 import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 import structlog
@@ -15,12 +14,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock
-from core.services.sms_attempts import Answered, Outcome
-from core.settings import Settings
-from core.tables.notices import sms_provider
-from gateway.sms.providers.africastalking import AfricasTalking
-from gateway.sms.providers.base import Provider
-from gateway.sms.providers.twilio import Twilio
+from core.messaging.deliveries import Answered, Outcome
+from core.tables.messaging import sms_provider
+from gateway.sms.provider import Provider
 
 # So many failures in a row, and it rests; so long at first, twice as long after each try that failed.
 _MOST_FAILURES = 3
@@ -30,17 +26,6 @@ _MOST_DOUBLINGS = 5
 _PROBE_LASTS = timedelta(seconds=30)
 
 log = structlog.get_logger()
-
-
-@cache
-def configured(settings: Settings) -> "ProviderPool | None":
-    """The providers that the settings name; None where there are none. One for each process: its threads are bounded together."""
-    providers: list[Provider] = []
-    if settings.has_africastalking:
-        providers.append(AfricasTalking(settings))
-    if settings.has_twilio:
-        providers.append(Twilio(settings))
-    return ProviderPool(providers) if providers else None
 
 
 class ProviderPool:

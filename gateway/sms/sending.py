@@ -11,12 +11,11 @@ from typing import Any
 
 import structlog
 
+from core.messaging import outbox, reports
+from core.messaging.deliveries import Answered, Attempt, Outcome
 from core.runtime import Runtime
-from core.services import outbox, sms_reports
-from core.services.sms_attempts import Answered, Attempt, Outcome
-from gateway.sms.pool import ProviderPool, configured
-from gateway.sms.providers import local
-from gateway.sms.providers.base import MOST_THREADS
+from gateway.sms.pool import ProviderPool
+from gateway.sms.provider import MOST_THREADS
 
 # More than are called at once: while some answers are being recorded, others are called already.
 MOST_IN_HAND = 48
@@ -29,33 +28,28 @@ _AFTER_ERROR_SECONDS = 2.0
 log = structlog.get_logger()
 
 
-async def one_round(runtime: Runtime, pool: ProviderPool | None = None) -> int:
+async def one_round(runtime: Runtime, pool: ProviderPool) -> int:
     """Sends what can be sent now, at most as much as fits at once, and says how many messages it looked at."""
-    pool = pool or configured(runtime.settings)
-    if pool is None:
-        # In production nobody would ever see what the simulator's inbox got: messages wait for a provider.
-        return await local.deliver(runtime) if runtime.settings.is_local else 0
     claimed = await outbox.claim(runtime, MOST_THREADS, pool)
     answered = await asyncio.gather(*(_carry(runtime, pool, attempt) for attempt in claimed.attempts))
     if answered:
         await outbox.answered(runtime, answered, pool)
-        await sms_reports.catch_up(runtime, pool.names)
+        await reports.catch_up(runtime, pool.names)
     return len(claimed.attempts) + claimed.settled
 
 
-async def release(runtime: Runtime) -> int:
+async def release(runtime: Runtime, pool: ProviderPool | None) -> int:
     """Messages whose worker has died wait for a delivery report from now on; one may have come already."""
     released = await outbox.release_dead(runtime)
     if released:
         log.warning("messages in doubt: their worker has died", messages=released)
-        await catch_up(runtime)
+        await catch_up(runtime, pool)
     return released
 
 
-async def catch_up(runtime: Runtime) -> int:
+async def catch_up(runtime: Runtime, pool: ProviderPool | None) -> int:
     """Settles delivery reports that came before the provider's answer was recorded."""
-    pool = configured(runtime.settings)
-    return await sms_reports.catch_up(runtime, pool.names if pool else ())
+    return await reports.catch_up(runtime, pool.names if pool else ())
 
 
 @dataclass(slots=True)

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import structlog
 from redis import RedisError
 
+from core.customers import profiles
 from core.deadline import within
 from core.errors import Refusal
 from core.i18n import LANGUAGES, _, translate
 from core.runtime import Runtime
-from core.services import customers
 from gateway.ussd.sessions import Live, Resume, Sessions, TurnNotFree
 from gateway.ussd.transcript import Transcript, Typed
 from menus import opening
-from menus.engine import Engine
-from menus.session import Session, Step
+from menus.engine.machine import Engine
+from menus.engine.session import Session, Step
 
 # More inputs than any direct dial needs.
 _MOST_DIALLED = 20
@@ -98,7 +98,7 @@ class Road:
             return Live(session, mark, _end_in_every_language(NOTHING_DONE))
 
     async def _begin(self, session: Session, hop: Hop) -> str:
-        session.customer = await customers.find(self._runtime, hop.phone)
+        session.customer = await profiles.find(self._runtime, hop.phone)
         if session.customer is not None:
             session.language = session.customer.language
         self._engine.go_home(session)

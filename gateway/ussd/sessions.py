@@ -14,9 +14,9 @@ import msgspec
 from redis.asyncio import Redis
 
 from core import clock
-from gateway.redis_batches import Batches, Command
+from gateway.ussd.redis_batches import Batches, Command
 from gateway.ussd.transcript import Mark
-from menus.session import Session
+from menus.engine.session import Session
 
 TTL_SECONDS = 120
 RESUME_SECONDS = 15 * 60

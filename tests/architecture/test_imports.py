@@ -82,18 +82,18 @@ def test_the_source_keeps_every_contract(house: Path) -> None:
 @pytest.mark.parametrize(
     ("importer", "imported"),
     [
-        ("core/money.py", "menus.dsl"),
+        ("core/money.py", "menus.engine.dsl"),
         ("core/money.py", "api.problems"),
         ("core/money.py", "gateway.logs"),
-        ("core/services/transfers.py", "redis"),
-        ("core/services/transfers.py", "starlette.requests"),
-        ("core/services/transfers.py", "transitions"),
+        ("core/sending/transfers.py", "redis"),
+        ("core/sending/transfers.py", "starlette.requests"),
+        ("core/sending/transfers.py", "transitions"),
         ("menus/send.py", "api.problems"),
         ("menus/send.py", "gateway.logs"),
         ("menus/send.py", "starlette.requests"),
         ("menus/send.py", "psycopg"),
         ("menus/send.py", "redis"),
-        ("api/problems.py", "menus.dsl"),
+        ("api/problems.py", "menus.engine.dsl"),
         ("api/problems.py", "gateway.logs"),
     ],
 )

@@ -103,14 +103,14 @@ def test_the_rule_lets_the_rest_of_the_system_be(text: str) -> None:
     ],
 )
 def test_the_rule_finds_another_clock(text: str) -> None:
-    assert clocks(Source("core/services/cash.py", text))
+    assert clocks(Source("core/agents/cash.py", text))
 
 
 @pytest.mark.parametrize(
     "text", ["clock.now()", "time.monotonic()", "loop.time()", "from time import monotonic", "asyncio.get_running_loop().time()"]
 )
 def test_the_rule_lets_our_clock_and_stopwatches_be(text: str) -> None:
-    assert clocks(Source("core/services/cash.py", text)) == []
+    assert clocks(Source("core/agents/cash.py", text)) == []
 
 
 @pytest.mark.parametrize("line", ["SELECT now();", "created_at = CURRENT_TIMESTAMP", "v_at := clock_timestamp();"])

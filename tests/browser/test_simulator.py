@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from core.i18n import translate
-from core.services import texts
-from menus.engine import SCREENS
+from core.sending import texts
+from menus.screens import SCREENS
 from tests import pins
 from tests.browser.chromium import EXECUTABLE
 from tests.browser.handset import ASHA, BARAKA, CALLBACK, SMS_MILLISECONDS, Handset

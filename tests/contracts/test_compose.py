@@ -268,7 +268,7 @@ def test_the_wheel_takes_every_file_along() -> None:
 @pytest.mark.parametrize(("where", "command"), commands())
 def test_every_command_is_one_that_jasho_has(where: str, command: list[str]) -> None:
     """A container that is told to run something unknown ends at once, at every start."""
-    from gateway.cli import main
+    from gateway.cli.main import main
 
     program, name, *arguments = command
     assert program == "jasho"

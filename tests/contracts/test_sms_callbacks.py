@@ -11,11 +11,12 @@ from sqlalchemy import insert, select
 from twilio.request_validator import RequestValidator
 
 from core import clock, ids
+from core.messaging import optouts
 from core.runtime import Runtime
-from core.services import optouts
 from core.settings import Settings
-from core.tables.notices import outbox, sms_attempt
+from core.tables.messaging import outbox, sms_attempt
 from tests.conftest import running_client
+from tests.sms.post_office import twilio_account
 
 ASHA = "+254711000001"
 AT = "/api/sms/africastalking/local"
@@ -28,9 +29,7 @@ FORM = {"MessageSid": "SM1", "MessageStatus": "delivered", "AccountSid": "AC1", 
 @pytest.fixture
 def twilio_settings(settings: Settings) -> Settings:
     """As they are behind a proxy: the outside knows another address than the one we are called by."""
-    return replace(
-        settings, public_url=f"{PUBLIC}/", twilio_account_sid="AC1", twilio_auth_token=TOKEN, twilio_from="+15005550006"
-    )
+    return replace(settings, public_url=f"{PUBLIC}/", vendors=twilio_account("AC1", TOKEN))
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from core.customers import profiles, wallet
 from core.runtime import Runtime
-from core.services import customers, transfers
 from core.settings import Settings
 from tests import pins
 from tests.conftest import running_client
@@ -18,9 +18,9 @@ MakePhone = Callable[[str], Phone]
 
 
 async def balance_minor(runtime: Runtime, phone: str) -> int:
-    customer = await customers.find(runtime, phone)
+    customer = await profiles.find(runtime, phone)
     assert customer is not None
-    return (await transfers.balance(runtime, customer)).minor
+    return (await wallet.balance(runtime, customer)).minor
 
 
 async def test_the_network_reads_con_as_plain_text_with_the_screen_in_a_header(client: httpx.AsyncClient) -> None:
@@ -150,6 +150,6 @@ async def test_only_allowed_networks_may_call_back(settings: Settings, redis_url
 
 
 def test_screens_are_named_in_the_header_within_what_the_network_allows() -> None:
-    from menus.engine import SCREENS
+    from menus.screens import SCREENS
 
     assert all(len(screen.name) <= 99 and "|" not in screen.name for screen in SCREENS)

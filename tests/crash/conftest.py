@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.local import Servers
+from gateway.cli.embedded import Servers
 from tests import databases
 from tests.crash import bank
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import migrations
-from gateway.local import embedded
+from gateway.cli.embedded import embedded
 from tests.crash import bank, payer
 from tests.crash.rounds import kill_postgres, paying
 

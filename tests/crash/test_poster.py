@@ -97,7 +97,7 @@ async def test_payments_at_the_same_time_share_a_commit(bank_url: str, calls: Ca
     assert keys_in(bank_url) == set(names)
 
 
-async def test_a_lone_payment_waits_for_nobody(calls: Calls, poster: Poster) -> None:
+async def test_a_lone_request_waits_for_nobody(calls: Calls, poster: Poster) -> None:
     await poster.submit(gift("connects"))
     lone = asyncio.ensure_future(poster.submit(gift("lone")))
     for _ in range(10):
@@ -210,7 +210,7 @@ async def test_a_chain_stays_one_beside_a_wish_for_nothing(bank_url: str, poster
     assert keys_in(bank_url) == set()
 
 
-async def test_a_payment_waits_out_a_lock_that_somebody_holds_too_long(bank_url: str, calls: Calls) -> None:
+async def test_a_request_waits_out_a_lock_that_somebody_holds_too_long(bank_url: str, calls: Calls) -> None:
     options = str(conninfo_to_dict(conninfo(bank_url))["options"])
     impatient = make_conninfo(conninfo(bank_url), options=f"{options} -c lock_timeout=100ms")
     async with await psycopg.AsyncConnection.connect(bank_url) as holder, posting(impatient) as poster:

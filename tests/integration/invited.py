@@ -5,16 +5,19 @@ from itertools import count
 from sqlalchemy import func, select
 
 from core import ids
+from core.customers import profiles, wallet
+from core.customers.profiles import Customer
 from core.ledger import audit, statement
 from core.ledger.chart import TRUST, UNCLAIMED, SystemAccount
 from core.ledger.post import post_one
 from core.ledger.transfer import Leg, Transfer
+from core.membership import registration
+from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
-from core.services import customers, invitations, notices, transfers
-from core.services.customers import Customer
-from core.services.invitations import Promise
-from core.tables.people import invitation
+from core.sending import invitations, transfers
+from core.sending.invitations import Promise
+from core.tables.sending import invitation
 from gateway import worker
 from tests import pins
 
@@ -25,7 +28,7 @@ _keys = count(1)
 
 
 async def person(runtime: Runtime, phone: str) -> Customer:
-    found = await customers.find(runtime, phone)
+    found = await profiles.find(runtime, phone)
     assert found is not None
     return found
 
@@ -38,13 +41,13 @@ async def invite(
 
 
 async def register(runtime: Runtime, phone: str = NEEMA) -> Customer:
-    return await customers.register(
+    return await registration.register(
         runtime, phone=phone, name="Neema Achieng", national_id="22345678", language="sw", pin=pins.NEW
     )
 
 
 async def balance_minor(runtime: Runtime, phone: str) -> int:
-    return (await transfers.balance(runtime, await person(runtime, phone))).minor
+    return (await wallet.balance(runtime, await person(runtime, phone))).minor
 
 
 async def system_minor(runtime: Runtime, *kinds: str) -> int:

@@ -8,15 +8,16 @@ import psycopg
 from sqlalchemy import text
 
 from core import ids
+from core.customers import profiles, wallet
+from core.customers.profiles import Customer
+from core.jobs import applications, hiring, market, posts
+from core.jobs.escrow import Receipt
+from core.jobs.market import Job
 from core.ledger import audit
 from core.ledger.chart import TRUST, SystemAccount
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
-from core.services import applications, customers, hiring, job_posts, jobs, transfers
-from core.services.customers import Customer
-from core.services.escrow import Receipt
-from core.services.jobs import Job
 from tests import pins
 
 ASHA, BARAKA, NJERI = "+254711000001", "+254722000002", "+254733000003"
@@ -39,7 +40,7 @@ class Market:
     async def offer(self, title: str = "Picking tea", *, key: str = "", **said: object) -> Job:
         """Asha's new job; `said` changes what it is: employer, category, place, pay."""
         asked = {"employer": self.asha, "category": "farm", "place": "Limuru", "pay": Money(PAY_MINOR, "KES"), **said}
-        return await job_posts.post(self.runtime, title=title, key=key or new_key(), **asked)  # type: ignore[arg-type]
+        return await posts.post(self.runtime, title=title, key=key or new_key(), **asked)  # type: ignore[arg-type]
 
     async def applied(self, *workers: Customer, **said: object) -> Job:
         """A new job for which these (Baraka, if nobody is named) have applied."""
@@ -84,10 +85,10 @@ class Market:
         assert (await self.runtime.poster.submit(wish)).is_done
 
     async def status(self, job: Job) -> str:
-        return (await jobs.get(self.runtime, job.id)).status
+        return (await market.get(self.runtime, job.id)).status
 
     async def balance(self, customer: Customer) -> int:
-        return (await transfers.balance(self.runtime, customer)).minor
+        return (await wallet.balance(self.runtime, customer)).minor
 
     async def escrow(self, job: Job) -> int:
         """What is kept for the job."""
@@ -118,7 +119,7 @@ class Market:
 
 
 async def person(runtime: Runtime, phone: str) -> Customer:
-    found = await customers.find(runtime, phone)
+    found = await profiles.find(runtime, phone)
     assert found is not None
     return found
 

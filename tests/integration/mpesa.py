@@ -8,14 +8,16 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from core.customers import profiles
+from core.customers.profiles import Customer
 from core.ledger import audit, statement
 from core.ledger.chart import SystemAccount
+from core.messaging import notices
 from core.money import Money
-from core.rails import Order, RailRefused
+from core.payments import handover, requests
+from core.payments.requests import Requested, Withdrawal
+from core.rail import Ability, Order, RailRefused
 from core.runtime import Runtime
-from core.services import customers, notices, payment_orders, payments
-from core.services.customers import Customer
-from core.services.payments import Requested, Withdrawal
 from gateway import worker
 from tests import pins
 
@@ -34,6 +36,8 @@ class PlayedRail:
     """Keeps the orders that it was asked for. `does` is what it does with the next ones: None takes one on."""
 
     name: str = "played"
+    kind: str = "mpesa"
+    abilities: frozenset[Ability] = frozenset(Ability)
     asked: list[tuple[str, Order]] = field(default_factory=list)
     does: Callable[[Order], object] | None = None
 
@@ -73,13 +77,13 @@ class Stage:
     asha: Customer
 
     async def deposit(self, units: int = 500, key: str = "key") -> Requested:
-        return await payments.deposit(self.runtime, self.asha, kes(units), key=key)
+        return await requests.deposit(self.runtime, self.asha, kes(units), key=key)
 
     async def withdraw(self, units: int = 500, key: str = "key", pin: str = pins.RIGHT) -> Withdrawal:
-        return await payments.withdraw(self.runtime, self.asha, kes(units), pin=pin, key=key)
+        return await requests.withdraw(self.runtime, self.asha, kes(units), pin=pin, key=key)
 
     async def ask(self) -> int:
-        return await payment_orders.ask(self.runtime)
+        return await handover.ask(self.runtime)
 
     async def asked(self) -> UUID:
         """Hands the one request that waits to the rail."""
@@ -95,10 +99,10 @@ class Stage:
         return await self.asked()
 
     async def report(self, payment_id: UUID, *, paid: bool, rail_reference: str | None = None) -> None:
-        await payments.report(self.runtime, payment_id, paid=paid, rail_reference=rail_reference)
+        await requests.report(self.runtime, payment_id, paid=paid, rail_reference=rail_reference)
 
     async def give_up(self) -> int:
-        return await payment_orders.give_up(self.runtime)
+        return await handover.give_up(self.runtime)
 
     async def money(self) -> tuple[int, int]:
         """What her wallet holds and what of it she can spend, in minor units."""
@@ -133,7 +137,7 @@ class Stage:
 
 
 async def set_up(runtime: Runtime) -> Stage:
-    asha = await customers.find(runtime, ASHA)
+    asha = await profiles.find(runtime, ASHA)
     assert asha is not None
     rail = PlayedRail()
-    return Stage(replace(runtime, rail=rail), rail, asha)
+    return Stage(replace(runtime, rails={rail.name: rail}), rail, asha)

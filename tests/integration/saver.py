@@ -7,14 +7,15 @@ from uuid import UUID
 from sqlalchemy import text
 
 from core import ids
+from core.customers import profiles
+from core.customers.profiles import Customer
 from core.ledger import audit
 from core.ledger.chart import TRUST, SystemAccount
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
-from core.services import customers, goals
-from core.services.customers import Customer
-from core.services.savings import Goal
+from core.savings import opening
+from core.savings.goals import Goal
 
 ASHA, BARAKA = "+254711000001", "+254722000002"
 
@@ -32,7 +33,7 @@ class Saver:
 
     async def customer(self) -> Customer:
         """As she is now."""
-        found = await customers.find(self.runtime, self.phone)
+        found = await profiles.find(self.runtime, self.phone)
         assert found is not None
         return found
 
@@ -41,7 +42,7 @@ class Saver:
     ) -> Goal:
         """A new goal of hers, with so much in it from elsewhere."""
         customer = await self.customer()
-        opened = await goals.open_goal(
+        opened = await opening.open_goal(
             self.runtime, customer, name=name, target=kes(target), due=due, is_locked=is_locked, key=f"test:{name}"
         )
         if saved:

@@ -6,11 +6,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from core.errors import BadPin, PinLocked, WeakPin, WrongPin
+from core.credentials import pins
+from core.credentials.refusals import BadPin, PinLocked, WeakPin, WrongPin
+from core.customers import details, pin_change, profiles
+from core.customers.profiles import Customer
+from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
-from core.services import customers, details, notices, pin_change, pins, transfers
-from core.services.customers import Customer
+from core.sending import transfers
 from gateway import worker
 from tests.phone import Phone
 from tests.pins import NEW, OTHER_WRONG, RIGHT, WRONG
@@ -21,13 +24,13 @@ MakePhone = Callable[[str], Phone]
 
 @pytest.fixture
 async def asha(runtime: Runtime) -> Customer:
-    found = await customers.find(runtime, ASHA)
+    found = await profiles.find(runtime, ASHA)
     assert found is not None
     return found
 
 
 async def make_private(runtime: Runtime, asha: Customer) -> None:
-    await customers.set_balance_privacy(runtime, asha.id, asks_pin=True)
+    await profiles.set_balance_privacy(runtime, asha.id, asks_pin=True)
 
 
 async def test_a_private_balance_is_shown_nowhere_before_the_pin(phone: MakePhone, runtime: Runtime, asha: Customer) -> None:
@@ -81,7 +84,7 @@ async def test_privacy_is_switched_on_by_a_key_and_off_by_the_pin_alone(phone: M
     assert (await owner.type("00", "9", "4")).text.startswith("Your balance is shown only after your PIN.")
     assert (await owner.type("1")).text.startswith("A PIN has 4 digits.")
     assert (await owner.type(WRONG)).text.startswith("Wrong PIN.")
-    found = await customers.find(runtime, ASHA)
+    found = await profiles.find(runtime, ASHA)
     assert found is not None
     assert found.asks_pin_for_balance
     assert (await owner.type(RIGHT)).text.startswith("From now on your balance is shown without your PIN.")
@@ -132,7 +135,7 @@ async def test_a_locked_pin_is_not_changed_by_a_session_that_was_open_before(pho
     thief = phone(ASHA)
     await thief.dial("*384*96*9*2#")
     await thief.type(RIGHT, NEW)
-    found = await customers.find(runtime, ASHA)
+    found = await profiles.find(runtime, ASHA)
     assert found is not None
     for guess in (WRONG, OTHER_WRONG, WRONG):
         with pytest.raises((WrongPin, PinLocked)):
@@ -177,7 +180,7 @@ async def test_the_mini_statement_shows_the_newest_five_on_pages_of_whole_lines(
 ) -> None:
     for number in range(6):
         amount = Money(1_000_000 - number * 100_000, "KES")
-        sender, to = (asha, BARAKA) if number % 2 == 0 else (await customers.find(runtime, BARAKA), ASHA)
+        sender, to = (asha, BARAKA) if number % 2 == 0 else (await profiles.find(runtime, BARAKA), ASHA)
         assert sender is not None
         await transfers.send(runtime, sender=sender, recipient_phone=to, amount=amount, pin=RIGHT, key=f"statement {number}")
     owner = phone(ASHA)

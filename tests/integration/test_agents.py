@@ -6,21 +6,15 @@ import secrets
 import psycopg
 import pytest
 
-from core.errors import (
-    AlreadyRegistered,
-    BadText,
-    KeyConflict,
-    NoAgentNear,
-    NotEnoughMoney,
-    NotPermitted,
-    OverLimit,
-    Refusal,
-    UnknownAgent,
-    UnknownRecipient,
-)
+from core.agents import directory, floats
+from core.agents.refusals import NoAgentNear, UnknownAgent
+from core.customers.refusals import UnknownRecipient
+from core.errors import BadText, NotPermitted, Refusal
+from core.ledger.refusals import KeyConflict, NotEnoughMoney, OverLimit
+from core.membership import registration
+from core.membership.refusals import AlreadyRegistered
 from core.money import Money
 from core.runtime import Runtime
-from core.services import agents, customers, floats
 from core.settings import Settings
 from tests import pins
 from tests.counter import ASHA, BARAKA, NJERI, NUMBER, change, check_books, held, kes, one, person, received, shop
@@ -28,9 +22,9 @@ from tests.integration.test_command_line import check_failed_in_one_line, jasho
 
 
 async def test_an_agent_made_twice_or_at_the_same_moment_is_one_agent_with_one_float(runtime: Runtime) -> None:
-    made = await asyncio.gather(*(agents.add(runtime, ASHA, "Asha's Kiosk", "Thika Rd.") for _ in range(4)))
+    made = await asyncio.gather(*(directory.add(runtime, ASHA, "Asha's Kiosk", "Thika Rd.") for _ in range(4)))
     assert len({(agent.number, agent.float_account, agent.commission_account) for agent in made}) == 1
-    again = await agents.add(runtime, ASHA, "Another Name", "Elsewhere")
+    again = await directory.add(runtime, ASHA, "Another Name", "Elsewhere")
     assert (again.number, again.name, again.place) == (made[0].number, "Asha's Kiosk", "Thika Rd.")
     assert made[0].number.isdecimal()
     assert len(made[0].number) == 6
@@ -51,15 +45,15 @@ async def test_a_float_from_before_agents_had_numbers_is_kept(runtime: Runtime) 
         "SELECT a.id FROM account a JOIN customer c ON c.id = a.owner WHERE a.kind = 'float' AND c.phone = :phone",
         phone=ASHA,
     )
-    assert str((await agents.add(runtime, ASHA, "Kiosk")).float_account) == before
+    assert str((await directory.add(runtime, ASHA, "Kiosk")).float_account) == before
 
 
 async def test_no_two_agents_share_a_number(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = iter([int(NUMBER) - 100_000, int(NUMBER) - 100_000, 7])
     monkeypatch.setattr(secrets, "randbelow", lambda _: next(drawn))
-    assert (await agents.add(runtime, ASHA, "Kiosk")).number == "100007"
+    assert (await directory.add(runtime, ASHA, "Kiosk")).number == "100007"
     with pytest.raises(ValueError, match="200100 is taken"):
-        await agents.add(runtime, BARAKA, "Kiosk", number=NUMBER)
+        await directory.add(runtime, BARAKA, "Kiosk", number=NUMBER)
     assert (await person(runtime, BARAKA)).is_agent is False
 
 
@@ -79,63 +73,65 @@ async def test_a_shop_without_a_proper_name_is_none(
     runtime: Runtime, phone: str, name: str, place: str, refusal: type[Refusal]
 ) -> None:
     with pytest.raises(refusal):
-        await agents.add(runtime, phone, name, place)
+        await directory.add(runtime, phone, name, place)
     assert await one(runtime, "SELECT count(*) FROM agent") == "1"
 
 
 @pytest.mark.parametrize("typed", ["200100", " 200 100 ", "200-100"])
 async def test_an_agent_is_found_by_the_number_however_it_is_spaced(runtime: Runtime, typed: str) -> None:
-    assert (await agents.by_number(runtime, typed)).name == "Mama Njeri Shop"
+    assert (await directory.by_number(runtime, typed)).name == "Mama Njeri Shop"
 
 
 @pytest.mark.parametrize("typed", ["", "20010", "2001000", "njeri", "٢٠٠١٠٠", "200100\x00", "x" * 182])
 async def test_a_number_that_is_no_agents_is_refused(runtime: Runtime, typed: str) -> None:
     with pytest.raises(UnknownAgent):
-        await agents.by_number(runtime, typed)
+        await directory.by_number(runtime, typed)
 
 
 async def test_a_customer_who_is_no_agent_has_no_counter(runtime: Runtime) -> None:
     with pytest.raises(NotPermitted):
-        await agents.of(runtime, await person(runtime, ASHA))
-    assert (await agents.of(runtime, await person(runtime, NJERI))).number == NUMBER
+        await directory.of(runtime, await person(runtime, ASHA))
+    assert (await directory.of(runtime, await person(runtime, NJERI))).number == NUMBER
 
 
 @pytest.mark.parametrize("typed", ["Kibera", "kib", "KIBERA", "  ki  ", "bera", "mama njeri", "shop", "Kibera, Nairobi"])
 async def test_an_agent_is_found_by_what_people_call_the_place_or_the_shop(runtime: Runtime, typed: str) -> None:
-    assert await agents.near(runtime, typed) == [agents.Shop(NUMBER, "Mama Njeri Shop", "Kibera")]
+    assert await directory.near(runtime, typed) == [directory.Shop(NUMBER, "Mama Njeri Shop", "Kibera")]
 
 
 @pytest.mark.parametrize("typed", ["", " ", "k", "Lodwar", "%", "__", "%%%", "\x00\x00", "ki\\", "x" * 182, "🙂🙂"])
 async def test_where_no_agent_is_known_she_is_told_so(runtime: Runtime, typed: str) -> None:
     with pytest.raises(NoAgentNear):
-        await agents.near(runtime, typed)
+        await directory.near(runtime, typed)
 
 
 async def test_the_list_begins_with_the_place_itself_and_ends_somewhere(runtime: Runtime) -> None:
-    for number in range(agents.MOST_NEAR + 3):
+    for number in range(directory.MOST_NEAR + 3):
         phone = f"+2547110010{number:02}"
         try:
-            await customers.register(
+            await registration.register(
                 runtime, phone=phone, name="Shop Keeper", national_id="12345678", language="en", pin=pins.RIGHT
             )
         except AlreadyRegistered:
             continue
-        await agents.add(runtime, phone, "To Kibera Shuttle" if number == 0 else "Duka", "Toi" if number == 0 else "Kibera West")
-    found = await agents.near(runtime, "kibera")
-    assert len(found) == agents.MOST_NEAR
+        await directory.add(
+            runtime, phone, "To Kibera Shuttle" if number == 0 else "Duka", "Toi" if number == 0 else "Kibera West"
+        )
+    found = await directory.near(runtime, "kibera")
+    assert len(found) == directory.MOST_NEAR
     assert {shop.place for shop in found} == {"Kibera", "Kibera West"}
 
 
 async def test_a_shop_that_has_closed_is_not_found(runtime: Runtime) -> None:
     await change(runtime, "UPDATE customer SET status = 'closed' WHERE phone = :phone", phone=NJERI)
     with pytest.raises(NoAgentNear):
-        await agents.near(runtime, "kibera")
+        await directory.near(runtime, "kibera")
     with pytest.raises(UnknownAgent):
-        await agents.by_number(runtime, NUMBER)
+        await directory.by_number(runtime, NUMBER)
 
 
 async def test_a_bank_reference_is_worked_off_once_whoever_asks_and_for_whichever_agent(runtime: Runtime) -> None:
-    agent, other = await shop(runtime), await agents.add(runtime, ASHA, "Kiosk")
+    agent, other = await shop(runtime), await directory.add(runtime, ASHA, "Kiosk")
     bought = await asyncio.gather(*(floats.buy(runtime, agent, kes(5_000), reference="FT1", by="Amina") for _ in range(4)))
     assert sorted(receipt.is_new for receipt in bought) == [False, False, False, True]
     assert {receipt.balance for receipt in bought} == {kes(105_000)}

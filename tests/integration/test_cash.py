@@ -7,25 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core import clock
-from core.errors import (
-    AmountTooSmall,
-    KeyConflict,
-    MoneyOutWaits,
-    NotEnoughMoney,
-    OverBalanceLimit,
-    OverDayLimit,
-    OverLimit,
-    OwnNumber,
-    Refusal,
-    UnknownAgent,
-    UnknownRecipient,
-    WrongPin,
-)
+from core.agents import cash, directory, floats
+from core.agents.cash import Receipt
+from core.agents.refusals import UnknownAgent
+from core.credentials.refusals import MoneyOutWaits, WrongPin
+from core.customers.refusals import OwnNumber, UnknownRecipient
+from core.errors import Refusal
 from core.ledger import tariffs
+from core.ledger.refusals import AmountTooSmall, KeyConflict, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.money import Money
 from core.runtime import Runtime
-from core.services import agents, cash, floats
-from core.services.cash import Receipt
 from tests import pins
 from tests.counter import ASHA, BARAKA, NJERI, NUMBER, change, check_books, held, kes, one, person, received, shop
 
@@ -222,12 +213,12 @@ async def test_the_day_says_what_went_over_the_counter_since_midnight_at_home(ru
     with clock.at(before_midnight):
         await top_up(runtime, 700, "yesterday")
     with clock.at(before_midnight + timedelta(minutes=2)):
-        assert await agents.today(runtime, agent) == agents.Today(0, kes(0), 0, kes(0), kes(0))
+        assert await directory.today(runtime, agent) == directory.Today(0, kes(0), 0, kes(0), kes(0))
         await top_up(runtime, 1_000, "a")
         await top_up(runtime, 500, "b", phone=ASHA)
         await withdraw(runtime, 2_000, "c")
         await floats.take_commission(runtime, agent=agent, amount=kes(3), pin=pins.RIGHT, key="d")
-        assert await agents.today(runtime, agent) == agents.Today(2, kes(1_500), 1, kes(2_000), kes(5 + 3 + 12))
+        assert await directory.today(runtime, agent) == directory.Today(2, kes(1_500), 1, kes(2_000), kes(5 + 3 + 12))
 
 
 async def test_commission_moves_to_the_float_once_and_never_more_than_was_earned(runtime: Runtime) -> None:

@@ -10,25 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import (
-    AccountClosed,
-    ApprovalClosed,
-    BadAmount,
-    BadText,
-    DayOutOfRange,
-    KeyConflict,
-    NotCovered,
-    NotPermitted,
-    OverLimit,
-    PaymentWaits,
-    Refusal,
-)
+from core.approvals import ApprovalClosed
+from core.customers.profiles import Customer
+from core.errors import BadAmount, BadText, DayOutOfRange, NotPermitted, Refusal, RequestWaits
+from core.insurance import claims, covers, decisions
+from core.insurance.claims import Claim
+from core.insurance.refusals import NotCovered
+from core.ledger.refusals import AccountClosed, KeyConflict, OverLimit
 from core.money import Money
 from core.runtime import Runtime
 from core.septets import count, foreign
-from core.services import claim_decisions, claims, insurance
-from core.services.claims import Claim
-from core.services.customers import Customer
 from tests.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received
 from tests.covers import COVER, PRICE, buy, day, on, premiums, set_balance, work
 
@@ -60,7 +51,7 @@ async def test_a_claim_waits_under_a_number_that_is_told_on_the_spot_and_by_sms(
     assert (made.status, made.happened, made.reason, made.cover.minor) == ("waiting", day(19), "Malaria", COVER)
     assert await claims.claims(runtime, asha) == [made]
     assert await received(runtime, ASHA, f"Your claim {made.number} for Hospital cash has reached us.") == 1
-    assert [one.claim for one in await claim_decisions.waiting(runtime)] == [made]
+    assert [one.claim for one in await decisions.waiting(runtime)] == [made]
 
 
 @pytest.fixture
@@ -78,8 +69,8 @@ async def gapped(runtime: Runtime) -> AsyncIterator[Customer]:
     await set_balance(runtime, customer, PRICE)
     with on(64):
         await work(runtime)
-        [policy] = await insurance.policies(runtime, customer)
-        await insurance.stop_renewal(runtime, customer, policy.id)
+        [policy] = await covers.policies(runtime, customer)
+        await covers.stop_renewal(runtime, customer, policy.id)
     with on(94):
         await work(runtime)
     with on(100):
@@ -102,7 +93,7 @@ async def test_exactly_the_days_that_were_paid_for_and_waited_for_are_covered(
     got: object
     try:
         got = made = await make(runtime, gapped, day(days), key=uuid4().hex)
-        await claim_decisions.decline(runtime, made.number, "Neema", "Only a test")
+        await decisions.decline(runtime, made.number, "Neema", "Only a test")
     except Refusal as refusal:
         got = refusal
     assert type(got) is expected
@@ -112,7 +103,7 @@ async def test_the_same_request_again_and_at_once_is_one_claim(runtime: Runtime,
     made = await asyncio.gather(*(make(runtime, asha) for _ in range(5)))
     assert len({one.number for one in made}) == 1
     assert await received(runtime, ASHA, "has reached us") == 1
-    await claim_decisions.decline(runtime, made[0].number, "Neema", "No bill")
+    await decisions.decline(runtime, made[0].number, "Neema", "No bill")
     assert (await make(runtime, asha)).number == made[0].number
     with pytest.raises(KeyConflict):
         await make(runtime, asha, day(18))
@@ -122,9 +113,9 @@ async def test_of_two_claims_at_once_one_waits_and_the_other_is_refused_until_it
     runtime: Runtime, asha: Customer
 ) -> None:
     results = await asyncio.gather(*(make(runtime, asha, key=key) for key in "ab"), return_exceptions=True)
-    assert Counter(type(result) for result in results) == {Claim: 1, PaymentWaits: 1}
+    assert Counter(type(result) for result in results) == {Claim: 1, RequestWaits: 1}
     [waits] = await claims.claims(runtime, asha)
-    await claim_decisions.decline(runtime, waits.number, "Neema", "No bill")
+    await decisions.decline(runtime, waits.number, "Neema", "No bill")
     with on(21):
         await make(runtime, asha, key="c")
     assert [one.status for one in await claims.claims(runtime, asha)] == ["waiting", "declined"]
@@ -165,28 +156,28 @@ async def test_an_approved_claim_is_paid_once_however_often_and_by_whomever_it_i
 ) -> None:
     made = await make(runtime, asha)
     decided = await asyncio.gather(
-        *(claim_decisions.approve(runtime, made.number, name) for name in ("Neema", "Juma", "Achieng")),
-        claim_decisions.decline(runtime, made.number, "Otieno", "No bill"),
+        *(decisions.approve(runtime, made.number, name) for name in ("Neema", "Juma", "Achieng")),
+        decisions.decline(runtime, made.number, "Otieno", "No bill"),
         return_exceptions=True,
     )
     [first] = [one for one in decided if isinstance(one, Claim)]
     assert Counter(type(one) for one in decided) == {Claim: 1, ApprovalClosed: 3}
     with pytest.raises(ApprovalClosed):
-        await claim_decisions.approve(runtime, made.number, "Neema")
+        await decisions.approve(runtime, made.number, "Neema")
     paid = COVER if first.status == "paid" else 0
     assert await held(runtime, ASHA) == START - PRICE + paid
     assert await premiums(runtime) == PRICE - paid
     assert [one.status for one in await claims.claims(runtime, asha)] == [first.status]
-    assert await claim_decisions.waiting(runtime) == []
+    assert await decisions.waiting(runtime) == []
 
 
 async def test_less_than_the_cover_can_be_paid_and_more_or_nothing_cannot(runtime: Runtime, asha: Customer) -> None:
     made = await make(runtime, asha)
     for amount, refusal in ((kes(0), BadAmount), (Money(COVER + 1, "KES"), OverLimit), (Money(500, "UGX"), BadAmount)):
         with pytest.raises(refusal):
-            await claim_decisions.approve(runtime, made.number, "Neema", amount)
+            await decisions.approve(runtime, made.number, "Neema", amount)
     assert await held(runtime, ASHA) == START - PRICE
-    assert (await claim_decisions.approve(runtime, made.number, "Neema", kes(4_500))).paid == kes(4_500)
+    assert (await decisions.approve(runtime, made.number, "Neema", kes(4_500))).paid == kes(4_500)
     assert (
         await received(runtime, ASHA, f"Your claim {made.number} for Hospital cash is paid: KES 4,500. Balance KES 16,850.") == 1
     )
@@ -195,12 +186,12 @@ async def test_less_than_the_cover_can_be_paid_and_more_or_nothing_cannot(runtim
 
 async def test_a_claim_is_paid_after_the_cover_has_ended_for_what_happened_before(runtime: Runtime, asha: Customer) -> None:
     with on(29):
-        [cover] = await insurance.policies(runtime, asha)
-        await insurance.stop_renewal(runtime, asha, cover.id)
+        [cover] = await covers.policies(runtime, asha)
+        await covers.stop_renewal(runtime, asha, cover.id)
     with on(31):
         await work(runtime)
         made = await make(runtime, asha, day(29))
-        assert (await claim_decisions.approve(runtime, made.number, "Neema")).status == "paid"
+        assert (await decisions.approve(runtime, made.number, "Neema")).status == "paid"
     with on(30 + claims.MOST_DAYS_AGO):
         assert await claims.claimable(runtime, asha) == []
 
@@ -209,7 +200,7 @@ async def test_a_closed_account_is_paid_nothing_and_its_claim_can_still_be_decli
     made = await make(runtime, asha)
     await change(runtime, "UPDATE customer SET status = 'closed' WHERE id = :id", id=asha.id)
     with pytest.raises(AccountClosed):
-        await claim_decisions.approve(runtime, made.number, "Neema")
-    assert [one.claim.status for one in await claim_decisions.waiting(runtime)] == ["waiting"]
-    assert (await claim_decisions.decline(runtime, made.number, "Neema", "Account closed")).status == "declined"
+        await decisions.approve(runtime, made.number, "Neema")
+    assert [one.claim.status for one in await decisions.waiting(runtime)] == ["waiting"]
+    assert (await decisions.decline(runtime, made.number, "Neema", "Account closed")).status == "declined"
     assert await received(runtime, ASHA, "was not paid") == 0

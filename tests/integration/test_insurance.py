@@ -8,19 +8,13 @@ from uuid import uuid4
 
 import pytest
 
-from core.errors import (
-    AccountClosed,
-    AlreadyCovered,
-    KeyConflict,
-    NotEnoughMoney,
-    NotPermitted,
-    OutOfSeason,
-    Refusal,
-    WrongPin,
-)
+from core.credentials.refusals import WrongPin
+from core.customers.profiles import Customer
+from core.errors import NotPermitted, Refusal
+from core.insurance import covers, products
+from core.insurance.refusals import AlreadyCovered, OutOfSeason
+from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney
 from core.runtime import Runtime
-from core.services import insurance, products
-from core.services.customers import Customer
 from tests import pins
 from tests.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received
 from tests.covers import COVER, CROP, FUNERAL, HOSPITAL, PRICE, buy, day, meeting, on, premiums, runs, set_balance, work
@@ -42,7 +36,7 @@ async def policies(runtime: Runtime) -> int:
 
 async def test_a_cover_costs_its_price_and_says_from_when_until_when_it_pays(runtime: Runtime, asha: Customer) -> None:
     receipt = await buy(runtime, asha)
-    [policy] = await insurance.policies(runtime, asha)
+    [policy] = await covers.policies(runtime, asha)
     assert receipt.policy == policy
     assert (policy.price.minor, policy.cover.minor, policy.renews, policy.status) == (PRICE, COVER, True, "active")
     assert (policy.starts, policy.waits_until, policy.ends, policy.last_day) == (day(0), day(14), day(30), day(29))
@@ -86,7 +80,7 @@ async def test_two_covers_of_one_price_at_once_under_one_key_are_one_purchase_an
     async with meeting(runtime, asha, 2):
         asked = [asyncio.ensure_future(buy(runtime, asha, product)) for product in (HOSPITAL, FUNERAL)]
     results = await asyncio.gather(*asked, return_exceptions=True)
-    assert Counter(type(result) for result in results) == {insurance.Receipt: 1, KeyConflict: 1}
+    assert Counter(type(result) for result in results) == {covers.Receipt: 1, KeyConflict: 1}
     assert (await policies(runtime), await held(runtime, ASHA)) == (1, START - PRICE)
 
 
@@ -94,13 +88,13 @@ async def test_two_purchases_at_once_sell_one_cover_and_the_other_costs_nothing(
     async with meeting(runtime, asha, 2):
         asked = [asyncio.ensure_future(buy(runtime, asha, key=key)) for key in ("one", "two")]
     results = await asyncio.gather(*asked, return_exceptions=True)
-    assert Counter(type(result) for result in results) == {insurance.Receipt: 1, AlreadyCovered: 1}
+    assert Counter(type(result) for result in results) == {covers.Receipt: 1, AlreadyCovered: 1}
     assert (await policies(runtime), await held(runtime, ASHA)) == (1, START - PRICE)
 
 
 async def test_a_request_that_comes_again_after_its_cover_has_ended_sells_no_second_one(runtime: Runtime, asha: Customer) -> None:
     first = await buy(runtime, asha)
-    await insurance.stop_renewal(runtime, asha, first.policy.id)
+    await covers.stop_renewal(runtime, asha, first.policy.id)
     with on(30):
         await work(runtime)
         again = await buy(runtime, asha)
@@ -128,7 +122,7 @@ async def test_who_cannot_pay_has_no_cover_and_keeps_her_money(runtime: Runtime,
 
 async def test_a_wrong_pin_buys_nothing(runtime: Runtime, asha: Customer) -> None:
     with pytest.raises(WrongPin):
-        await insurance.buy(runtime, asha, HOSPITAL, pins.WRONG, "buy")
+        await covers.buy(runtime, asha, HOSPITAL, pins.WRONG, "buy")
     assert (await policies(runtime), await held(runtime, ASHA)) == (0, START)
 
 
@@ -147,12 +141,12 @@ async def test_a_season_is_covered_to_its_end_whenever_in_its_time_of_sale_it_is
     assert (f"{policy.starts}", f"{policy.waits_until}", f"{policy.last_day}") == ("2027-04-15", "2027-04-25", "2027-08-31")
     assert not policy.renews
     with pytest.raises(NotPermitted):
-        await insurance.start_renewal(runtime, asha, policy.id, pins.RIGHT)
+        await covers.start_renewal(runtime, asha, policy.id, pins.RIGHT)
     with on(182):
         await work(runtime)
     with on(183):
         await work(runtime)
-        assert await insurance.policies(runtime, asha) == []
+        assert await covers.policies(runtime, asha) == []
         await buy(runtime, asha, CROP, "next season")
     assert await held(runtime, ASHA) == START - 2 * 60_000
 
@@ -180,22 +174,22 @@ async def test_nobody_reads_or_changes_the_cover_of_somebody_else(runtime: Runti
     baraka = await person(runtime, BARAKA)
     for policy_id in (policy.id, uuid4()):
         for refused in (
-            insurance.find_policy(runtime, baraka, policy_id),
-            insurance.stop_renewal(runtime, baraka, policy_id),
-            insurance.start_renewal(runtime, baraka, policy_id, pins.RIGHT),
+            covers.find_policy(runtime, baraka, policy_id),
+            covers.stop_renewal(runtime, baraka, policy_id),
+            covers.start_renewal(runtime, baraka, policy_id, pins.RIGHT),
         ):
             with pytest.raises(NotPermitted):
                 await refused
-    assert await insurance.policies(runtime, asha) == [policy]
+    assert await covers.policies(runtime, asha) == [policy]
 
 
 async def test_only_the_pin_lets_a_cover_take_money_by_itself_again(runtime: Runtime, asha: Customer) -> None:
     policy = (await buy(runtime, asha)).policy
-    assert not (await insurance.stop_renewal(runtime, asha, policy.id)).renews
+    assert not (await covers.stop_renewal(runtime, asha, policy.id)).renews
     with pytest.raises(WrongPin):
-        await insurance.start_renewal(runtime, asha, policy.id, pins.WRONG)
-    assert not (await insurance.find_policy(runtime, asha, policy.id)).renews
-    assert await insurance.start_renewal(runtime, asha, policy.id, pins.RIGHT) == policy
+        await covers.start_renewal(runtime, asha, policy.id, pins.WRONG)
+    assert not (await covers.find_policy(runtime, asha, policy.id)).renews
+    assert await covers.start_renewal(runtime, asha, policy.id, pins.RIGHT) == policy
 
 
 async def test_buying_races_with_the_end_of_grace_and_is_paid_once_at_most(runtime: Runtime, asha: Customer) -> None:

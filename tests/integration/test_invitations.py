@@ -7,22 +7,18 @@ import pytest
 from sqlalchemy import text
 
 from core import clock
-from core.errors import (
-    AccountInUse,
-    AccountNotEmpty,
-    KeyConflict,
-    MoneyOutWaits,
-    NotEnoughMoney,
-    OverBalanceLimit,
-    OwnNumber,
-    Refusal,
-    TooManyWaiting,
-    WrongPin,
-)
+from core.credentials.refusals import MoneyOutWaits, WrongPin
+from core.customers.refusals import OwnNumber
+from core.errors import Refusal
+from core.features import ENDINGS
+from core.ledger.refusals import AccountNotEmpty, KeyConflict, NotEnoughMoney, OverBalanceLimit
+from core.membership import closing
+from core.membership.refusals import AccountInUse
 from core.money import Money
 from core.runtime import Runtime
-from core.services import closing, invitations, transfers
-from core.services.invitations import Promise
+from core.sending import invitations, transfers
+from core.sending.invitations import Promise
+from core.sending.refusals import TooManyWaiting
 from tests import pins
 from tests.integration.invited import (
     AMOUNT,
@@ -151,7 +147,7 @@ async def test_closing_an_account_while_its_last_money_is_sent_blocks_neither_an
         await paid_in(runtime, phone, 10_000)
         answers = await asyncio.gather(
             invite(runtime, sender=phone, amount=Money(10_000, "KES"), pin=pins.NEW),
-            closing.close(runtime, sender, pins.NEW),
+            closing.close(runtime, sender, pins.NEW, ENDINGS),
             return_exceptions=True,
         )
         assert isinstance(answers[0], Promise)

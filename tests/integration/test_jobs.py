@@ -6,29 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from core import clock
-from core.errors import (
-    AccountClosed,
-    AlreadyApplied,
-    AlreadyReviewed,
-    BadAmount,
-    BadChoice,
-    BadText,
-    JobClosed,
-    KeyConflict,
-    NotPermitted,
-    OverLimit,
-    Refusal,
-    TooManyJobs,
-    TooManyTries,
-    UnknownJob,
-)
+from core import clock, demo
+from core.credentials.refusals import TooManyTries
+from core.errors import BadAmount, BadChoice, BadText, NotPermitted, Refusal
 from core.i18n import LANGUAGES, translate
+from core.jobs import applications, hiring, posts, reviews
+from core.jobs import market as listings
+from core.jobs.refusals import AlreadyApplied, AlreadyReviewed, JobClosed, TooManyJobs, UnknownJob
+from core.ledger.refusals import AccountClosed, KeyConflict, OverLimit
 from core.money import Money
 from core.runtime import Runtime
-from core.services import applications, demo, hiring, job_posts, jobs, reviews
 from menus import job_words
-from menus.dsl import LONGEST
+from menus.engine.dsl import LONGEST
 from tests.integration.market import ASHA, ASHA_MINOR, NJERI, PAY_MINOR, Market
 from tests.phone import Phone
 
@@ -44,10 +33,10 @@ async def test_a_posted_job_is_found_by_kind_place_and_number_and_costs_nothing(
     job = await market.offer("picking  tea", place="LIMURU town")
     assert (job.title, job.place, job.pay, job.status) == ("Picking tea", "Limuru Town", Money(PAY_MINOR, "KES"), "open")
     assert 10_000 <= job.number <= 99_999
-    assert await jobs.places(market.runtime, "farm") == ["Limuru Town"]
-    assert await jobs.find(market.runtime, "farm", "Limuru Town") == [job]
-    assert await jobs.find(market.runtime, "farm", "Kibera") == await jobs.find(market.runtime, "cooking") == []
-    assert await jobs.by_number(market.runtime, f" #{job.number} ") == job
+    assert await listings.places(market.runtime, "farm") == ["Limuru Town"]
+    assert await listings.find(market.runtime, "farm", "Limuru Town") == [job]
+    assert await listings.find(market.runtime, "farm", "Kibera") == await listings.find(market.runtime, "cooking") == []
+    assert await listings.by_number(market.runtime, f" #{job.number} ") == job
     assert await market.balance(market.asha) == ASHA_MINOR
 
 
@@ -66,13 +55,13 @@ async def test_the_tenth_open_job_is_the_last_even_when_two_are_posted_at_once(m
     last = await asyncio.gather(*(market.offer(f"Weeding {number}") for number in range(4)), return_exceptions=True)
     assert sorted(type(one).__name__ for one in last) == ["Job", "Job", "TooManyJobs", "TooManyJobs"]
     with pytest.raises(TooManyJobs):
-        await job_posts.may_post(market.runtime, market.asha)
+        await posts.may_post(market.runtime, market.asha)
     await hiring.cancel(market.runtime, market.asha, own[0].id)
     assert (await market.offer("Weeding again")).status == "open"
 
 
 async def test_nobody_uses_up_the_numbers_by_posting_and_cancelling_all_day(market: Market) -> None:
-    for number in range(job_posts.MOST_A_DAY):
+    for number in range(posts.MOST_A_DAY):
         job = await market.offer(f"Picking tea {number}")
         await hiring.cancel(market.runtime, market.asha, job.id)
     with pytest.raises(TooManyTries):
@@ -84,16 +73,16 @@ async def test_nobody_uses_up_the_numbers_by_posting_and_cancelling_all_day(mark
 async def test_a_number_that_is_taken_is_given_to_nobody_else(market: Market) -> None:
     first = await market.offer()
     pay = Money(PAY_MINOR, "KES")
-    second = await job_posts.post(market.runtime, market.njeri, "farm", "Limuru", "Weeding", pay, "k", number=first.number)
+    second = await posts.post(market.runtime, market.njeri, "farm", "Limuru", "Weeding", pay, "k", number=first.number)
     assert second.number != first.number
-    assert await jobs.by_number(market.runtime, str(first.number)) == first
+    assert await listings.by_number(market.runtime, str(first.number)) == first
 
 
 async def test_the_demo_has_one_job_of_barakas_however_often_it_is_loaded(market: Market) -> None:
     await demo.load(market.runtime)
-    job = await jobs.by_number(market.runtime, "10420")
+    job = await listings.by_number(market.runtime, "10420")
     assert (job.title, job.place, job.employer.id, job.status) == ("Washing clothes", "Kibera", market.baraka.id, "open")
-    assert await jobs.posted(market.runtime, market.baraka) == [job]
+    assert await listings.posted(market.runtime, market.baraka) == [job]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +107,7 @@ async def test_a_job_that_nobody_could_read_or_be_hired_for_is_refused(
     asked: dict[str, object] = {"title": "Picking tea", **said}
     with pytest.raises(refusal):
         await market.offer(**asked)  # type: ignore[arg-type]
-    assert await jobs.posted(market.runtime, market.asha) == []
+    assert await listings.posted(market.runtime, market.asha) == []
 
 
 @pytest.mark.parametrize(
@@ -126,28 +115,28 @@ async def test_a_job_that_nobody_could_read_or_be_hired_for_is_refused(
     [("kibera", "Kibera"), ("  KAYOLE   2 ", "Kayole 2"), ("ng'ambo ya mto", "Ng'ambo Ya Mto"), ("ol-kalou", "Ol-Kalou")],
 )
 def test_a_place_is_written_one_way_however_people_type_it(typed: str, place: str) -> None:
-    assert jobs.read_place(typed) == place == jobs.read_place(place)
+    assert listings.read_place(typed) == place == listings.read_place(place)
 
 
 @pytest.mark.parametrize("number", ["", "104", "1042000", "10420x", "١٠٤٢٠", "job", "1042", "-10420"])
 async def test_a_number_that_is_no_jobs_is_refused(market: Market, number: str) -> None:
     with pytest.raises(UnknownJob):
-        await jobs.by_number(market.runtime, number)
+        await listings.by_number(market.runtime, number)
 
 
 async def test_sms_finds_jobs_by_a_word_of_the_title_the_place_or_the_kind_in_either_language(market: Market) -> None:
     job = await market.offer("Picking tea", place="Limuru")
     for word in ("TEA", "limu", "farm", "Shamba", " picking   tea "):
-        assert await jobs.search(market.runtime, word) == [job], word
-    assert {one.number for one in await jobs.search(market.runtime)} == {job.number, 10420}
-    assert await jobs.search(market.runtime, "%") == await jobs.search(market.runtime, "diving") == []
+        assert await listings.search(market.runtime, word) == [job], word
+    assert {one.number for one in await listings.search(market.runtime)} == {job.number, 10420}
+    assert await listings.search(market.runtime, "%") == await listings.search(market.runtime, "diving") == []
 
 
 async def test_a_job_whose_time_is_over_is_offered_to_nobody_before_the_worker_has_come_to_it(market: Market) -> None:
     job = await market.applied()
     with clock.at(clock.now() + timedelta(days=30)):
-        assert await jobs.find(market.runtime, "farm") == await jobs.search(market.runtime, "tea") == []
-        assert await jobs.places(market.runtime, "farm") == []
+        assert await listings.find(market.runtime, "farm") == await listings.search(market.runtime, "tea") == []
+        assert await listings.places(market.runtime, "farm") == []
         with pytest.raises(JobClosed):
             await applications.apply(market.runtime, market.njeri, job.id)
         with pytest.raises(JobClosed):

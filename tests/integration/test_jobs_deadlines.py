@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from core import clock
+from core.jobs import applications, deadlines, hiring
+from core.jobs.market import Job
 from core.runtime import Runtime
-from core.services import applications, hiring, job_deadlines
-from core.services.jobs import Job
 from core.settings import Settings
 from tests.integration.market import ASHA, BARAKA, PAY_MINOR, Market, broken
 
@@ -31,7 +31,7 @@ def later(**time: float) -> Iterator[None]:
 
 async def meet(market: Market) -> int:
     """Two workers at once."""
-    return sum(await asyncio.gather(job_deadlines.meet(market.runtime), job_deadlines.meet(market.runtime)))
+    return sum(await asyncio.gather(deadlines.meet(market.runtime), deadlines.meet(market.runtime)))
 
 
 async def told(market: Market) -> tuple[int, int, int, int]:

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from core.customers.profiles import Customer
 from core.errors import Refusal
+from core.jobs import applications, hiring, reviews
+from core.jobs.market import Job
 from core.money import Money
-from core.runtime import Runtime
-from core.services import applications, hiring, reviews
-from core.services.customers import Customer
-from core.services.jobs import Job
 from core.settings import Settings
-from gateway.local import Servers
+from gateway import wiring
+from gateway.cli.embedded import Servers
 from tests import databases, pins
 from tests.integration.market import ASHA_MINOR, BARAKA_MINOR, Market, new_key
 
@@ -65,7 +65,7 @@ class JobsMachine(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.database_url = databases.copy(self.server_url, self.template)
-        self.runtime = Runtime.of(Settings(database_url=self.database_url))
+        self.runtime = wiring.runtime(Settings(database_url=self.database_url))
         self.market: Market = self.run(Market.of(self.runtime))
         self.wallets = {"asha": ASHA_MINOR, "baraka": BARAKA_MINOR, "njeri": 0}
         self.known: list[Expected] = []

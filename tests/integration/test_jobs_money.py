@@ -9,23 +9,18 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from core import clock
-from core.errors import (
-    AccountClosed,
-    BadPin,
-    JobClosed,
-    KeyConflict,
-    MoneyOutWaits,
-    NotEnoughMoney,
-    NotPermitted,
-    OverBalanceLimit,
-    OverDayLimit,
-    UnknownJob,
-    WrongPin,
-)
+from core.credentials.refusals import BadPin, MoneyOutWaits, WrongPin
+from core.errors import NotPermitted
+from core.features import ENDINGS
+from core.jobs import applications, hiring, texts
+from core.jobs import market as listings
+from core.jobs.market import Job
+from core.jobs.refusals import JobClosed, UnknownJob
+from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney, OverBalanceLimit, OverDayLimit
+from core.membership import closing
 from core.money import Money
 from core.runtime import Runtime
-from core.services import applications, closing, hiring, jobs, texts, transfers
-from core.services.jobs import Job
+from core.sending import transfers
 from core.settings import Settings
 from tests import pins
 from tests.integration.market import ASHA, ASHA_MINOR, BARAKA, BARAKA_MINOR, NJERI, PAY_MINOR, Market, broken, new_key
@@ -153,7 +148,7 @@ async def test_not_enough_money_leaves_everything_as_it_was(market: Market) -> N
     with pytest.raises(NotEnoughMoney) as refused:
         await market.hire(job)
     assert refused.value.params["needed"] == "KES 12,501"
-    assert await jobs.get(market.runtime, job.id) == await jobs.by_number(market.runtime, str(job.number))
+    assert await listings.get(market.runtime, job.id) == await listings.by_number(market.runtime, str(job.number))
     assert (await market.status(job), await market.balance(market.asha)) == ("open", ASHA_MINOR)
     assert len(await applications.applicants(market.runtime, market.asha, job.id)) == 2
     assert await market.one("SELECT count(*) FROM account WHERE kind = 'escrow'") == "0"
@@ -287,7 +282,7 @@ async def test_a_fault_in_the_middle_of_a_hire_or_a_payment_changes_nothing(
 async def test_nobody_closes_an_account_with_a_job_under_way_and_nobody_who_has_closed_hers_is_hired(market: Market) -> None:
     job = await market.applied(market.njeri)
     hired, _ = await asyncio.gather(
-        market.hire(job, market.njeri), closing.close(market.runtime, market.njeri, pins.RIGHT), return_exceptions=True
+        market.hire(job, market.njeri), closing.close(market.runtime, market.njeri, pins.RIGHT, ENDINGS), return_exceptions=True
     )
     if isinstance(hired, BaseException):
         assert isinstance(hired, AccountClosed | JobClosed)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import redis
 
-from gateway.local import CannotStart, Servers, embedded
+from gateway.cli.embedded import CannotStart, Servers, embedded
 
 _HOLD = """
 import sys

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, text
 from core import migrations
 from core.db import engine_url
 from core.tables import metadata
-from gateway.local import Servers
+from gateway.cli.embedded import Servers
 from tests import databases
 
 _STRICT = {"compare_type": True, "compare_server_default": True}

@@ -10,11 +10,10 @@ import httpx
 import psutil
 import pytest
 
-from core import migrations
-from core.runtime import Runtime
-from core.services import demo
+from core import demo, migrations
 from core.settings import Settings
-from gateway.local import embedded
+from gateway import wiring
+from gateway.cli.embedded import embedded
 from tests import pins
 from tests.conftest import running_client
 from tests.phone import Phone, Screen
@@ -32,7 +31,7 @@ def own_servers(folder: Path) -> Iterator[Settings]:
 
 async def prepare(settings: Settings) -> None:
     migrations.migrate(settings.database_url)
-    runtime = Runtime.of(settings)
+    runtime = wiring.runtime(settings)
     await demo.load(runtime)
     await runtime.close()
 

@@ -9,8 +9,8 @@ import redis.asyncio
 from sqlalchemy import text
 
 from core import clock
-from core.errors import (
-    BadNationalId,
+from core.credentials import pins
+from core.credentials.refusals import (
     CodeEnded,
     MoneyOutWaits,
     PinLocked,
@@ -20,11 +20,14 @@ from core.errors import (
     WrongNationalId,
     WrongPin,
 )
+from core.customers import pin_change, pin_reset, profiles
+from core.customers.pin_reset import Next
+from core.customers.profiles import Customer
+from core.customers.refusals import BadNationalId
+from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
-from core.services import customers, notices, pin_change, pin_reset, pins, transfers
-from core.services.customers import Customer
-from core.services.pin_reset import Next
+from core.sending import transfers
 from gateway import worker
 from tests.phone import Phone
 from tests.pins import NEW, OTHER_WRONG, RIGHT, WRONG
@@ -36,7 +39,7 @@ MakePhone = Callable[[str], Phone]
 
 @pytest.fixture
 async def asha(runtime: Runtime) -> Customer:
-    found = await customers.find(runtime, ASHA)
+    found = await profiles.find(runtime, ASHA)
     assert found is not None
     return found
 

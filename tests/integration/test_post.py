@@ -9,19 +9,20 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from core import ids
+from core.countries import CURRENCIES
+from core.customers import profiles
 from core.ledger import audit
 from core.ledger.chart import FEES, SystemAccount
 from core.ledger.post import post
 from core.ledger.transfer import Answer, Leg, Notice, Transfer
-from core.money import MINOR_DIGITS, Money
+from core.money import Money
 from core.runtime import Runtime
-from core.services import customers
 
 ASHA, BARAKA = "+254711000001", "+254722000002"
 
 
 async def wallets(runtime: Runtime) -> tuple[UUID, UUID]:
-    asha, baraka = await customers.find(runtime, ASHA), await customers.find(runtime, BARAKA)
+    asha, baraka = await profiles.find(runtime, ASHA), await profiles.find(runtime, BARAKA)
     assert asha is not None
     assert baraka is not None
     return asha.wallet, baraka.wallet
@@ -156,7 +157,7 @@ async def test_not_even_the_owner_can_change_the_journal_by_mistake(runtime: Run
 
 async def test_the_database_writes_money_as_the_code_does(runtime: Runtime) -> None:
     async with runtime.database.autocommit() as connection:
-        for currency in MINOR_DIGITS:
+        for currency in CURRENCIES:
             for minor in (0, 1, 99, 100, 101, 1_250_000, 99_999_999_999, 123_456_789_012_345, -1, -507_00):
                 said = await connection.scalar(
                     text("SELECT money_text(:minor, :currency)"), {"minor": minor, "currency": currency}

@@ -7,17 +7,17 @@ import httpx
 import pytest
 
 from core import clock
-from core.rails import local
+from core.customers import profiles, wallet
+from core.customers.profiles import Customer
+from core.payments import handover, prompts, requests
 from core.runtime import Runtime
-from core.services import customers, payment_orders, payments, transfers
-from core.services.customers import Customer
 from tests import pins
 from tests.integration.mpesa import ASHA, NOW, kes
 
 
 @pytest.fixture
 async def asha(runtime: Runtime) -> Customer:
-    found = await customers.find(runtime, ASHA)
+    found = await profiles.find(runtime, ASHA)
     assert found is not None
     return found
 
@@ -32,37 +32,37 @@ async def shown(client: httpx.AsyncClient, phone: str = ASHA) -> list[dict[str, 
 async def test_a_prompt_comes_once_the_rail_was_asked_and_goes_with_its_answer(
     runtime: Runtime, client: httpx.AsyncClient, asha: Customer
 ) -> None:
-    await payments.deposit(runtime, asha, kes(500), key="in")
+    await requests.deposit(runtime, asha, kes(500), key="in")
     assert await shown(client) == []
-    await payment_orders.ask(runtime)
+    await handover.ask(runtime)
     [prompt] = await shown(client, "0711000001")
     assert {name: prompt[name] for name in ("direction", "amount")} == {"direction": "in", "amount": "KES 500"}
     assert await shown(client, "0722000002") == []
     for _ in range(2):
         assert (await client.post(f"/simulator/prompts/{prompt['id']}", json={"answer": "pay"})).status_code == 204
     assert await shown(client) == []
-    assert await transfers.balance(runtime, asha) == kes(13_000)
+    assert await wallet.balance(runtime, asha) == kes(13_000)
 
 
 async def test_money_that_is_rejected_on_the_phone_comes_back(
     runtime: Runtime, client: httpx.AsyncClient, asha: Customer
 ) -> None:
-    await payments.withdraw(runtime, asha, kes(500), pin=pins.RIGHT, key="out")
-    await payment_orders.ask(runtime)
+    await requests.withdraw(runtime, asha, kes(500), pin=pins.RIGHT, key="out")
+    await handover.ask(runtime)
     [prompt] = await shown(client)
     assert (await client.post(f"/simulator/prompts/{prompt['id']}", json={"answer": "refuse"})).status_code == 204
-    assert (await shown(client), await transfers.balance(runtime, asha)) == ([], kes(12_500))
+    assert (await shown(client), await wallet.balance(runtime, asha)) == ([], kes(12_500))
 
 
 async def test_a_prompt_to_pay_goes_away_and_money_to_be_had_waits(runtime: Runtime, asha: Customer) -> None:
     with clock.at(NOW):
-        await payments.deposit(runtime, asha, kes(500), key="in")
-        await payments.withdraw(runtime, asha, kes(500), pin=pins.RIGHT, key="out")
-        await payment_orders.ask(runtime)
-        assert [prompt.direction for prompt in await local.prompts(runtime, ASHA)] == ["in", "out"]
+        await requests.deposit(runtime, asha, kes(500), key="in")
+        await requests.withdraw(runtime, asha, kes(500), pin=pins.RIGHT, key="out")
+        await handover.ask(runtime)
+        assert [prompt.direction for prompt in await prompts.prompts(runtime, "local", ASHA)] == ["in", "out"]
     with clock.at(NOW + timedelta(minutes=10)):
-        assert await payment_orders.give_up(runtime) == 2
-        assert [prompt.direction for prompt in await local.prompts(runtime, ASHA)] == ["out"]
+        assert await handover.give_up(runtime) == 2
+        assert [prompt.direction for prompt in await prompts.prompts(runtime, "local", ASHA)] == ["out"]
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ async def test_a_prompt_to_pay_goes_away_and_money_to_be_had_waits(runtime: Runt
 async def test_an_answer_that_is_none_moves_nothing(
     runtime: Runtime, client: httpx.AsyncClient, asha: Customer, body: bytes
 ) -> None:
-    await payments.deposit(runtime, asha, kes(500), key="in")
-    await payment_orders.ask(runtime)
+    await requests.deposit(runtime, asha, kes(500), key="in")
+    await handover.ask(runtime)
     [prompt] = await shown(client)
     assert (await client.post(f"/simulator/prompts/{prompt['id']}", content=body)).status_code == 400
     assert len(await shown(client)) == 1
-    assert await transfers.balance(runtime, asha) == kes(12_500)
+    assert await wallet.balance(runtime, asha) == kes(12_500)
 
 
 async def test_a_prompt_that_never_was_cannot_be_answered(client: httpx.AsyncClient) -> None:

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 
 from core import clock
-from core.errors import RailAway
-from core.rails import Order
+from core.payments import handover, requests
+from core.payments.refusals import RailAway
+from core.rail import Order
 from core.runtime import Runtime
-from core.services import payment_orders, payments
+from gateway import wiring
 from tests.integration.mpesa import NOW, START, PlayedRail, Stage, breaks, kes, refuses, set_up
 
 
@@ -84,7 +85,7 @@ async def test_what_the_rail_refuses_at_once_is_over_and_told(stage: Stage, dire
 async def test_a_rail_in_doubt_is_asked_again_under_the_same_id_and_nothing_is_taken_for_failed(
     stage: Stage, direction: str, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(payment_orders, "RAIL_SECONDS", 0.05)
+    monkeypatch.setattr(handover, "RAIL_SECONDS", 0.05)
     stage.rail.does = breaks if trouble == "breaks" else lambda _: asyncio.Event().wait()
     with clock.at(NOW):
         payment_id = await (stage.asked_deposit() if direction == "in" else stage.asked_withdrawal())
@@ -149,7 +150,7 @@ async def test_workers_at_once_ask_for_each_request_once(stage: Stage) -> None:
 
 
 async def test_one_request_that_hangs_does_not_hold_up_the_others(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(payment_orders, "RAIL_SECONDS", 0.05)
+    monkeypatch.setattr(handover, "RAIL_SECONDS", 0.05)
     for number in range(3):
         await stage.withdraw(100 + number, f"key {number}")
     stage.rail.does = lambda order: asyncio.Event().wait() if order.amount == kes(100) else None
@@ -158,8 +159,8 @@ async def test_one_request_that_hangs_does_not_hold_up_the_others(stage: Stage, 
 
 
 async def test_without_a_rail_nothing_is_asked_for_and_nothing_moves(stage: Stage) -> None:
-    without = Stage(replace(stage.runtime, rail=None), stage.rail, stage.asha)
-    for refused in (without.deposit(), without.withdraw(), payments.quote_withdrawal(without.runtime, stage.asha, kes(500))):
+    without = Stage(replace(stage.runtime, rails={}), stage.rail, stage.asha)
+    for refused in (without.deposit(), without.withdraw(), requests.quote_withdrawal(without.runtime, stage.asha, kes(500))):
         with pytest.raises(RailAway):
             await refused
     assert await without.ask() == 0
@@ -169,11 +170,11 @@ async def test_without_a_rail_nothing_is_asked_for_and_nothing_moves(stage: Stag
 async def test_a_rail_carries_out_its_own_orders_only(stage: Stage) -> None:
     await stage.withdraw()
     other = PlayedRail("another")
-    assert await payment_orders.ask(replace(stage.runtime, rail=other)) == 0
+    assert await handover.ask(replace(stage.runtime, rails={other.name: other})) == 0
     assert other.asked == []
     assert await stage.ask() == 1
 
 
 async def test_a_production_service_has_no_rail_that_pretends(runtime: Runtime) -> None:
-    assert Runtime.of(replace(runtime.settings, env="production")).rail is None
-    assert runtime.rail is not None
+    assert wiring.rails(replace(runtime.settings, env="production")) == {}
+    assert wiring.rails(runtime.settings).keys() == {"local"}

@@ -6,9 +6,11 @@ import pytest
 import redis as redis_client
 from redis import Redis
 
+from core.customers import profiles, wallet
+from core.membership import registration
 from core.money import Money
 from core.runtime import Runtime
-from core.services import customers, transfers
+from core.sending import transfers
 from core.settings import Settings
 from gateway.ussd.sessions import RESUME_SECONDS, TTL_SECONDS
 from tests import pins
@@ -34,9 +36,9 @@ def key(phone: str, what: str) -> str:
 
 
 async def balance_minor(runtime: Runtime, phone: str = ASHA) -> int:
-    customer = await customers.find(runtime, phone)
+    customer = await profiles.find(runtime, phone)
     assert customer is not None
-    return (await transfers.balance(runtime, customer)).minor
+    return (await wallet.balance(runtime, customer)).minor
 
 
 def died_between_commit_and_reply(redis: Redis, before: dict[str, bytes]) -> None:
@@ -95,7 +97,7 @@ async def test_a_payment_that_was_done_after_the_customer_was_told_to_look_is_wh
     await asha.dial(SEND)
     with broken(settings.database_url, "posting"):
         await asha.type(pins.RIGHT)
-    sender = await customers.find(runtime, ASHA)
+    sender = await profiles.find(runtime, ASHA)
     assert sender is not None
     # The commit that the gateway did not live to see.
     own_key = f"ussd:{asha.session_id}:0"
@@ -198,7 +200,7 @@ async def test_a_registration_that_broke_off_goes_on_in_its_language_and_asks_fo
     assert (await neema.dial()).text.startswith("Endelea ulipoachia?")
     assert (await neema.type("1")).text.startswith("Chagua PIN ya tarakimu 4.")
     assert (await neema.type(pins.NEW, pins.NEW)).text.startswith("Karibu, Neema Achieng!")
-    customer = await customers.find(runtime, NEW)
+    customer = await profiles.find(runtime, NEW)
     assert customer is not None
     assert customer.language == "sw"
 
@@ -215,7 +217,7 @@ async def test_what_broke_off_before_registration_is_not_offered_to_a_customer(p
     neema = phone(NEW)
     await neema.dial()
     await neema.type("1", "Neema Achieng")
-    await customers.register(runtime, phone=NEW, name="Neema Achieng", national_id="22345678", language="en", pin=pins.NEW)
+    await registration.register(runtime, phone=NEW, name="Neema Achieng", national_id="22345678", language="en", pin=pins.NEW)
     assert (await neema.dial()).text.startswith("Jasho\n1. Check Balance")
 
 

@@ -6,13 +6,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from core.errors import AccountClosed, KeyConflict, NotEnoughMoney
+from core.countries import CURRENCIES
 from core.ledger import reversals
-from core.money import MINOR_DIGITS, Money
+from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney
+from core.money import Money
 from core.runtime import Runtime
-from core.services import goals, round_ups, savings, savings_rules, transfers
-from core.services.savings import Goal
-from core.services.transfers import Receipt
+from core.savings import goals, opening, rules
+from core.savings.goals import Goal
+from core.sending import round_ups, transfers
+from core.sending.transfers import Receipt
 from tests import pins
 from tests.integration.saver import BARAKA, Saver, findings, kes
 
@@ -29,7 +31,7 @@ def baraka(runtime: Runtime) -> Saver:
 
 async def rounding_up(saver: Saver, name: str = "Cow") -> Goal:
     goal = await saver.goal(name)
-    await savings_rules.set_round_up(saver.runtime, await saver.customer(), goal.id)
+    await rules.set_round_up(saver.runtime, await saver.customer(), goal.id)
     return goal
 
 
@@ -100,7 +102,7 @@ async def test_a_send_that_she_cannot_pay_is_refused_for_its_own_price(asha: Sav
 async def test_a_goal_that_was_closed_gets_nothing_and_stops_no_send(asha: Saver, baraka: Saver) -> None:
     goal = await rounding_up(asha)
     before = await asha.customer()
-    await goals.close_goal(asha.runtime, before, goal.id)
+    await opening.close_goal(asha.runtime, before, goal.id)
     # What an old session still thinks of her.
     receipt = await transfers.send(
         asha.runtime, sender=before, recipient_phone=BARAKA, amount=kes(500), pin=pins.RIGHT, key="key"
@@ -148,7 +150,7 @@ async def test_a_send_that_was_rounded_up_is_known_again_whatever_is_rounded_up_
     cow = await rounding_up(asha, "Cow")
     first = await send(asha, 500)
     if now == "off":
-        await savings_rules.set_round_up(asha.runtime, await asha.customer(), None)
+        await rules.set_round_up(asha.runtime, await asha.customer(), None)
     elif now == "another goal":
         await rounding_up(asha, "Hen")
     assert await send(asha, 500) == first
@@ -184,7 +186,7 @@ async def test_another_send_under_a_key_that_was_used_stays_a_conflict(asha: Sav
 async def test_only_one_goal_at_a_time_is_rounded_up_into(asha: Saver) -> None:
     await rounding_up(asha, "Cow")
     await rounding_up(asha, "Hen")
-    mine = await savings.goals(asha.runtime, await asha.customer())
+    mine = await goals.goals(asha.runtime, await asha.customer())
     assert [(goal.name, goal.rounds_up) for goal in mine] == [("Cow", False), ("Hen", True)]
 
 
@@ -195,10 +197,12 @@ async def test_a_send_to_the_wrong_number_can_be_undone_in_part_and_what_was_sav
     goal = await rounding_up(asha)
     await send(asha, 500)
     if is_spent:
-        karo = (await savings.goals(runtime, await baraka.customer()))[0]
-        await savings.save_confirmed(runtime, await baraka.customer(), karo.id, kes(3_500), "spent")
+        karo = (await goals.goals(runtime, await baraka.customer()))[0]
+        await goals.save_confirmed(runtime, await baraka.customer(), karo.id, kes(3_500), "spent")
     sent = await sent_id(runtime)
-    await reversals.reverse(runtime, sent, reason="wrong number", requested_by="Otieno", as_much_as_there=True)
+    await reversals.reverse(
+        runtime.database, sent, country="KE", reason="wrong number", requested_by="Otieno", as_much_as_there=True
+    )
     assert (await asha.balance(), await asha.balance(goal.id)) == (11_950 + back, 43)
     assert await findings(runtime) == []
 
@@ -206,7 +210,7 @@ async def test_a_send_to_the_wrong_number_can_be_undone_in_part_and_what_was_sav
 async def test_a_send_that_is_undone_whole_gives_back_what_it_saved_too(asha: Saver, baraka: Saver, runtime: Runtime) -> None:
     goal = await rounding_up(asha)
     await send(asha, 500)
-    await reversals.reverse(runtime, await sent_id(runtime), reason="our mistake", requested_by="Otieno")
+    await reversals.reverse(runtime.database, await sent_id(runtime), country="KE", reason="our mistake", requested_by="Otieno")
     assert (await asha.balance(), await asha.balance(goal.id), await baraka.balance()) == (12_500, 0, 3_200)
 
 
@@ -217,6 +221,5 @@ async def sent_id(runtime: Runtime) -> UUID:
 
 
 def test_every_currency_has_a_round_sum_and_no_saving_is_longer_than_its_sms_has_room_for() -> None:
-    assert round_ups.UNITS.keys() == MINOR_DIGITS.keys()
-    for currency, units in round_ups.UNITS.items():
-        assert len(str(Money.of_units(units - 1, currency))) <= len("TZS 999")
+    for currency, known in CURRENCIES.items():
+        assert len(str(Money.of_units(known.round_up_units - 1, currency))) <= len("TZS 999")

@@ -10,26 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import clock
-from core.errors import (
-    AccountClosed,
-    AccountNotEmpty,
-    BadAmount,
-    BadDate,
-    BadText,
-    DayOutOfRange,
-    GoalLocked,
-    KeyConflict,
-    NotEnoughMoney,
-    NotPermitted,
-    OverBalanceLimit,
-    Refusal,
-    TooManyGoals,
-    WrongPin,
-)
+from core.credentials.refusals import WrongPin
+from core.errors import BadAmount, BadDate, BadText, DayOutOfRange, NotPermitted, Refusal
+from core.ledger.refusals import AccountClosed, AccountNotEmpty, KeyConflict, NotEnoughMoney, OverBalanceLimit
 from core.money import Money
 from core.runtime import Runtime
-from core.services import goals, savings, savings_rules, transfers
+from core.savings import goals, opening, rules
+from core.savings.refusals import GoalLocked, TooManyGoals
+from core.sending import transfers
 from core.settings import Settings
+from gateway import wiring
 from tests import pins
 from tests.integration.saver import ASHA, BARAKA, Saver, findings, kes
 
@@ -44,12 +34,12 @@ def asha(runtime: Runtime) -> Saver:
     return Saver(runtime)
 
 
-async def save(saver: Saver, goal_id: UUID, units: int, key: str = "key", pin: str = pins.RIGHT) -> savings.Receipt:
-    return await savings.save(saver.runtime, await saver.customer(), goal_id, kes(units), pin=pin, key=key)
+async def save(saver: Saver, goal_id: UUID, units: int, key: str = "key", pin: str = pins.RIGHT) -> goals.Receipt:
+    return await goals.save(saver.runtime, await saver.customer(), goal_id, kes(units), pin=pin, key=key)
 
 
-async def withdraw(saver: Saver, goal_id: UUID, units: int, key: str = "key") -> savings.Receipt:
-    return await savings.withdraw(saver.runtime, await saver.customer(), goal_id, kes(units), pin=pins.RIGHT, key=key)
+async def withdraw(saver: Saver, goal_id: UUID, units: int, key: str = "key") -> goals.Receipt:
+    return await goals.withdraw(saver.runtime, await saver.customer(), goal_id, kes(units), pin=pins.RIGHT, key=key)
 
 
 async def test_a_saving_that_is_asked_for_again_is_done_once_and_has_the_same_receipt(asha: Saver, runtime: Runtime) -> None:
@@ -90,9 +80,9 @@ async def test_no_more_comes_out_than_there_is_and_no_more_goes_in_than_she_has(
     with pytest.raises(NotEnoughMoney):
         await save(asha, goal.id, 12_501)
     with pytest.raises(NotEnoughMoney):
-        await savings.check_enough(asha.runtime, await asha.customer(), kes(12_501))
+        await goals.check_enough(asha.runtime, await asha.customer(), kes(12_501))
     with pytest.raises(NotEnoughMoney):
-        await savings.check_withdrawal(asha.runtime, await asha.customer(), goal.id, kes(101))
+        await goals.check_withdrawal(asha.runtime, await asha.customer(), goal.id, kes(101))
     assert (await asha.balance(goal.id), await asha.balance()) == (100, 12_500)
 
 
@@ -116,18 +106,18 @@ async def test_nobody_touches_the_goal_of_somebody_else(asha: Saver, runtime: Ru
     customer = await thief.customer()
     for goal_id in (goal.id, uuid4()):
         tries = (
-            savings.find(runtime, customer, goal_id),
-            savings.check_withdrawal(runtime, customer, goal_id, kes(1)),
+            goals.find(runtime, customer, goal_id),
+            goals.check_withdrawal(runtime, customer, goal_id, kes(1)),
             save(thief, goal_id, 1),
             withdraw(thief, goal_id, 1),
-            goals.close_goal(runtime, customer, goal_id),
-            savings_rules.set_rule(runtime, customer, goal_id, "weekly", kes(1), pin=pins.RIGHT),
-            savings_rules.set_rule(runtime, customer, goal_id, None),
-            savings_rules.set_round_up(runtime, customer, goal_id),
+            opening.close_goal(runtime, customer, goal_id),
+            rules.set_rule(runtime, customer, goal_id, "weekly", kes(1), pin=pins.RIGHT),
+            rules.set_rule(runtime, customer, goal_id, None),
+            rules.set_round_up(runtime, customer, goal_id),
         )
         assert [type(one) for one in await asyncio.gather(*tries, return_exceptions=True)] == [NotPermitted] * len(tries)
     assert (await asha.balance(goal.id), await thief.balance()) == (500, 3_200)
-    assert [one.name for one in await savings.goals(runtime, customer)] == ["Karo"]
+    assert [one.name for one in await goals.goals(runtime, customer)] == ["Karo"]
 
 
 async def test_a_locked_goal_opens_on_its_day_and_not_before(asha: Saver) -> None:
@@ -144,7 +134,7 @@ async def test_a_locked_goal_opens_on_its_day_and_not_before(asha: Saver) -> Non
 
 
 async def test_a_goal_with_a_day_and_no_lock_gives_at_any_time(asha: Saver) -> None:
-    goal = await asha.goal(due=clock.day(clock.now(), "KE") + timedelta(days=40), saved=500)
+    goal = await asha.goal(due=clock.today("KE") + timedelta(days=40), saved=500)
     assert (await withdraw(asha, goal.id, 500)).goal.balance == kes(0)
 
 
@@ -160,45 +150,45 @@ async def test_a_withdrawal_fills_the_wallet_no_further_than_it_may_hold_and_lea
 async def test_a_goal_is_opened_once_however_often_it_is_asked_for(asha: Saver, runtime: Runtime) -> None:
     opened = await asyncio.gather(*(asha.goal() for _ in range(6)))
     assert opened == [opened[0]] * 6
-    assert [goal.id for goal in await savings.goals(runtime, await asha.customer())] == [opened[0].id]
+    assert [goal.id for goal in await goals.goals(runtime, await asha.customer())] == [opened[0].id]
     customer = await asha.customer()
     for name, target, due in (("Hen", 1_000, None), ("Cow", 999, None), ("Cow", 1_000, TODAY)):
         with pytest.raises(KeyConflict):
-            await goals.open_goal(runtime, customer, name=name, target=kes(target), due=due, key="test:Cow")
+            await opening.open_goal(runtime, customer, name=name, target=kes(target), due=due, key="test:Cow")
 
 
 async def test_ten_goals_fit_and_no_two_of_them_share_a_name(asha: Saver, runtime: Runtime) -> None:
     customer, name = await asha.customer(), "School fees for Juma"
-    wishes = (goals.open_goal(runtime, customer, name=name.title(), target=kes(10), key=f"{n}") for n in range(12))
+    wishes = (opening.open_goal(runtime, customer, name=name.title(), target=kes(10), key=f"{n}") for n in range(12))
     opened = await asyncio.gather(*wishes, return_exceptions=True)
     assert sum(isinstance(one, TooManyGoals) for one in opened) == 2
-    names = [goal.name for goal in await savings.goals(runtime, customer)]
+    names = [goal.name for goal in await goals.goals(runtime, customer)]
     assert len({one.casefold() for one in names}) == len(names) == 10
     assert "School Fees For Ju 2" in names
     assert all(len(one) <= 20 for one in names)
     with pytest.raises(TooManyGoals):
-        await goals.check_room(runtime, customer)
-    closed = (await savings.goals(runtime, customer))[4]
-    await goals.close_goal(runtime, customer, closed.id)
+        await opening.check_room(runtime, customer)
+    closed = (await goals.goals(runtime, customer))[4]
+    await opening.close_goal(runtime, customer, closed.id)
     assert (
-        await goals.open_goal(runtime, customer, name=name, target=kes(10), key="12")
+        await opening.open_goal(runtime, customer, name=name, target=kes(10), key="12")
     ).name.casefold() == closed.name.casefold()
 
 
 async def test_a_closed_goal_takes_no_money_and_does_nothing_by_itself_any_more(asha: Saver, runtime: Runtime) -> None:
     goal, customer = await asha.goal(), await asha.customer()
-    await savings_rules.set_rule(runtime, customer, goal.id, "weekly", kes(10), pin=pins.RIGHT)
-    await savings_rules.set_round_up(runtime, customer, goal.id)
-    await goals.close_goal(runtime, customer, goal.id)
-    await goals.close_goal(runtime, customer, goal.id)
+    await rules.set_rule(runtime, customer, goal.id, "weekly", kes(10), pin=pins.RIGHT)
+    await rules.set_round_up(runtime, customer, goal.id)
+    await opening.close_goal(runtime, customer, goal.id)
+    await opening.close_goal(runtime, customer, goal.id)
     assert (await asha.customer()).round_up_goal is None
-    closed = await savings.find(runtime, customer, goal.id)
+    closed = await goals.find(runtime, customer, goal.id)
     assert (closed.is_open, closed.rule, closed.rule_next) == (False, None, None)
-    assert await savings.goals(runtime, customer) == []
+    assert await goals.goals(runtime, customer) == []
     for attempt in (
         save(asha, goal.id, 10),
-        savings_rules.set_rule(runtime, customer, goal.id, "weekly", kes(10), pin=pins.RIGHT),
-        savings_rules.set_round_up(runtime, customer, goal.id),
+        rules.set_rule(runtime, customer, goal.id, "weekly", kes(10), pin=pins.RIGHT),
+        rules.set_round_up(runtime, customer, goal.id),
     ):
         with pytest.raises(AccountClosed):
             await attempt
@@ -211,7 +201,7 @@ async def test_what_was_saved_before_the_goal_was_closed_still_has_its_receipt(a
     goal = await asha.goal()
     receipt = await save(asha, goal.id, 10, key="in")
     await withdraw(asha, goal.id, 10, key="out")
-    await goals.close_goal(runtime, await asha.customer(), goal.id)
+    await opening.close_goal(runtime, await asha.customer(), goal.id)
     assert (await save(asha, goal.id, 10, key="in")).reference == receipt.reference
     assert await asha.balance() == 12_500
 
@@ -221,11 +211,11 @@ async def test_a_goal_is_never_closed_over_money_that_arrives_meanwhile(asha: Sa
     for number in range(6):
         goal = await asha.goal(f"Cow {number}")
         closed, saved = await asyncio.gather(
-            goals.close_goal(runtime, customer, goal.id),
-            savings.save_confirmed(runtime, customer, goal.id, kes(10), f"{number}"),
+            opening.close_goal(runtime, customer, goal.id),
+            goals.save_confirmed(runtime, customer, goal.id, kes(10), f"{number}"),
             return_exceptions=True,
         )
-        is_open = (await savings.find(runtime, customer, goal.id)).is_open
+        is_open = (await goals.find(runtime, customer, goal.id)).is_open
         if is_open:
             assert isinstance(closed, AccountNotEmpty)
             assert await asha.balance(goal.id) == 10
@@ -240,7 +230,7 @@ async def test_a_goal_is_never_closed_over_money_that_arrives_meanwhile(asha: Sa
 )
 def test_a_name_that_no_phone_can_show_or_that_may_be_a_pin_is_refused(name: str) -> None:
     with pytest.raises(BadText):
-        goals.read_name(name)
+        opening.read_name(name)
 
 
 @pytest.mark.parametrize(
@@ -254,13 +244,13 @@ def test_a_name_that_no_phone_can_show_or_that_may_be_a_pin_is_refused(name: str
     ],
 )
 def test_a_name_is_kept_as_a_phone_can_show_it(typed: str, name: str) -> None:
-    assert goals.read_name(typed) == name
+    assert opening.read_name(typed) == name
 
 
 @pytest.mark.parametrize("due", [TODAY, TODAY - timedelta(days=1), date(2037, 2, 1), date(9999, 12, 31), date(1, 1, 1)])
 def test_a_day_that_is_not_ahead_or_too_far_off_is_refused(due: date) -> None:
     with clock.at(NOON), pytest.raises(DayOutOfRange):
-        goals.check_due(due, "KE")
+        opening.check_due(due, "KE")
 
 
 @pytest.mark.parametrize(
@@ -269,7 +259,7 @@ def test_a_day_that_is_not_ahead_or_too_far_off_is_refused(due: date) -> None:
 )
 def test_a_day_within_ten_years_is_taken(now: datetime, due: date) -> None:
     with clock.at(now):
-        assert goals.check_due(due, "KE") is None  # type: ignore[func-returns-value]
+        assert opening.check_due(due, "KE") is None  # type: ignore[func-returns-value]
 
 
 async def test_what_a_goal_cannot_be_is_refused_and_nothing_is_opened(asha: Saver, runtime: Runtime) -> None:
@@ -284,16 +274,16 @@ async def test_what_a_goal_cannot_be_is_refused_and_nothing_is_opened(asha: Save
     ]
     for refusal, target, due, is_locked in wrong:
         with pytest.raises(refusal):
-            await goals.open_goal(runtime, customer, name="Cow", target=target, due=due, is_locked=is_locked, key="key")
-    assert await savings.goals(runtime, customer) == []
+            await opening.open_goal(runtime, customer, name="Cow", target=target, due=due, is_locked=is_locked, key="key")
+    assert await goals.goals(runtime, customer) == []
 
 
 @pytest.mark.parametrize("minor", [0, -100, 150, 100_000_000_000])
 async def test_an_amount_that_no_phone_could_take_out_again_is_not_saved(asha: Saver, minor: int) -> None:
     goal, customer = await asha.goal(), await asha.customer()
     for attempt in (
-        savings.save(asha.runtime, customer, goal.id, Money(minor, "KES"), pin=pins.RIGHT, key="key"),
-        savings.withdraw(asha.runtime, customer, goal.id, Money(minor, "KES"), pin=pins.RIGHT, key="key"),
+        goals.save(asha.runtime, customer, goal.id, Money(minor, "KES"), pin=pins.RIGHT, key="key"),
+        goals.withdraw(asha.runtime, customer, goal.id, Money(minor, "KES"), pin=pins.RIGHT, key="key"),
     ):
         with pytest.raises(BadAmount):
             await attempt
@@ -308,7 +298,7 @@ def test_whatever_is_saved_and_taken_out_the_goal_holds_the_sum_and_nothing_is_l
     settings: Settings, moves: list[tuple[int, int]]
 ) -> None:
     async def play() -> None:
-        runtime = Runtime.of(settings)
+        runtime = wiring.runtime(settings)
         try:
             await check_moves(Saver(runtime, ASHA), moves)
         finally:
@@ -320,16 +310,16 @@ def test_whatever_is_saved_and_taken_out_the_goal_holds_the_sum_and_nothing_is_l
 async def check_moves(saver: Saver, moves: list[tuple[int, int]]) -> None:
     """Plays saves (above 0) and withdrawals (below), each under one of four keys, against a sum on paper."""
     customer, run = await saver.customer(), uuid4().hex
-    goal = await goals.open_goal(saver.runtime, customer, name=f"Goal {run[:8]}", target=kes(100), key=run)
+    goal = await opening.open_goal(saver.runtime, customer, name=f"Goal {run[:8]}", target=kes(100), key=run)
     wallet, saved = await saver.balance(), 0
     done: dict[tuple[bool, int], int] = {}
     for units, number in moves:
         known, key = done.get((units > 0, number)), f"{run}:{number}"
         try:
             if units > 0:
-                await savings.save_confirmed(saver.runtime, customer, goal.id, kes(units), key)
+                await goals.save_confirmed(saver.runtime, customer, goal.id, kes(units), key)
             else:
-                await savings.withdraw(saver.runtime, customer, goal.id, kes(-units), pin=pins.RIGHT, key=key)
+                await goals.withdraw(saver.runtime, customer, goal.id, kes(-units), pin=pins.RIGHT, key=key)
         except KeyConflict:
             assert known not in (None, units)
         except NotEnoughMoney:
@@ -341,8 +331,8 @@ async def check_moves(saver: Saver, moves: list[tuple[int, int]]) -> None:
                 done[units > 0, number], wallet, saved = units, wallet - units, saved + units
         assert (await saver.balance(), await saver.balance(goal.id)) == (wallet, saved)
     if saved:
-        await savings.withdraw(saver.runtime, customer, goal.id, kes(saved), pin=pins.RIGHT, key=f"{run}:last")
-    await goals.close_goal(saver.runtime, customer, goal.id)
+        await goals.withdraw(saver.runtime, customer, goal.id, kes(saved), pin=pins.RIGHT, key=f"{run}:last")
+    await opening.close_goal(saver.runtime, customer, goal.id)
     assert await findings(saver.runtime) == []
 
 

@@ -10,12 +10,14 @@ import psycopg
 import pytest
 
 from core import clock
-from core.errors import BadAmount, WrongPin
+from core.credentials.refusals import WrongPin
+from core.errors import BadAmount
 from core.runtime import Runtime
-from core.services import savings, savings_rules
-from core.services.savings import Goal
-from core.services.savings_rules import Rule, following
+from core.savings import goals, rules
+from core.savings.goals import Goal
+from core.savings.rules import Rule, following
 from core.settings import Settings
+from gateway import wiring
 from tests import pins
 from tests.integration.saver import BARAKA, Saver, findings, kes
 
@@ -32,13 +34,13 @@ def asha(runtime: Runtime) -> Saver:
 async def saving(saver: Saver, units: int, rule: Rule = "weekly", name: str = "Cow") -> Goal:
     """A goal that saves by itself from now on."""
     goal = await saver.goal(name)
-    await savings_rules.set_rule(saver.runtime, await saver.customer(), goal.id, rule, kes(units), pin=pins.RIGHT)
+    await rules.set_rule(saver.runtime, await saver.customer(), goal.id, rule, kes(units), pin=pins.RIGHT)
     return goal
 
 
 async def save_at(saver: Saver, moment: datetime) -> int:
     with clock.at(moment):
-        return await savings_rules.save(saver.runtime)
+        return await rules.save(saver.runtime)
 
 
 @contextmanager
@@ -60,15 +62,15 @@ async def test_switching_it_on_takes_the_pin_and_moves_nothing_yet(asha: Saver) 
     with clock.at(START):
         goal, customer = await asha.goal(), await asha.customer()
         with pytest.raises(WrongPin):
-            await savings_rules.set_rule(asha.runtime, customer, goal.id, "weekly", kes(100), pin=pins.WRONG)
+            await rules.set_rule(asha.runtime, customer, goal.id, "weekly", kes(100), pin=pins.WRONG)
         for amount in (None, kes(0)):
             with pytest.raises(BadAmount):
-                await savings_rules.set_rule(asha.runtime, customer, goal.id, "weekly", amount, pin=pins.RIGHT)
-        assert (await savings.find(asha.runtime, customer, goal.id)).rule is None
-        await savings_rules.set_rule(asha.runtime, customer, goal.id, "weekly", kes(100), pin=pins.RIGHT)
-        on = await savings.find(asha.runtime, customer, goal.id)
+                await rules.set_rule(asha.runtime, customer, goal.id, "weekly", amount, pin=pins.RIGHT)
+        assert (await goals.find(asha.runtime, customer, goal.id)).rule is None
+        await rules.set_rule(asha.runtime, customer, goal.id, "weekly", kes(100), pin=pins.RIGHT)
+        on = await goals.find(asha.runtime, customer, goal.id)
         assert (on.rule, on.rule_amount, on.rule_next) == ("weekly", kes(100), date(2027, 2, 7))
-        assert await savings_rules.save(asha.runtime) == 0
+        assert await rules.save(asha.runtime) == 0
     assert await save_at(asha, START + timedelta(days=6)) == 0
     assert await asha.balance() == 12_500
 
@@ -91,11 +93,11 @@ async def test_each_week_is_saved_for_once_however_often_the_worker_looks(asha: 
 async def test_two_workers_at_once_save_once_for_each_goal(asha: Saver, settings: Settings, runtime: Runtime) -> None:
     with clock.at(START):
         saving_goals = [await saving(asha, 100, name=f"Cow {number}") for number in range(6)]
-    other = Runtime.of(settings)
+    other = wiring.runtime(settings)
     try:
         with clock.at(START + WEEK):
-            done = await asyncio.gather(*(savings_rules.save(one) for one in (runtime, other, runtime, other)))
-            done.append(await savings_rules.save(other))
+            done = await asyncio.gather(*(rules.save(one) for one in (runtime, other, runtime, other)))
+            done.append(await rules.save(other))
     finally:
         await other.close()
     assert sum(done) == 6
@@ -167,7 +169,7 @@ async def test_nobody_is_woken_by_her_savings(asha: Saver, hour: int) -> None:
     day = START + WEEK + timedelta(days=1)
     assert await save_at(asha, day.replace(hour=hour)) == 0
     with clock.at(day.replace(hour=hour)):
-        assert await savings_rules.remind(asha.runtime) == 0
+        assert await rules.remind(asha.runtime) == 0
     assert await save_at(asha, day.replace(hour=5)) == 1
 
 
@@ -175,7 +177,7 @@ async def test_what_was_switched_off_saves_nothing(asha: Saver) -> None:
     with clock.at(START):
         goal = await saving(asha, 100)
     with clock.at(START + timedelta(days=2)):
-        await savings_rules.set_rule(asha.runtime, await asha.customer(), goal.id, None)
+        await rules.set_rule(asha.runtime, await asha.customer(), goal.id, None)
     assert await save_at(asha, START + WEEK) == 0
     assert await asha.balance() == 12_500
 
@@ -185,7 +187,7 @@ async def test_a_new_amount_holds_from_the_next_saving_and_the_old_one_is_not_sa
         goal = await saving(asha, 100)
     await save_at(asha, START + WEEK)
     with clock.at(START + WEEK):
-        await savings_rules.set_rule(asha.runtime, await asha.customer(), goal.id, "monthly", kes(300), pin=pins.RIGHT)
+        await rules.set_rule(asha.runtime, await asha.customer(), goal.id, "monthly", kes(300), pin=pins.RIGHT)
     assert await save_at(asha, START + 2 * WEEK) == 0
     assert await save_at(asha, datetime(2027, 3, 7, 6, tzinfo=UTC)) == 1
     assert await asha.balance(goal.id) == 400
@@ -228,8 +230,8 @@ async def remind_at(saver: Saver, day: date) -> list[str]:
     """Two workers remind at once, and once more: what she then reads."""
     before = len(await saver.read())
     with clock.at(datetime(day.year, day.month, day.day, 6, tzinfo=UTC)):
-        await asyncio.gather(*(savings_rules.remind(saver.runtime) for _ in range(2)))
-        assert await savings_rules.remind(saver.runtime) == 0
+        await asyncio.gather(*(rules.remind(saver.runtime) for _ in range(2)))
+        assert await rules.remind(saver.runtime) == 0
     return (await saver.read())[before:]
 
 
@@ -275,6 +277,6 @@ async def test_a_reminder_that_a_crash_cut_off_is_sent_once_afterwards(asha: Sav
         goal = await asha.goal(due=date(2027, 3, 10))
     before = len(await asha.read())
     with failing_at_the_commit(settings, goal.id), clock.at(datetime(2027, 3, 10, 6, tzinfo=UTC)), pytest.raises(ExceptionGroup):
-        await savings_rules.remind(asha.runtime)
+        await rules.remind(asha.runtime)
     assert len(await asha.read()) == before
     assert len(await remind_at(asha, date(2027, 3, 10))) == 1

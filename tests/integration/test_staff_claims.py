@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from core import clock
+from core.insurance import claims
+from core.insurance.claims import Claim
 from core.runtime import Runtime
-from core.services import claims
-from core.services.claims import Claim
 from core.settings import Settings
 from tests.counter import ASHA, change, check_books, held, person, received
 from tests.covers import PRICE, buy

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from core.jobs import hiring
 from core.runtime import Runtime
-from core.services import hiring
 from core.settings import Settings
 from tests.integration.market import ASHA, ASHA_MINOR, BARAKA_MINOR, PAY_MINOR, Market
 from tests.integration.test_command_line import Done, check_failed_in_one_line, jasho

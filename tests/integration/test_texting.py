@@ -9,7 +9,7 @@ import pytest
 
 from core import clock
 from core.runtime import Runtime
-from gateway.sms.providers import local
+from gateway.providers.local import sms
 from tests.integration.test_command_line import check_failed_in_one_line, jasho
 
 ASHA = "0711000001"
@@ -68,7 +68,7 @@ async def test_the_simulator_says_when_it_took_an_sms_so_that_the_answer_comes_a
     before = clock.now()
     taken = await client.post("/simulator/sms", json={"phone": ASHA, "text": "BAL"})
     assert taken.status_code == 202
-    await local.deliver(runtime)
+    await sms.deliver(runtime)
     answer = (await client.get("/simulator/inbox", params={"phone": ASHA})).json()[0]
     assert answer["body"] == "Your balance is KES 12,500."
     assert before.isoformat()[:19] <= taken.json()["received_at"] <= answer["received_at"]

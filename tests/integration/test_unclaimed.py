@@ -13,11 +13,12 @@ from sqlalchemy import text, update
 
 from core import clock
 from core.ledger.chart import EXCISE, FEES, UNCLAIMED
+from core.membership import joining
 from core.money import Money
 from core.runtime import Runtime
-from core.services import joining, unclaimed
+from core.sending import unclaimed
 from core.settings import Settings
-from core.tables.people import invitation
+from core.tables.sending import invitation
 from tests import pins
 from tests.integration.invited import (
     ASHA,

@@ -6,12 +6,16 @@ from datetime import timedelta
 import pytest
 
 from core import clock
-from core.errors import AccountInUse, AmountTooSmall, MoneyOutWaits, NotEnoughMoney, OverDayLimit, OverLimit, Refusal, WrongPin
+from core.credentials.refusals import MoneyOutWaits, WrongPin
+from core.errors import Refusal
+from core.features import ENDINGS
 from core.ledger import holds
 from core.ledger.chart import EXCISE, FEES, SETTLEMENT
-from core.rails import Order
+from core.ledger.refusals import AmountTooSmall, NotEnoughMoney, OverDayLimit, OverLimit
+from core.membership import closing
+from core.membership.refusals import AccountInUse
+from core.rail import Order
 from core.runtime import Runtime
-from core.services import closing
 from tests import pins
 from tests.integration.mpesa import ASHA, NOW, START, Stage, kes, set_up
 
@@ -105,7 +109,11 @@ async def test_the_hold_outlasts_any_silence_and_a_late_answer_still_settles(sta
     with clock.at(NOW + timedelta(minutes=5)):
         assert sorted(await asyncio.gather(stage.give_up(), stage.give_up())) == [0, 1]
     with clock.at(NOW + timedelta(days=300)):
-        assert [await holds.expire(stage.runtime), await stage.give_up(), await stage.ask()] == [0, 0, 0]
+        assert [await holds.expire(stage.runtime.database, stage.runtime.poster), await stage.give_up(), await stage.ask()] == [
+            0,
+            0,
+            0,
+        ]
         assert await stage.money() == (START, START - 52_900)
         await stage.report(payment_id, paid=True)
     assert await stage.money() == (START - 52_900, START - 52_900)
@@ -121,7 +129,7 @@ async def test_an_account_stays_open_while_its_money_is_on_the_way(stage: Stage)
     with clock.at(NOW + timedelta(minutes=6)):
         await stage.give_up()
         with pytest.raises(AccountInUse):
-            await closing.close(stage.runtime, stage.asha, pins.RIGHT)
+            await closing.close(stage.runtime, stage.asha, pins.RIGHT, ENDINGS)
 
 
 async def test_a_late_refusal_gives_the_money_back(stage: Stage) -> None:

@@ -12,15 +12,18 @@ import redis
 from hypothesis import note
 
 from core import clock, septets
+from core.credentials import codes
+from core.customers import profiles
+from core.hashing import code_digits
 from core.i18n import LANGUAGES, translate
-from core.rails import local
+from core.payments import prompts, requests
 from core.runtime import Runtime
 from core.septets import SCREEN_SEPTETS
-from core.services import codes, customers, payments
 from gateway.ussd import road, sessions
-from menus.dsl import BACK, HOME
-from menus.engine import Engine
-from menus.session import Session, Step
+from menus.engine.dsl import BACK, HOME
+from menus.engine.machine import Engine
+from menus.engine.session import Session, Step
+from menus.screens import SCREENS
 from tests import pins
 from tests.after.test_after import found_in
 from tests.journeys.guesses import Person
@@ -29,7 +32,7 @@ from tests.phone import CALLBACK, SERVICE_CODE
 _APOLOGIES = frozenset(
     translate(message, language) for message in (road.NOTHING_DONE, road.STILL_WORKING, road.MAYBE_DONE) for language in LANGUAGES
 )
-_ENGINE = Engine()
+_ENGINE = Engine(SCREENS)
 _OVER = frozenset(f"END {translate(road.ENDED, language)}" for language in LANGUAGES)
 
 
@@ -125,17 +128,17 @@ class Network:
 
     async def answer_prompts(self, person: Person, *, pays: bool) -> None:
         """Says yes or no to everything that M-Pesa asks on the phone."""
-        for prompt in await local.prompts(self._runtime, person.phone):
-            await payments.report(self._runtime, prompt.id, paid=pays)
+        for prompt in await prompts.prompts(self._runtime, "local", person.phone):
+            await requests.report(self._runtime, prompt.id, paid=pays)
 
     async def newest_code(self, person: Person, purpose: str) -> str:
         """The one-time code in the last SMS that brought one, if that were sent now."""
-        customer = await customers.find(self._runtime, person.phone)
+        customer = await profiles.find(self._runtime, person.phone)
         if customer is None:
             return ""
         async with self._runtime.database.autocommit() as connection:
             row = await codes.newest(connection, customer.id, purpose)
-        return "" if row is None else codes.text(self._runtime.settings, row.id, purpose)
+        return "" if row is None else code_digits(self._runtime.settings.pin_pepper, row.id, purpose)
 
     async def _post(self, person: Person, line: Line, text: str, number: int) -> httpx.Response:
         is_dialled = line.dialled and not text

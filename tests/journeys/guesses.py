@@ -12,8 +12,8 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 from core import clock, phones
-from menus.dsl import BACK, HOME, MORE, Ask, Choice, Screen
-from menus.engine import edges
+from menus.engine.dsl import BACK, HOME, MORE, Ask, Choice, Screen
+from menus.engine.machine import edges
 from tests import pins
 
 _FAR = 100
@@ -196,7 +196,7 @@ class Chooser:
 
 
 def _date(number: int) -> str:
-    day = clock.day(clock.now(), "KE") + timedelta(days=DAYS_FROM_NOW[number % len(DAYS_FROM_NOW)])
+    day = clock.today("KE") + timedelta(days=DAYS_FROM_NOW[number % len(DAYS_FROM_NOW)])
     return (f"{day:%d/%m/%Y}", f"{day:%d/%m/%Y}", "1", f"{day:%d.%m.%y}", "29/2/2027", "yesterday")[number % 6]
 
 

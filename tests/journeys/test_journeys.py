@@ -8,11 +8,13 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from core import clock, phones
-from core.rails import local
+from core import clock, demo, phones
+from core.features import DUTIES
+from core.messaging import notices
+from core.payments import handover, requests
+from core.payments import prompts as payment_prompts
 from core.runtime import Runtime
 from core.septets import SCREEN_SEPTETS, count, foreign
-from core.services import demo, notices, payment_orders, payments
 from gateway import worker
 from tests.journeys import transcript
 from tests.journeys.transcript import Act, Wrong
@@ -79,18 +81,18 @@ async def send_sms(act: Act, client: httpx.AsyncClient, number: str, text: str) 
 
 async def answer_prompt(act: Act, runtime: Runtime, number: str) -> None:
     """Lets the worker hand the request to the local rail, and answers what the phone then shows."""
-    await payment_orders.ask(runtime)
-    prompts = await local.prompts(runtime, number)
+    await handover.ask(runtime)
+    prompts = await payment_prompts.prompts(runtime, "local", number)
     assert len(prompts) == 1, f"line {act.line}: the phone shows {len(prompts)} prompts"
-    await payments.report(runtime, prompts[0].id, paid=act.verb == "pays")
+    await requests.report(runtime, prompts[0].id, paid=act.verb == "pays")
 
 
 async def pass_days(act: Act, runtime: Runtime) -> None:
     """Lets the worker do what each day brings, one duty after the other."""
     for day in range(act.days - int(act.text) + 1, act.days + 1):
-        for turn, (duty, _) in enumerate(worker.DUTIES):
+        for turn, duty in enumerate(DUTIES):
             with clock.at(clock.now() + timedelta(days=day, milliseconds=turn)):
-                await duty(runtime)
+                await duty.round(runtime)
 
 
 async def deliver(runtime: Runtime) -> None:

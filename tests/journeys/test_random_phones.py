@@ -20,16 +20,18 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from sqlalchemy import func, select
 
 from core import clock, septets
+from core.credentials import codes
+from core.customers import profiles
+from core.features import DUTIES
 from core.ledger import audit, statement
 from core.ledger.chart import UNCLAIMED, SystemAccount
-from core.runtime import Runtime
-from core.services import codes, customers
+from core.membership import registration
 from core.settings import Settings
-from core.tables.notices import outbox
-from core.tables.people import invitation
-from gateway import worker
-from gateway.local import Servers
-from menus.engine import SCREENS
+from core.tables.messaging import outbox
+from core.tables.sending import invitation
+from gateway import wiring
+from gateway.cli.embedded import Servers
+from menus.screens import SCREENS
 from tests import databases, pins
 from tests.after.test_after import found_in
 from tests.conftest import dump_redis, forget_sessions, running_client
@@ -104,7 +106,7 @@ class RandomPhones(RuleBasedStateMachine):
         self.settings = Settings(database_url=databases.copy(self.server_url, self.template), redis_url=self.redis_url)
         self.logged = ExitStack()
         self.log = self.logged.enter_context(structlog.testing.capture_logs())
-        self.runtime = Runtime.of(self.settings)
+        self.runtime = wiring.runtime(self.settings)
         self.service = AsyncExitStack()
         clients = [self.run(self.service.enter_async_context(running_client(self.settings))) for _ in range(2)]
         self.network = Network(clients, self.runtime, self.redis_url)
@@ -116,12 +118,12 @@ class RandomPhones(RuleBasedStateMachine):
     async def _begin(self) -> None:
         """One has just registered, one has joined by SMS, one is unknown; whoever has an account has some money."""
         *_, kamau, juma = [caller.person for caller in self.callers]
-        await customers.register(
+        await registration.register(
             self.runtime, phone=kamau.phone, name=kamau.name, national_id=kamau.national_id, language="sw", pin=kamau.pin
         )
         await self.network.sms(juma, f"JOIN {juma.name}")
         for caller in self.callers:
-            if await customers.find(self.runtime, caller.person.phone) is not None:
+            if await profiles.find(self.runtime, caller.person.phone) is not None:
                 await paid_in(self.runtime, caller.person.phone, 800_000)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -216,8 +218,8 @@ class RandomPhones(RuleBasedStateMachine):
     def time_passes_and_the_workers_do_their_duties(self, who: int, minutes: int, workers: int, answers: list[Guess]) -> None:
         self.now += timedelta(minutes=minutes)
         note(f"{minutes} minutes pass, and {workers} workers do their duties")
-        for duty, _seconds in worker.DUTIES:
-            self.run(_together([duty(self.runtime) for _ in range(workers)]))
+        for duty in DUTIES:
+            self.run(_together([duty.round(self.runtime) for _ in range(workers)]))
         self._answer(self.callers[who], self._open_line(self.callers[who]), answers)
 
     def _open_line(self, caller: Caller) -> Line:

@@ -87,10 +87,10 @@ def _read_as(expected: str, shown: str) -> re.Match[str] | None:
     pattern = pattern.replace(re.escape("{reference}"), "[0-9A-HJKMNP-TV-Z]{10}")
     pattern = pattern.replace(re.escape("{number}"), "[1-9][0-9]{4,5}")
     pattern = pattern.replace(re.escape("{moment}"), "[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}")
-    pattern = pattern.replace(re.escape("{today}"), f"{clock.day(clock.now(), 'KE'):%d/%m}")
+    pattern = pattern.replace(re.escape("{today}"), f"{clock.today('KE'):%d/%m}")
     return re.fullmatch(pattern, shown)
 
 
 def dated(text: str) -> str:
     """The days in a text that count from today, as a customer reads and types them."""
-    return _DAY.sub(lambda day: f"{clock.day(clock.now(), 'KE') + timedelta(days=int(day[1])):%d/%m/%Y}", text)
+    return _DAY.sub(lambda day: f"{clock.today('KE') + timedelta(days=int(day[1])):%d/%m/%Y}", text)

@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 
 from core import ids
-from core.errors import AccountClosed, KeyConflict, NotEnoughMoney
 from core.ledger.chart import LIQUIDITY
 from core.ledger.exchange import Rate, exchange
+from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
@@ -20,7 +20,9 @@ RATE = Rate(29, 100, "UGX")
 
 
 async def sold(runtime: Runtime, kes: UUID, ugx: UUID, minor: int, key: str = "key", rate: Rate = RATE) -> Money:
-    return await exchange(runtime, sold_from=kes, bought_into=ugx, amount=Money(minor, "KES"), rate=rate, key=key)
+    return await exchange(
+        runtime.database, country="KE", sold_from=kes, bought_into=ugx, amount=Money(minor, "KES"), rate=rate, key=key
+    )
 
 
 async def test_both_sides_move_and_the_rate_is_on_record(runtime: Runtime) -> None:

@@ -116,12 +116,12 @@ async def test_a_capture_that_comes_too_late_is_refused_and_the_money_is_free_af
         asha, baraka = await shop.person(10_000), await shop.person()
         late = await shop.held(payment(asha, baraka, 6_000), LATER)
         await shop.held(payment(asha, baraka, 1_000), LATER + timedelta(seconds=1))
-        assert await holds.expire(runtime) == 0
+        assert await holds.expire(runtime.database, runtime.poster) == 0
     with clock.at(LATER):
         assert await shop.outcome(holds.capture(late, "capture")) == "hold_expired"
         assert await shop.available(asha) == 3_000
-        assert await holds.expire(runtime) == 1
-        assert await holds.expire(runtime) == 0
+        assert await holds.expire(runtime.database, runtime.poster) == 1
+        assert await holds.expire(runtime.database, runtime.poster) == 0
         assert await shop.available(asha) == 9_000
 
 
@@ -131,7 +131,7 @@ async def test_two_workers_sweep_a_late_hold_once(shop: Shop, runtime: Runtime) 
         for _ in range(5):
             await shop.held(payment(asha, baraka, 1_000), LATER)
     with clock.at(LATER):
-        swept = await asyncio.gather(*(holds.expire(runtime) for _ in range(4)))
+        swept = await asyncio.gather(*(holds.expire(runtime.database, runtime.poster) for _ in range(4)))
     assert sum(swept) == 5
     assert await shop.available(asha) == 10_000
 

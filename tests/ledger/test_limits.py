@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from core import clock
+from core.countries import CURRENCIES
 from core.ledger import holds, limits
 from core.ledger.limits import UNVERIFIED, VERIFIED
-from core.money import MINOR_DIGITS
 from core.runtime import Runtime
 from tests.ledger.shop import Shop, payment
 
@@ -127,7 +127,7 @@ async def test_who_has_shown_no_id_can_move_far_less(shop: Shop) -> None:
     assert await shop.outcome(payment(unknown, baraka, 1_000_000)) == "posted"
     small = {(limit.currency): limit for limit in limits.current(date(2026, 6, 1)) if limit.tier == UNVERIFIED}
     large = {(limit.currency): limit for limit in limits.current(date(2026, 6, 1)) if limit.tier == VERIFIED}
-    assert small.keys() == large.keys() == MINOR_DIGITS.keys()
+    assert small.keys() == large.keys() == CURRENCIES.keys()
     for currency, limit in small.items():
         assert limit.transfer * 10 <= large[currency].transfer
         assert limit.transfer <= limit.day <= limit.balance

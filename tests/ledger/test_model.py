@@ -23,7 +23,8 @@ from core.ledger.transfer import REFUSED, Answer, Hold, Notice, Transfer
 from core.runtime import Runtime
 from core.settings import Settings
 from core.tables.ledger import account, reversal
-from gateway.local import Servers
+from gateway import wiring
+from gateway.cli.embedded import Servers
 from tests import databases
 from tests.ledger.reference import Ledger, Verdict
 from tests.ledger.wishes import Asker, Wish, wishes
@@ -81,7 +82,7 @@ class Machine(RuleBasedStateMachine):
     initial_limits = tuple(limits.current(BEGIN.date()))
 
     async def _started(self) -> Runtime:
-        runtime = Runtime.of(Settings(database_url=self.database_url))
+        runtime = wiring.runtime(Settings(database_url=self.database_url))
         async with runtime.database.autocommit() as connection:
             for person, (currency, tier) in PEOPLE.items():
                 opened = {"id": person, "owner": person, "kind": "wallet", "currency": currency, "tier": tier, "floor": 0}
@@ -141,7 +142,7 @@ class Machine(RuleBasedStateMachine):
     def late_holds_expire(self) -> None:
         late = self.ledger.late_holds(self.now)
         with clock.at(self.now):
-            assert self.runner.run(holds.expire(self.runtime)) == len(late)
+            assert self.runner.run(holds.expire(self.runtime.database, self.runtime.poster)) == len(late)
         for hold_id in late:
             reserved = self.ledger.state.journal[hold_id].wish
             hold = Hold(hold_id, reserved.initiator, reserved.legs, reserved.limited_minor)

@@ -6,11 +6,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from core.errors import AccountClosed, AlreadyReversed, NeedsApproval, NotEnoughMoney, Refusal
+from core.countries import CURRENCIES
+from core.errors import Refusal
 from core.ledger.chart import EXCISE, FEES
+from core.ledger.refusals import AccountClosed, AlreadyReversed, NeedsApproval, NotEnoughMoney
 from core.ledger.reversals import ALONE_BELOW, reverse
 from core.ledger.transfer import Answer
-from core.money import MINOR_DIGITS
 from core.runtime import Runtime
 from tests.ledger.shop import Shop, payment
 
@@ -24,8 +25,9 @@ def shop(runtime: Runtime) -> Shop:
 
 async def undo(shop: Shop, transfer_id: UUID, *, approved_by: str | None = None, as_much_as_there: bool = False) -> Answer:
     return await reverse(
-        shop.runtime,
+        shop.runtime.database,
         transfer_id,
+        country="KE",
         reason="sent to the wrong number",
         requested_by="Wambui",
         approved_by=approved_by,
@@ -121,13 +123,13 @@ async def test_nobody_undoes_much_by_herself(shop: Shop, approved_by: str | None
 async def test_a_little_needs_no_second_person(shop: Shop) -> None:
     asha, baraka = await shop.person(MUCH), await shop.person()
     assert (await undo(shop, await sent(shop, asha, baraka, MUCH - 1))).outcome == "posted"
-    assert ALONE_BELOW.keys() == MINOR_DIGITS.keys()
+    assert ALONE_BELOW.keys() == CURRENCIES.keys()
 
 
 @pytest.mark.parametrize(("reason", "name"), [("", "Wambui"), ("  ", "Wambui"), ("a mistake", " ")])
 async def test_nothing_is_undone_without_a_reason_and_a_name(runtime: Runtime, reason: str, name: str) -> None:
     with pytest.raises(ValueError, match="a reason and a name"):
-        await reverse(runtime, uuid4(), reason=reason, requested_by=name)
+        await reverse(runtime.database, uuid4(), country="KE", reason=reason, requested_by=name)
 
 
 async def test_what_never_happened_and_what_undid_something_cannot_be_undone(shop: Shop) -> None:

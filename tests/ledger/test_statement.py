@@ -7,13 +7,13 @@ from io import StringIO
 import pytest
 
 from core import clock, ids
+from core.customers import profiles, wallet
+from core.customers.profiles import Customer
 from core.ledger import statement
 from core.ledger.chart import FEES, TRUST, SystemAccount
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
-from core.services import customers
-from core.services.customers import Customer
 
 BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
 @pytest.fixture
 async def asha(runtime: Runtime) -> Customer:
     """Asha, who after her first deposit has paid 1, 2, 3 ... 12 shillings, a day after another, in 2030."""
-    found, baraka = await customers.find(runtime, "+254711000001"), await customers.find(runtime, "+254722000002")
+    found, baraka = await profiles.find(runtime, "+254711000001"), await profiles.find(runtime, "+254722000002")
     assert found is not None
     assert baraka is not None
     for number in range(1, 13):
@@ -47,7 +47,9 @@ async def test_pages_hold_every_posting_once_and_their_balances_run_on(runtime: 
     assert openings[:-1] == closings[1:]
     assert openings[-1] == Money(0, "KES")
     assert closings[0] == Money(1_250_000 - 7_800, "KES")
-    assert {line.other_side for line in lines} == {"Baraka Otieno", None}
+    baraka = await profiles.find(runtime, "+254722000002")
+    assert baraka is not None
+    assert {line.other_owner for line in lines} == {baraka.id, None}
 
 
 async def test_a_time_of_the_statement_opens_and_closes_with_the_balances_of_then(runtime: Runtime, asha: Customer) -> None:
@@ -71,7 +73,7 @@ async def test_the_balance_of_any_moment(runtime: Runtime, asha: Customer) -> No
 
 async def test_the_file_has_a_line_a_posting_and_runs_no_formula(runtime: Runtime, asha: Customer) -> None:
     async with runtime.database.autocommit() as connection:
-        pieces = [piece async for piece in statement.as_csv(connection, asha.wallet, BEGIN, BEGIN + timedelta(days=99))]
+        pieces = [piece async for piece in wallet.as_csv(connection, asha.wallet, BEGIN, BEGIN + timedelta(days=99))]
     header, *rows = csv.reader(StringIO("".join(pieces)))
     assert header == ["time", "reference", "kind", "other side", "amount", "balance", "currency"]
     assert len(rows) == 12

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.runtime import Runtime
 from core.settings import Settings
-from gateway.sms.providers import local
+from gateway import wiring
+from gateway.providers.local import sms
 from tests import vendors
 from tests.sms.post_office import PostOffice, connected
 
@@ -26,8 +26,8 @@ async def twilio() -> AsyncIterator[vendors.Vendor]:
 @pytest.fixture
 async def post(settings: Settings, africastalking: vendors.Vendor, twilio: vendors.Vendor) -> AsyncIterator[PostOffice]:
     """Both providers; Africa's Talking is always asked first, so that a test knows who is."""
-    runtime = Runtime.of(connected(settings, africastalking, twilio))
-    while await local.deliver(runtime):
+    runtime = wiring.runtime(connected(settings, africastalking, twilio))
+    while await sms.deliver(runtime):
         pass  # what the demo people were told
     office = PostOffice.of(runtime)
     await office.weigh()

@@ -8,12 +8,18 @@ from uuid import UUID
 from sqlalchemy import func, insert, select, text, update
 
 from core import clock, ids
+from core.messaging import kinds
 from core.runtime import Runtime
-from core.services import sms_kinds
 from core.settings import Settings
-from core.tables.notices import outbox, sms_attempt, sms_provider
+from core.tables.messaging import outbox, sms_attempt, sms_provider
+from gateway import wiring
+from gateway.providers.africastalking import settings as africastalking_settings
+from gateway.providers.africastalking.sms import AfricasTalking
+from gateway.providers.twilio import settings as twilio_settings
+from gateway.providers.twilio.sms import Twilio
 from gateway.sms import sending
-from gateway.sms.pool import ProviderPool, configured
+from gateway.sms.pool import ProviderPool
+from gateway.sms.provider import CALL_SECONDS
 from tests.vendors import Vendor
 
 ASHA, BARAKA = "+254711000001", "+254722000002"
@@ -24,11 +30,27 @@ def connected(settings: Settings, africastalking: Vendor | None = None, twilio: 
     """The same settings, with the providers that are there."""
     given: dict[str, str] = {}
     if africastalking is not None:
-        given |= {"at_username": "jasho", "at_api_key": "k", "at_sender": "JASHO", "at_base_url": africastalking.url}
+        given |= {"JASHO_AT_USERNAME": "jasho", "JASHO_AT_API_KEY": "k", "JASHO_AT_SENDER": "JASHO"}
+        given |= {"JASHO_AT_BASE_URL": africastalking.url}
     if twilio is not None:
-        given |= {"twilio_account_sid": f"AC{'0' * 32}", "twilio_auth_token": TOKEN, "twilio_from": "+15005550006"}
-        given |= {"twilio_base_url": twilio.url}
-    return replace(settings, **given)
+        given |= twilio_account(f"AC{'0' * 32}", TOKEN) | {"JASHO_TWILIO_BASE_URL": twilio.url}
+    return replace(settings, vendors=given)
+
+
+def twilio_account(sid: str, token: str) -> dict[str, str]:
+    return {"JASHO_TWILIO_ACCOUNT_SID": sid, "JASHO_TWILIO_AUTH_TOKEN": token, "JASHO_TWILIO_FROM": "+15005550006"}
+
+
+def africastalking_of(settings: Settings, call_seconds: float = CALL_SECONDS) -> AfricasTalking:
+    told = africastalking_settings.VENDOR.read(settings)
+    assert told is not None
+    return AfricasTalking(told, call_seconds)
+
+
+def twilio_of(settings: Settings, call_seconds: float = CALL_SECONDS) -> Twilio:
+    told = twilio_settings.VENDOR.read(settings)
+    assert told is not None
+    return Twilio(told, settings.public_url, call_seconds)
 
 
 @dataclass(frozen=True)
@@ -38,12 +60,12 @@ class PostOffice:
 
     @classmethod
     def of(cls, runtime: Runtime) -> Self:
-        pool = configured(runtime.settings)
+        pool = wiring.sms_pool(runtime.settings)
         assert pool is not None
         return cls(runtime, pool)
 
     async def queue(
-        self, body: str, phone: str = ASHA, kind: str = sms_kinds.RECEIPT, at: datetime | None = None, code_id: UUID | None = None
+        self, body: str, phone: str = ASHA, kind: str = kinds.RECEIPT, at: datetime | None = None, code_id: UUID | None = None
     ) -> UUID:
         """Writes a message; `at` is when it was written."""
         row: dict[str, Any] = {
@@ -54,7 +76,7 @@ class PostOffice:
             "kind": kind,
             "code_id": code_id,
         }
-        row |= {"priority": sms_kinds.of(kind).priority, "created_at": at or clock.now()}
+        row |= {"priority": kinds.of(kind).priority, "created_at": at or clock.now()}
         async with self.runtime.database.autocommit() as connection:
             await connection.execute(insert(outbox).values(row))
         message_id: UUID = row["id"]

@@ -18,7 +18,7 @@ from core import clock, settings
 from core.runtime import Runtime
 from gateway import worker
 from gateway.sms import sending
-from gateway.sms.providers.base import MOST_THREADS
+from gateway.sms.provider import MOST_THREADS
 from tests import vendors
 from tests.conftest import JASHO, LOGS
 from tests.sms.post_office import PostOffice
@@ -82,7 +82,7 @@ async def test_a_worker_killed_between_call_and_record_leaves_only_what_it_had_i
     await post.all_rounds()
     assert await post.statuses() == {"sending": MOST_THREADS, "sent": MESSAGES - MOST_THREADS}
     with clock.at(clock.now() + timedelta(seconds=61)):
-        assert await sending.release(post.runtime) == MOST_THREADS
+        assert await sending.release(post.runtime, post.pool) == MOST_THREADS
         await post.all_rounds()
     assert await post.in_doubt() == MOST_THREADS
     assert await post.statuses() == {"unsure": MOST_THREADS, "sent": MESSAGES - MOST_THREADS}
@@ -104,7 +104,7 @@ async def test_a_worker_killed_out_of_the_blue_loses_nothing(
         process.kill()
         await process.wait()
     with clock.at(clock.now() + timedelta(seconds=61)):
-        in_doubt = await sending.release(post.runtime)
+        in_doubt = await sending.release(post.runtime, post.pool)
         await post.all_rounds()
     assert in_doubt <= sending.MOST_IN_HAND
     for minutes in (7, 8):

@@ -3,12 +3,10 @@
 from datetime import timedelta
 
 from core import clock
-from core.services import outbox
+from core.messaging import outbox
 from gateway.sms.pool import ProviderPool
-from gateway.sms.providers.africastalking import AfricasTalking
-from gateway.sms.providers.twilio import Twilio
 from tests import vendors
-from tests.sms.post_office import PostOffice
+from tests.sms.post_office import PostOffice, africastalking_of, twilio_of
 from tests.vendors import Vendor
 
 AT, TWILIO = "africastalking", "twilio"
@@ -17,7 +15,7 @@ AT, TWILIO = "africastalking", "twilio"
 def other_worker(post: PostOffice) -> PostOffice:
     """One that knows only what is in the database."""
     settings = post.runtime.settings
-    return PostOffice(post.runtime, ProviderPool([AfricasTalking(settings), Twilio(settings)]))
+    return PostOffice(post.runtime, ProviderPool([africastalking_of(settings), twilio_of(settings)]))
 
 
 async def queue_many(post: PostOffice, count: int, label: str = "x") -> None:

@@ -13,17 +13,21 @@ from sqlalchemy import func, select, text, update
 from twilio.request_validator import RequestValidator
 
 from core import clock
+from core.credentials import codes, pins
+from core.customers import profiles, wallet
+from core.customers.profiles import Customer
 from core.ledger import tariffs
+from core.messaging import inbound, notices
 from core.money import Money
 from core.runtime import Runtime
-from core.services import codes, customers, notices, pins, sms_inbound, transfers
-from core.services.customers import Customer
+from core.sending import transfers
 from core.settings import Settings
-from core.tables.people import pin as pin_table
-from core.tables.sms import inbound as inbound_table
+from core.tables.credentials import pin as pin_table
+from core.tables.messaging import inbound as inbound_table
 from gateway import worker
 from tests import pins as typed
 from tests.conftest import running_client
+from tests.sms.post_office import twilio_account
 
 ASHA, BARAKA = "+254711000001", "+254722000002"
 CALLBACK = "/api/sms/africastalking/local/inbound"
@@ -69,9 +73,7 @@ async def twilio(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A service that has a Twilio account."""
     configured = replace(
         settings,
-        twilio_account_sid="AC" + "0" * 32,
-        twilio_auth_token="token",
-        twilio_from="+15005550006",
+        vendors=twilio_account("AC" + "0" * 32, "token"),
         public_url="https://jasho.example",
     )
     async with running_client(configured) as client:
@@ -79,13 +81,13 @@ async def twilio(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def wallet_minor(runtime: Runtime, phone: str) -> int:
-    found = await customers.find(runtime, phone)
+    found = await profiles.find(runtime, phone)
     assert found is not None
-    return (await transfers.balance(runtime, found)).minor
+    return (await wallet.balance(runtime, found)).minor
 
 
 async def customer(runtime: Runtime, phone: str) -> Customer:
-    found = await customers.find(runtime, phone)
+    found = await profiles.find(runtime, phone)
     assert found is not None
     return found
 
@@ -110,7 +112,7 @@ async def test_an_order_delivered_again_does_not_make_its_code_worthless(asha: H
 async def test_an_sms_whose_gateway_died_is_answered_by_another(asha: Handset, runtime: Runtime) -> None:
     before = len(await asha.read())
     with clock.at(clock.now() - timedelta(minutes=2)):
-        assert await sms_inbound.take(runtime, "africastalking", "orphan", ASHA) is sms_inbound.Taken.YES
+        assert await inbound.take(runtime, "africastalking", "orphan", ASHA) is inbound.Taken.YES
     assert (await asha.send("BAL", sms_id="orphan")).status_code == 200
     assert len(await asha.read()) == before + 1
 
@@ -222,14 +224,14 @@ async def test_a_flood_from_one_number_costs_nothing_and_hides_nobody(
     asha: Handset, client: httpx.AsyncClient, runtime: Runtime
 ) -> None:
     before = len(await asha.read())
-    for _ in range(sms_inbound.MOST_IN_AN_HOUR + 5):
+    for _ in range(inbound.MOST_IN_AN_HOUR + 5):
         assert (await asha.send("BAL")).status_code == 200
-    assert len(await asha.read()) == before + sms_inbound.MOST_IN_AN_HOUR
+    assert len(await asha.read()) == before + inbound.MOST_IN_AN_HOUR
     baraka = Handset(client, runtime, BARAKA)
     assert "Salio lako" in await baraka.ask("SALIO")
     with clock.at(clock.now() + timedelta(hours=1, minutes=1)):
         assert (await asha.send("BAL")).status_code == 200
-    assert len(await asha.read()) == before + sms_inbound.MOST_IN_AN_HOUR + 1
+    assert len(await asha.read()) == before + inbound.MOST_IN_AN_HOUR + 1
 
 
 async def test_what_was_written_is_kept_nowhere(asha: Handset, runtime: Runtime) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
@@ -11,15 +10,14 @@ import pytest
 from twilio.request_validator import RequestValidator
 
 from core import clock
-from core.services import optouts, outbox
-from core.services.sms_attempts import Answer, Answered, Outcome
-from core.services.sms_kinds import CODE, RECEIPT
+from core.messaging import optouts, outbox
+from core.messaging.deliveries import Answer, Answered, Outcome
+from core.messaging.kinds import CODE, RECEIPT
 from gateway.sms import sending
 from gateway.sms.pool import ProviderPool
-from gateway.sms.providers.africastalking import AfricasTalking
 from tests import vendors
 from tests.conftest import running_client
-from tests.sms.post_office import ASHA, BARAKA, TOKEN, PostOffice, connected
+from tests.sms.post_office import ASHA, BARAKA, TOKEN, PostOffice, africastalking_of, connected
 from tests.vendors import Vendor
 
 AT, TWILIO = "africastalking", "twilio"
@@ -295,9 +293,9 @@ async def test_a_report_saves_a_message_whose_worker_has_died(
     await outbox.claim(post.runtime, 1, post.pool)  # and nothing more is heard of this worker
     await report.at("ATXid_1", "Success")
     assert await post.status(message) == "sending"
-    assert await sending.release(post.runtime) == 0, "it may still be at work"
+    assert await sending.release(post.runtime, post.pool) == 0, "it may still be at work"
     with clock.at(clock.now() + timedelta(seconds=61)):
-        assert await sending.release(post.runtime) == 1
+        assert await sending.release(post.runtime, post.pool) == 1
     assert await post.status(message) == "delivered"
     assert await post.in_doubt() == 1
     assert africastalking.requests == twilio.requests == []
@@ -307,7 +305,7 @@ async def test_an_answer_that_comes_after_all_counts(post: PostOffice) -> None:
     message = await post.queue("x")
     [attempt] = (await outbox.claim(post.runtime, 1, post.pool)).attempts
     with clock.at(clock.now() + timedelta(seconds=61)):
-        await sending.release(post.runtime)
+        await sending.release(post.runtime, post.pool)
     assert await post.status(message) == "unsure"
     answered = Answered(attempt, Answer(Outcome.SENT, provider_id="ATXid_1"))
     for _ in range(2):
@@ -318,10 +316,10 @@ async def test_an_answer_that_comes_after_all_counts(post: PostOffice) -> None:
 
 async def test_a_code_has_no_other_way_where_there_is_one_provider(africastalking: Vendor, post: PostOffice) -> None:
     alone = connected(post.runtime.settings, africastalking)
-    office = PostOffice(post.runtime, ProviderPool([AfricasTalking(alone)]))
+    office = PostOffice(post.runtime, ProviderPool([africastalking_of(alone)]))
     message = await office.queue("code", kind=CODE)
     await office.all_rounds()
-    settings = replace(alone, twilio_account_sid="", twilio_auth_token="", twilio_from="", twilio_base_url="")
+    settings = connected(alone, africastalking)
     async with running_client(settings) as client:
         await Reporter(client).at(africastalking.last_id, "Failed")
     assert await office.status(message) == "undelivered"

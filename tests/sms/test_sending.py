@@ -8,17 +8,18 @@ from datetime import timedelta
 import pytest
 
 from core import clock
+from core.credentials import codes
+from core.customers import profiles
+from core.hashing import code_digits
+from core.messaging import notices, optouts
+from core.messaging.deliveries import Answer, Outcome
+from core.messaging.kinds import CODE
 from core.runtime import Runtime
-from core.services import codes, customers, notices, optouts
-from core.services.sms_attempts import Answer, Outcome
-from core.services.sms_kinds import CODE
 from gateway import worker
 from gateway.sms.pool import ProviderPool
-from gateway.sms.providers.africastalking import AfricasTalking
-from gateway.sms.providers.base import Threads
-from gateway.sms.providers.twilio import Twilio
+from gateway.sms.provider import Threads
 from tests import vendors
-from tests.sms.post_office import ASHA, BARAKA, PostOffice, connected
+from tests.sms.post_office import ASHA, BARAKA, PostOffice, africastalking_of, connected, twilio_of
 from tests.vendors import Behaviour, Vendor
 
 AT, TWILIO = "africastalking", "twilio"
@@ -113,7 +114,7 @@ async def test_twilio_saying_no_costs_no_time(post: PostOffice, twilio: Vendor, 
 
 async def test_a_provider_that_nobody_reaches_costs_no_time(post: PostOffice, africastalking: Vendor, twilio: Vendor) -> None:
     nowhere = connected(post.runtime.settings, replace(africastalking, url="http://127.0.0.1:9"), twilio)
-    office = PostOffice(post.runtime, ProviderPool([AfricasTalking(nowhere), Twilio(nowhere)]))
+    office = PostOffice(post.runtime, ProviderPool([africastalking_of(nowhere), twilio_of(nowhere)]))
     message = await office.queue("x")
     await office.one_round()
     assert await office.outcomes(message) == [(AT, "away"), (TWILIO, "sent")]
@@ -180,13 +181,13 @@ async def test_with_all_providers_away_it_is_tried_again_later_and_later_until_i
 
 
 async def test_a_one_time_code_leaves_filled_in_and_is_in_no_row(post: PostOffice, africastalking: Vendor) -> None:
-    asha = await customers.find(post.runtime, ASHA)
+    asha = await profiles.find(post.runtime, ASHA)
     assert asha is not None
     async with post.runtime.database.transaction() as connection:
         code_id = await codes.issue(connection, asha.id, codes.PIN, timedelta(minutes=10))
     message = await post.queue("{code} is your code", kind=CODE, code_id=code_id)
     await post.all_rounds()
-    right = codes.text(post.runtime.settings, code_id, codes.PIN)
+    right = code_digits(post.runtime.settings.pin_pepper, code_id, codes.PIN)
     assert africastalking.bodies == [f"{right} is your code"]
     assert right not in str(await post.message(message))
     assert right not in str(await post.attempts(message))
@@ -238,7 +239,7 @@ async def test_a_provider_that_hangs_is_given_up_on_in_time(
     post: PostOffice, africastalking: Vendor, twilio: Vendor, provider: str
 ) -> None:
     settings = post.runtime.settings
-    pool = ProviderPool([AfricasTalking(settings, 0.2) if provider == AT else Twilio(settings, 0.2)])
+    pool = ProviderPool([africastalking_of(settings, 0.2) if provider == AT else twilio_of(settings, 0.2)])
     (africastalking if provider == AT else twilio).behaviours.append(vendors.hangs)
     office = PostOffice(post.runtime, pool)
     message = await office.queue("x")
@@ -291,7 +292,7 @@ async def test_nobody_is_sent_the_same_again_and_again_because_nobody_answers(
 
 async def test_with_one_provider_only_an_ambiguous_message_is_sent_again_by_it(post: PostOffice, africastalking: Vendor) -> None:
     africastalking.behaviours.append(vendors.takes_silently)
-    office = PostOffice(post.runtime, ProviderPool([AfricasTalking(post.runtime.settings)]))
+    office = PostOffice(post.runtime, ProviderPool([africastalking_of(post.runtime.settings)]))
     message = await office.queue("x")
     await office.all_rounds()
     await office.after(minutes=5, seconds=1)

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from core import clock
-from core.services import optouts, outbox
-from core.services.sms_kinds import CODE, RECEIPT, REMINDER, SECURITY
+from core.messaging import optouts, outbox
+from core.messaging.kinds import CODE, RECEIPT, REMINDER, SECURITY
 from tests import vendors
 from tests.sms.post_office import ASHA, BARAKA, PostOffice
 from tests.vendors import Vendor

@@ -4,13 +4,12 @@ from dataclasses import replace
 
 from sqlalchemy import text
 
-from core.runtime import Runtime
 from core.settings import Settings
-from gateway import worker
+from gateway import wiring, worker
 
 
 async def test_without_a_provider_in_production_messages_wait_instead_of_vanishing(settings: Settings) -> None:
-    runtime = Runtime.of(replace(settings, env="production"))
+    runtime = wiring.runtime(replace(settings, env="production"))
     try:
         assert await worker.drain(runtime) == 0
         async with runtime.database.autocommit() as connection:

@@ -3,11 +3,13 @@
 from typing import cast
 from uuid import UUID
 
-from core.errors import BadAmount, Busy, NotEnoughMoney, UnknownRecipient
+from core.customers.profiles import Customer
+from core.customers.refusals import UnknownRecipient
+from core.errors import BadAmount, Busy
+from core.ledger.refusals import NotEnoughMoney
 from core.runtime import Runtime
-from core.services.customers import Customer
-from menus.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
-from menus.session import Session, Step
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
+from menus.engine.session import Session, Step
 
 LONG_LIST = "\n".join(f"Tea number {number}, as it is served at noon" for number in range(1, 11))
 

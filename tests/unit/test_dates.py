@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import BadDate
-from menus import inputs
+from menus.engine import inputs
 from tests.unit.shop import session, step
 
 STEP = step(session(), "")

@@ -4,14 +4,14 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from menus import engine
+from menus import screens as jasho_screens
 from menus.draw import mermaid, svg, ways
-from menus.dsl import Ask, Choice, End, Option, Screen
+from menus.engine.dsl import Ask, Choice, End, Option, Screen
 from tests.unit import shop
 
 SVG = "{http://www.w3.org/2000/svg}"
 SHOP = (*shop.SCREENS, Choice("register_language", "Karibu"))
-MENUS = pytest.mark.parametrize("screens", [engine.SCREENS, SHOP], ids=["jasho", "shop"])
+MENUS = pytest.mark.parametrize("screens", [jasho_screens.SCREENS, SHOP], ids=["jasho", "shop"])
 
 
 def shapes(picture: str) -> list[ET.Element]:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.errors import BadAmount, BadChoice, Busy, NotEnoughMoney, TooLong
-from menus.dsl import Choice
-from menus.engine import MOST_BACK, MOST_INPUT_CHARACTERS, Engine
-from menus.session import Session
+from core.errors import BadAmount, BadChoice, Busy, TooLong
+from core.ledger.refusals import NotEnoughMoney
+from menus.engine.dsl import Choice
+from menus.engine.machine import MOST_BACK, MOST_INPUT_CHARACTERS, Engine
+from menus.engine.session import Session
 from tests.unit import shop
 from tests.unit.shop import session, step
 

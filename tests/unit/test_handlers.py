@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from core.errors import BadAmount
-from menus import engine
-from menus.dsl import Ask, End, Outcome, ok
-from menus.engine import Engine, UndeclaredOutcome
-from menus.session import Step
+from menus.engine import machine
+from menus.engine.dsl import Ask, End, Outcome, ok
+from menus.engine.machine import Engine, UndeclaredOutcome
+from menus.engine.session import Step
 from tests.unit import shop
 from tests.unit.shop import session, step
 
@@ -50,7 +50,7 @@ async def test_a_handler_that_never_answers_is_given_up(monkeypatch: pytest.Monk
         await asyncio.Event().wait()
         return ok()
 
-    monkeypatch.setattr(engine, "HANDLER_SECONDS", 0)
+    monkeypatch.setattr(machine, "HANDLER_SECONDS", 0)
     slow = Engine([Ask("home", "Well?", do=never, goto={"ok": "done"}), End("done", "Done.")])
     at = session()
     with pytest.raises(TimeoutError):

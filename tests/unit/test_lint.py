@@ -6,9 +6,9 @@ import pytest
 
 from core.errors import BadAmount
 from menus import lint
-from menus.dsl import Ask, Choice, End, Option, Outcome, Screen, ok, outcomes
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Screen, ok, outcomes
+from menus.engine.session import Step
 from menus.lint import Catalogues
-from menus.session import Step
 
 
 @outcomes("ok", BadAmount)

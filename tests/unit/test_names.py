@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import BadName, BadNationalId
+from core.customers.profiles import MOST_NAME_CHARACTERS, read_name, read_national_id
+from core.customers.refusals import BadName, BadNationalId
 from core.septets import count, plain
-from core.services.customers import MOST_NAME_CHARACTERS, read_name, read_national_id
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from core import clock
-from core.errors import BadPin, Busy, WeakPin
-from core.services import pins
-from core.services.pins import PinHasher
+from core.credentials import pins
+from core.credentials.refusals import BadPin, WeakPin
+from core.errors import Busy
+from core.hashing import PinHasher
 from tests.pins import ALL, NEW, RIGHT, WRONG
 
 PHONE = "+254711000001"

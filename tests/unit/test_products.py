@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from core import septets
 from core.i18n import LANGUAGES, translate
+from core.insurance import products
+from core.insurance.products import NAMES, BadProducts, Product
 from core.money import Money
-from core.services import products
-from core.services.products import NAMES, BadProducts, Product
-from menus.dsl import LONGEST
+from menus.engine.dsl import LONGEST
 from menus.lint import catalogues
 
 GOOD = """

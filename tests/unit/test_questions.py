@@ -9,10 +9,11 @@ from core.errors import BadText
 from core.i18n import LANGUAGES, translate
 from core.runtime import Runtime
 from core.septets import SCREEN_SEPTETS
-from core.services import questions
-from core.services.answers import NEVER_WRITE_PIN, RULES, UNKNOWN
 from core.settings import Settings
-from menus.render import BACK_LINE
+from core.support import questions
+from core.support.answers import NEVER_WRITE_PIN, RULES, UNKNOWN
+from gateway import wiring
+from menus.engine.screen import BACK_LINE
 from tests.pins import RIGHT
 
 # By a piece of the answer that the customer needs.
@@ -60,7 +61,7 @@ ASKED = {
 @pytest.fixture
 async def runtime() -> AsyncIterator[Runtime]:
     """Nothing is connected: a rule needs no database."""
-    made = Runtime.of(Settings(database_url="postgresql://nobody@nowhere/jasho"))
+    made = wiring.runtime(Settings(database_url="postgresql://nobody@nowhere/jasho"))
     yield made
     await made.close()
 

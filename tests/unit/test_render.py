@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import BadChoice, NotEnoughMoney
+from core.errors import BadChoice
 from core.i18n import LANGUAGES
+from core.ledger.refusals import NotEnoughMoney
 from core.septets import SCREEN_SEPTETS, count, foreign
-from menus import engine
-from menus.dsl import LONGEST, Ask, Choice, End, Option, Screen
-from menus.render import give_up, has_navigation, paginate, render, sentence
+from menus import screens
+from menus.engine.dsl import LONGEST, Ask, Choice, End, Option, Screen
+from menus.engine.screen import give_up, has_navigation, paginate, render, sentence
 from tests.unit.shop import is_agent, order, session
 
 BELOW, MORE = "0. Back 00. Home", "98. More"
@@ -106,7 +107,7 @@ def test_a_page_beyond_the_last_shows_the_last() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("screen", engine.SCREENS, ids=lambda screen: screen.name)
+@pytest.mark.parametrize("screen", screens.SCREENS, ids=lambda screen: screen.name)
 def test_every_screen_fits_and_can_be_shown_at_the_worst_that_names_and_amounts_can_be(screen: Screen, language: str) -> None:
     at = session(
         screen.name,

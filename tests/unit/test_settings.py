@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from core import settings
-from core.settings import BadSettings, Settings, load
+from core.settings import BadSettings, Settings
+from gateway import wiring
+from gateway.wiring import load
 
 KEY = bytes(range(100, 132))
 PRODUCTION = {
@@ -54,15 +56,17 @@ def test_production_without_anything_names_all_that_is_needed() -> None:
 
 def test_production_starts_without_a_provider_of_sms_and_has_none() -> None:
     loaded = load({name: value for name, value in PRODUCTION.items() if name not in AFRICASTALKING})
-    assert not loaded.has_africastalking
-    assert not loaded.has_twilio
+    assert [vendor.read(loaded) for vendor in wiring.VENDORS] == [None, None]
+    assert wiring.sms_pool(loaded) is None
 
 
 @pytest.mark.parametrize("needed", [AFRICASTALKING, TWILIO])
 def test_one_provider_of_sms_is_enough(needed: tuple[str, ...]) -> None:
     others = {name: value for name, value in PRODUCTION.items() if name not in AFRICASTALKING}
     loaded = load({**others, **dict.fromkeys(needed, "x")})
-    assert (loaded.has_africastalking, loaded.has_twilio) == (needed == AFRICASTALKING, needed == TWILIO)
+    pool = wiring.sms_pool(loaded)
+    assert pool is not None
+    assert pool.names == {"africastalking" if needed == AFRICASTALKING else "twilio"}
 
 
 @pytest.mark.parametrize(
@@ -163,7 +167,7 @@ def test_worker_processes_are_told_the_same_settings() -> None:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to be in, and an environment without settings."""
-    for name in settings.as_environment(Settings()):
+    for name in [*settings.as_environment(Settings()), *(name for vendor in wiring.VENDORS for name in vendor.variables)]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -187,7 +191,12 @@ def test_a_folder_without_a_dotenv_file_is_no_mistake() -> None:
 
 
 def test_the_example_file_names_only_settings_that_exist() -> None:
-    known = {*settings.as_environment(Settings()), "POSTGRES_PASSWORD", "FORWARDED_ALLOW_IPS"}
+    known = {
+        *settings.as_environment(Settings()),
+        *(name for vendor in wiring.VENDORS for name in vendor.variables),
+        "POSTGRES_PASSWORD",
+        "FORWARDED_ALLOW_IPS",
+    }
     example = (Path(settings.__file__).parent.parent / ".env.example").read_text()
     named = {line.partition("=")[0] for line in example.splitlines() if line and not line.startswith("#")}
     assert named <= known

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import clock
-from core.errors import AmountTooSmall, OverLimit
 from core.ledger import tariffs
+from core.ledger.refusals import AmountTooSmall, OverLimit
 from core.ledger.tariffs import BadTariffs, Band, Tariff
 from core.money import Money
 

@@ -1,0 +1,233 @@
+"""Agents: customers with a shop, who turn cash into balance and back."""
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock, phones
+from core.agents import texts
+from core.agents.refusals import NoAgentNear, UnknownAgent
+from core.countries import COUNTRIES
+from core.customers import profiles
+from core.customers.profiles import Customer
+from core.customers.refusals import UnknownRecipient
+from core.errors import BadText, NotPermitted
+from core.ledger.accounts import open_account
+from core.ledger.chart import COMMISSION, FLOAT
+from core.messaging import notices
+from core.money import Money
+from core.runtime import Runtime
+from core.tables.agents import agent as agent_table
+from core.tables.customers import customer as customer_table
+from core.tables.ledger import account, posting, transfer
+
+# The ledger's kinds of transfers over an agent's counter.
+CASH_IN, CASH_OUT = "cash_in", "cash_out"
+MOST_NAME_CHARACTERS, MOST_PLACE_CHARACTERS = 40, 20
+MOST_NEAR = 12
+_LEAST_SEARCHED = 2
+_WORDS = re.compile(r"[^\W_](?:[^\W_]|[ &'’.-])*")
+_NUMBER = re.compile(r"[0-9]{6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """`number` is six digits, what customers type; `name` is the shop's, `place` as people there call it, or empty.
+
+    `float_account` holds what can be sold as balance, `commission_account` what was earned and not yet taken out.
+    """
+
+    customer: Customer
+    number: str
+    name: str
+    place: str
+    float_account: UUID
+    commission_account: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What anybody may know of an agent."""
+
+    number: str
+    name: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """An agent's calendar day so far: how often, how much, and what it earned."""
+
+    top_ups: int
+    topped_up: Money
+    withdrawals: int
+    withdrawn: Money
+    commission: Money
+
+
+async def of(runtime: Runtime, customer: Customer) -> Agent:
+    """The agent that the customer is. Raises NotPermitted where she is none."""
+    async with runtime.database.autocommit() as connection:
+        row = (await connection.execute(_FIND.where(agent_table.c.customer_id == customer.id))).one_or_none()
+    if row is None:
+        raise NotPermitted
+    return Agent(customer, row.number, row.name, row.place, row.float_account, row.commission_account)
+
+
+async def by_number(runtime: Runtime, number: str) -> Agent:
+    """The agent with this number, spaces or not. Raises UnknownAgent."""
+    digits = re.sub(r"[\s-]", "", number)
+    if not _NUMBER.fullmatch(digits):
+        raise UnknownAgent
+    async with runtime.database.autocommit() as connection:
+        return await _load(connection, agent_table.c.number == digits)
+
+
+async def load(connection: AsyncConnection, customer_id: UUID) -> Agent:
+    """The agent that the customer with this id is, as the caller's transaction sees her. Raises UnknownAgent."""
+    return await _load(connection, agent_table.c.customer_id == customer_id)
+
+
+async def near(runtime: Runtime, place: str) -> list[Shop]:
+    """Agents whose place or shop somebody may have meant, nearest spelling first; 12 at most. Raises NoAgentNear."""
+    typed = " ".join(place.split()).lower()
+    if len(typed) < _LEAST_SEARCHED or not typed.isprintable():
+        raise NoAgentNear
+    where, shop = func.lower(agent_table.c.place), func.lower(agent_table.c.name)
+    begins = where.startswith(typed, autoescape=True)
+    says_more = (where != "") & (func.strpos(typed, where) > 0)  # "Kibera, Nairobi"
+    query = (
+        select(agent_table.c.number, agent_table.c.name, agent_table.c.place)
+        .join(customer_table, customer_table.c.id == agent_table.c.customer_id)
+        .where(
+            customer_table.c.status == "active",
+            or_(where.contains(typed, autoescape=True), shop.contains(typed, autoescape=True), says_more),
+        )
+        .order_by(begins.desc(), where, shop, agent_table.c.number)
+        .limit(MOST_NEAR)
+    )
+    async with runtime.database.autocommit() as connection:
+        found = [Shop(*row) for row in await connection.execute(query)]
+    if not found:
+        raise NoAgentNear
+    return found
+
+
+async def add(runtime: Runtime, phone: str, name: str, place: str = "", number: str | None = None) -> Agent:
+    """Makes a customer an agent, with a float and a commission account; who is one already stays as she is.
+
+    `phone` is E.164. Without `number` an unused one is found. Raises UnknownRecipient, BadText (name or place), ValueError where
+    another agent has the number.
+    """
+    name, place = _tidy(name, MOST_NAME_CHARACTERS), _tidy(place, MOST_PLACE_CHARACTERS) if place.strip() else ""
+    customer = await profiles.find(runtime, phone)
+    if customer is None:
+        raise UnknownRecipient(phone=phones.national(phone))
+    async with runtime.database.transaction() as connection:
+        # Whoever adds her at the same time waits here, and then finds her.
+        own = select(customer_table.c.id).where(customer_table.c.id == customer.id).with_for_update(key_share=True)
+        await connection.execute(own)
+        found = select(agent_table.c.customer_id).where(agent_table.c.customer_id == customer.id)
+        if await connection.scalar(found) is None:
+            taken = await _take_number(connection, customer, name, place, number)
+            for kind in (FLOAT, COMMISSION):
+                if (
+                    await connection.scalar(select(account.c.id).where(account.c.owner == customer.id, account.c.kind == kind))
+                    is None
+                ):
+                    await open_account(connection, owner=customer.id, kind=kind, currency=customer.currency)
+            said: dict[str, Any] = {"name": name, "number": taken, "service_code": runtime.settings.service_code}
+            await notices.tell(connection, customer, texts.AGENT_ADDED, **said)
+    return await of(runtime, customer)
+
+
+async def today(runtime: Runtime, agent: Agent) -> Today:
+    """What has gone over the agent's counter since midnight, and what it earned."""
+    country, currency = runtime.settings.country, agent.customer.currency
+    day = clock.today(country)
+    midnight = datetime.combine(day, time.min, COUNTRIES[country].zone)
+    async with runtime.database.autocommit() as connection:
+        sums = {
+            (row.account_id, row.kind): (int(row.count), Money(int(row.minor), currency))
+            for account_id in (agent.float_account, agent.commission_account)
+            for row in await connection.execute(_since(account_id, midnight))
+        }
+    nothing = (0, Money(0, currency))
+    top_ups, sold = sums.get((agent.float_account, CASH_IN), nothing)
+    withdrawals, bought = sums.get((agent.float_account, CASH_OUT), nothing)
+    earned = [sums.get((agent.commission_account, kind), nothing)[1].minor for kind in (CASH_IN, CASH_OUT)]
+    return Today(top_ups, -sold, withdrawals, bought, Money(sum(earned), currency))
+
+
+def _since(account_id: UUID, moment: datetime) -> Select[Any]:
+    """How many postings of each kind, and their sum. Walks back over the time asked for, and no further."""
+    before = (
+        select(posting.c.version)
+        .where(posting.c.account_id == account_id, posting.c.created_at < moment)
+        .order_by(posting.c.version.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(posting.c.account_id, transfer.c.kind, func.count().label("count"), func.sum(posting.c.amount).label("minor"))
+        .join(transfer, transfer.c.id == posting.c.transfer_id)
+        .where(posting.c.account_id == account_id, posting.c.version > func.coalesce(before, 0))
+        .group_by(posting.c.account_id, transfer.c.kind)
+    )
+
+
+async def _load(connection: AsyncConnection, condition: ColumnElement[bool]) -> Agent:
+    row = (await connection.execute(_FIND.where(condition))).one_or_none()
+    customer = None if row is None else await profiles.load(connection, row.customer_id)
+    if row is None or customer is None:
+        raise UnknownAgent
+    return Agent(customer, row.number, row.name, row.place, row.float_account, row.commission_account)
+
+
+async def _take_number(connection: AsyncConnection, customer: Customer, name: str, place: str, number: str | None) -> str:
+    """Writes the agent's row under the number that was asked for, or one that nobody has."""
+    for candidate in _candidates() if number is None else [number]:
+        row = {"customer_id": customer.id, "number": candidate, "name": name, "place": place, "created_at": clock.now()}
+        wish = insert(agent_table).values(row).on_conflict_do_nothing(index_elements=[agent_table.c.number])
+        if await connection.scalar(wish.returning(agent_table.c.number)) is not None:
+            return candidate
+    raise ValueError(f"the agent number {number} is taken" if number else "no agent number is free")
+
+
+def _candidates() -> Iterator[str]:
+    for _ in range(100):
+        yield str(100_000 + secrets.randbelow(900_000))
+
+
+def _tidy(text: str, most: int) -> str:
+    """A shop's or place's name on one line. Raises BadText."""
+    name = " ".join(unicodedata.normalize("NFKC", text).split())
+    if len(name) > most or not _WORDS.fullmatch(name):
+        raise BadText
+    return name
+
+
+_float, _commission = account.alias("float"), account.alias("commission")
+_FIND: Select[Any] = (
+    select(
+        agent_table.c.customer_id,
+        agent_table.c.number,
+        agent_table.c.name,
+        agent_table.c.place,
+        _float.c.id.label("float_account"),
+        _commission.c.id.label("commission_account"),
+    )
+    .join(customer_table, customer_table.c.id == agent_table.c.customer_id)
+    .join(_float, (_float.c.owner == agent_table.c.customer_id) & (_float.c.kind == FLOAT))
+    .join(_commission, (_commission.c.owner == agent_table.c.customer_id) & (_commission.c.kind == COMMISSION))
+    .where(customer_table.c.status == "active")
+)

@@ -1,0 +1,18 @@
+"""What an agent and his customers are told by SMS."""
+
+from core.i18n import _
+
+AGENT_ADDED = _(
+    "{name} is a Jasho agent now. Your agent number is {number}. Dial {service_code} and choose 10 to serve customers."
+)
+TOPPED_UP = _("{reference} confirmed. {amount} to {name} {phone}. You earned {commission}. Float {balance}.")
+CASH_RECEIVED = _("{reference} confirmed. {amount} received for cash at {name} {number}. Balance {balance}.")
+WITHDRAWN = _("{reference} confirmed. {amount} in cash at {name} {number}. Fee {fee}. Balance {balance}.")
+PAY_CASH = _("{reference} confirmed. Pay {amount} in cash to {name} {phone}. Float {balance}.")
+FLOAT_BOUGHT = _("{reference} confirmed. {amount} was added to your float. Float {balance}.")
+FLOAT_SOLD = _("{reference} confirmed. {amount} was paid out of your float. Float {balance}.")
+APPROVAL_ASKED = _(
+    "{name}, agent {number}, asks to pay you {amount} from your account, fee {fee}. Dial {service_code} to answer."
+)
+APPROVAL_REFUSED = _("{name} {phone} said no. Do not pay out {amount}.")
+APPROVAL_EXPIRED = _("{name} {phone} did not answer within a day. Do not pay out {amount}.")

@@ -1,0 +1,47 @@
+"""The countries that the service knows, and their currencies: one table, for whoever adds a country.
+
+`docs/decisions/` says why one deployment serves one of them.
+"""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """`minor_digits` follow the point (ISO 4217). `short` is what people write for it at home: another country's is no spelling
+    of this one. `round_up_units` is what sends are rounded up to, in whole units."""
+
+    minor_digits: int
+    round_up_units: int
+    short: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """`languages` are those of its menus, the usual one first. `phone_digits` counts a mobile number's as it is written at home.
+    `network` is the network of money that people mean (a key of `core.rail.NETWORKS`)."""
+
+    currency: str
+    zone: ZoneInfo
+    languages: tuple[str, ...]
+    phone_digits: int
+    network: str
+
+
+CURRENCIES = {
+    "KES": Currency(2, 50, "ksh"),
+    "UGX": Currency(0, 1_000, "ush"),
+    "TZS": Currency(2, 1_000, "tsh"),
+    "RWF": Currency(0, 500),
+    "USD": Currency(2, 5),
+}
+
+# By ISO 3166, two letters.
+COUNTRIES = {
+    "KE": Country("KES", ZoneInfo("Africa/Nairobi"), ("en", "sw"), 10, "mpesa"),
+    "UG": Country("UGX", ZoneInfo("Africa/Kampala"), ("en", "sw"), 10, "mpesa"),
+    "TZ": Country("TZS", ZoneInfo("Africa/Dar_es_Salaam"), ("sw", "en"), 10, "mpesa"),
+    "RW": Country("RWF", ZoneInfo("Africa/Kigali"), ("en", "sw"), 10, "mpesa"),
+}
+COUNTRY_OF_CURRENCY = {country.currency: code for code, country in COUNTRIES.items()}

@@ -1,0 +1,41 @@
+"""How often somebody may try something in a day."""
+
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock
+from core.credentials.refusals import TooManyTries
+from core.tables.credentials import attempt
+
+
+async def take(connection: AsyncConnection, subject: UUID, kind: str, *, most: int, country: str) -> int:
+    """Counts one more try of today, by the country's calendar, and says the how manyth it is. Raises TooManyTries after `most`.
+
+    On a connection of `autocommit` it counts whatever becomes of the try.
+    """
+    one_more = (
+        insert(attempt)
+        .values(subject=subject, kind=kind, day=clock.today(country), count=1)
+        .on_conflict_do_update(
+            index_elements=[attempt.c.subject, attempt.c.kind, attempt.c.day],
+            set_={"count": attempt.c.count + 1},
+            where=attempt.c.count < most,
+        )
+        .returning(attempt.c.count)
+    )
+    count: int | None = (await connection.execute(one_more)).scalar_one_or_none()
+    if count is None:
+        raise TooManyTries
+    return count
+
+
+async def forget(connection: AsyncConnection, subject: UUID, kind: str, *, country: str) -> None:
+    """Sets today's count back: the try was right."""
+    await connection.execute(
+        update(attempt)
+        .where(attempt.c.subject == subject, attempt.c.kind == kind, attempt.c.day == clock.today(country))
+        .values(count=0)
+    )

@@ -1,0 +1,90 @@
+"""One-time codes: whoever types one holds the phone that it was sent to.
+
+The code itself is kept nowhere. It is computed from its row's id, under a key that is not in the database, when the SMS leaves
+(notices.py) and again when it is typed.
+"""
+
+import hmac
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock, ids
+from core.credentials.refusals import CodeEnded, TooManyTries, WrongCode
+from core.hashing import code_digits
+from core.runtime import Runtime
+from core.settings import Settings
+from core.tables.credentials import one_time_code
+
+# What codes are for.
+PIN, SMS = "pin", "sms"
+MOST_WRONG = 5
+# Of all codes for one purpose together: each order brings a new one, and tries that are only counted for each are endless.
+MOST_WRONG_A_DAY = 10
+
+
+async def issue(connection: AsyncConnection, customer_id: UUID, purpose: str, lasts: timedelta) -> UUID:
+    """A new code, in the caller's transaction; earlier ones for the same purpose are over. To be sent by `notices.tell`."""
+    code_id, now = ids.new_id(), clock.now()
+    row = {"id": code_id, "customer_id": customer_id, "purpose": purpose, "created_at": now, "expires_at": now + lasts}
+    await connection.execute(insert(one_time_code).values(row))
+    return code_id
+
+
+def matches(settings: Settings, code_id: UUID, purpose: str, typed: str) -> bool:
+    """Is it this code that was typed? Spaces do not matter. Counts nothing: see `check`."""
+    return hmac.compare_digest("".join(typed.split()).encode(), code_digits(settings.pin_pepper, code_id, purpose).encode())
+
+
+async def newest(connection: AsyncConnection, customer_id: UUID, purpose: str) -> Row[Any] | None:
+    """The only code that can still be any good: its `id`, `failures`, `expires_at` and `used_at`."""
+    found = await connection.execute(
+        select(one_time_code)
+        .where(one_time_code.c.customer_id == customer_id, one_time_code.c.purpose == purpose)
+        .order_by(one_time_code.c.created_at.desc(), one_time_code.c.id.desc())
+        .limit(1)
+    )
+    return found.one_or_none()
+
+
+def is_waiting(code: Row[Any] | None) -> bool:
+    """Can it still be typed?"""
+    return code is not None and code.used_at is None and code.failures < MOST_WRONG and clock.now() < code.expires_at
+
+
+async def check_not_guessed(connection: AsyncConnection, customer_id: UUID, purpose: str) -> None:
+    """Before a further code is issued. Raises TooManyTries where ten wrong ones were typed in the last 24 hours."""
+    # The right one was counted as a try too.
+    wrong = func.coalesce(func.sum(one_time_code.c.failures), 0) - func.count(one_time_code.c.used_at)
+    lately = one_time_code.c.created_at > clock.now() - timedelta(days=1)
+    own = (one_time_code.c.customer_id == customer_id) & (one_time_code.c.purpose == purpose)
+    if int(await connection.scalar(select(wrong).where(own, lately)) or 0) >= MOST_WRONG_A_DAY:
+        raise TooManyTries
+
+
+async def check(runtime: Runtime, customer_id: UUID, purpose: str, typed: str) -> UUID:
+    """The id of the customer's newest code where `typed` is it: from now on it is used. Raises WrongCode or CodeEnded.
+
+    The try is counted and committed before it is looked at, so that guesses sent at once are no cheaper than one by one. The
+    fifth wrong one ends the code. Of two right ones at once, one is let in.
+    """
+    async with runtime.database.autocommit() as connection:
+        code = await newest(connection, customer_id, purpose)
+        if code is None or not is_waiting(code):
+            raise CodeEnded
+        own = update(one_time_code).where(one_time_code.c.id == code.id, one_time_code.c.used_at.is_(None))
+        count = own.where(one_time_code.c.failures < MOST_WRONG).values(failures=one_time_code.c.failures + 1)
+        failures: int | None = await connection.scalar(count.returning(one_time_code.c.failures))
+        if failures is None:
+            raise CodeEnded
+        if matches(runtime.settings, code.id, purpose, typed):
+            if await connection.scalar(own.values(used_at=clock.now()).returning(one_time_code.c.id)) is None:
+                raise CodeEnded
+            code_id: UUID = code.id
+            return code_id
+    if failures >= MOST_WRONG:
+        raise CodeEnded
+    raise WrongCode(tries_left=MOST_WRONG - failures)

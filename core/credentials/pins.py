@@ -1,0 +1,103 @@
+"""PINs: hashed so that a stolen database does not give them away, and locked after three wrong ones.
+
+A PIN has ten thousand values, so no hash alone can hide it: the HMAC's key, the pepper, is not in the database. Argon2id then
+makes each guess dear even for somebody who has both.
+"""
+
+import re
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from core import clock
+from core.credentials.refusals import BadPin, MoneyOutWaits, NoPin, PinLocked, WeakPin, WrongPin
+from core.runtime import Runtime
+from core.tables.credentials import pin as pin_table
+
+MOST_WRONG = 3
+
+_RUNS = "01234567890", "09876543210"
+_KEYPAD_COLUMNS = frozenset({"2580", "0852"})
+
+
+def choose(pin: str, *, phone: str) -> str:
+    """A PIN somebody wants, if it is fit to be one. Raises BadPin (no four digits) or WeakPin."""
+    if not re.fullmatch(r"[0-9]{4}", pin):
+        raise BadPin
+    if is_weak(pin) or phone.endswith(pin):
+        raise WeakPin
+    return pin
+
+
+def is_weak(pin: str) -> bool:
+    """Among the first that a thief would try: runs, repetitions, pairs, keypad lines, years of birth."""
+    return (
+        any(pin in run for run in _RUNS)
+        or len(set(pin)) == 1
+        or pin[:2] == pin[2:]
+        or (pin[0] == pin[1] and pin[2] == pin[3])
+        or pin in _KEYPAD_COLUMNS
+        or 1920 <= int(pin) <= clock.now().year + 5
+    )
+
+
+async def check(runtime: Runtime, customer_id: UUID, pin: str, *, for_money_out: bool = False) -> None:
+    """Returns where the PIN is right. Raises BadPin, WrongPin, PinLocked or Busy.
+
+    The try is counted and committed before the PIN is looked at, so that a hundred guesses sent at once, or a crash in
+    between, are no cheaper than a hundred in a row. A right PIN sets the count back. `for_money_out`: the PIN is to let money
+    leave for somebody else; raises MoneyOutWaits in the time after a forgotten PIN was replaced.
+    """
+    if not re.fullmatch(r"[0-9]{4}", pin):
+        raise BadPin
+    with runtime.pin_hasher.place():
+        row = await _change(
+            runtime,
+            update(pin_table)
+            .where(pin_table.c.customer_id == customer_id, pin_table.c.failures < MOST_WRONG)
+            .values(failures=pin_table.c.failures + 1)
+            .returning(pin_table.c.hash, pin_table.c.failures, pin_table.c.money_out_from),
+        )
+        if row is None:
+            raise PinLocked
+        is_right = await runtime.pin_hasher.matches(row.hash, pin, customer_id)
+    # What was typed says nothing of a PIN that has replaced this one meanwhile.
+    same_pin = (pin_table.c.customer_id == customer_id, pin_table.c.hash == row.hash)
+    own = update(pin_table).where(*same_pin).returning(pin_table.c.failures)
+    if is_right:
+        # A lock set meanwhile by other guesses stays.
+        await _change(runtime, own.where(pin_table.c.locked_at.is_(None)).values(failures=0))
+    elif row.failures >= MOST_WRONG:
+        await _change(runtime, own.values(locked_at=clock.now()))
+        raise PinLocked
+    else:
+        raise WrongPin(tries_left=MOST_WRONG - row.failures)
+    if for_money_out:
+        _check_money_out(runtime, row.money_out_from)
+
+
+async def require_open(runtime: Runtime, customer_id: UUID, *, for_money_out: bool = True) -> None:
+    """For what another proof than the PIN confirms. Raises NoPin, PinLocked, MoneyOutWaits: where the PIN would not do either."""
+    query = select(pin_table.c.failures, pin_table.c.locked_at, pin_table.c.money_out_from)
+    async with runtime.database.autocommit() as connection:
+        row = (await connection.execute(query.where(pin_table.c.customer_id == customer_id))).one_or_none()
+    if row is None:
+        raise NoPin(service_code=runtime.settings.service_code)
+    if row.locked_at is not None or row.failures >= MOST_WRONG:
+        raise PinLocked
+    if for_money_out:
+        _check_money_out(runtime, row.money_out_from)
+
+
+def _check_money_out(runtime: Runtime, begins: datetime | None) -> None:
+    if begins is not None and clock.now() < begins:
+        raise MoneyOutWaits(moment=clock.told(begins, runtime.settings.country))
+
+
+async def _change(runtime: Runtime, statement: ReturningUpdate[Any]) -> Row[Any] | None:
+    async with runtime.database.autocommit() as connection:
+        row: Row[Any] | None = (await connection.execute(statement)).one_or_none()
+        return row

@@ -1,0 +1,1 @@
+"""Customers: who has which number, wallet and details, and which PIN."""

@@ -1,0 +1,105 @@
+"""A forgotten PIN: the national ID number, then a code sent to the phone, then a new PIN.
+
+Both proofs live in the database and not in the conversation: a dropped line costs the ID number once more, and nobody who has
+not typed the code within the last minutes gets further. The new PIN lifts a lock. For a day after it no money leaves: whoever
+has stolen phone and ID card has to wait, and the customer reads on the way what is being done in her name.
+"""
+
+import hmac
+from datetime import datetime, timedelta
+from enum import Enum
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock
+from core.credentials import attempts, codes
+from core.credentials.refusals import CodeEnded, WrongNationalId
+from core.customers import pin_change, profiles, texts
+from core.customers.profiles import Customer
+from core.messaging import kinds, notices
+from core.runtime import Runtime
+from core.tables.credentials import pin as pin_table
+from core.tables.customers import customer as customer_table
+
+CODE_LASTS = timedelta(minutes=10)
+# How long after the right code the new PIN may be chosen.
+PROOF_LASTS = timedelta(minutes=10)
+MONEY_WAITS = timedelta(hours=24)
+MOST_ID_TRIES = 5
+MOST_CODES = 3
+_ID_TRY, _CODE = "national id", "pin code"
+
+
+class Next(Enum):
+    """What somebody who knows the ID number has to do."""
+
+    TYPE_CODE = "type the code that has been sent, now or a few minutes ago"
+    CHOOSE_PIN = "choose the new PIN: the code was right, and the line dropped after it"
+
+
+async def prove_identity(runtime: Runtime, customer: Customer, typed: str) -> Next:
+    """Compares the national ID number, and sends a code where none is waiting.
+
+    Raises BadNationalId (no such number, not counted as a try), WrongNationalId, or TooManyTries: five wrong numbers, or three
+    codes, in a day.
+    """
+    national_id, country = profiles.read_national_id(typed), runtime.settings.country
+    async with runtime.database.autocommit() as connection:
+        await attempts.take(connection, customer.id, _ID_TRY, most=MOST_ID_TRIES, country=country)
+        sealed = await connection.scalar(select(customer_table.c.national_id).where(customer_table.c.id == customer.id))
+        # Somebody who registered by SMS has given no number: no other is hers.
+        known = runtime.vault.open(sealed, customer.id) if sealed else ""
+        if not hmac.compare_digest(known.encode(), national_id.encode()):
+            raise WrongNationalId
+        await attempts.forget(connection, customer.id, _ID_TRY, country=country)
+    async with runtime.database.transaction() as connection:
+        return await _send_code(connection, runtime, customer)
+
+
+async def prove_phone(runtime: Runtime, customer: Customer, typed: str) -> None:
+    """Compares the code. Raises WrongCode or CodeEnded."""
+    await codes.check(runtime, customer.id, codes.PIN, typed)
+
+
+async def replace(runtime: Runtime, customer: Customer, pin: str) -> datetime:
+    """The new PIN takes the old one's place, and the SMS says so. Returns from when on money may leave again.
+
+    Raises BadPin, WeakPin, Busy, or CodeEnded where no code was right in the last minutes, or it has been used for a PIN.
+    """
+    hashed = await pin_change.hash_of(runtime, customer, pin)
+    money_out_from = clock.now() + MONEY_WAITS
+    async with runtime.database.transaction() as connection:
+        if not await _is_proven(connection, customer):
+            raise CodeEnded
+        await pin_change.write(connection, customer.id, hashed, money_out_from=money_out_from)
+        await notices.tell(
+            connection,
+            customer,
+            texts.PIN_RESET,
+            kind=kinds.SECURITY,
+            moment=clock.told(money_out_from, runtime.settings.country),
+            service_code=runtime.settings.service_code,
+        )
+    return money_out_from
+
+
+async def _send_code(connection: AsyncConnection, runtime: Runtime, customer: Customer) -> Next:
+    if await _is_proven(connection, customer):  # holds the PIN's row: of two at once, one sends
+        return Next.CHOOSE_PIN
+    if not codes.is_waiting(await codes.newest(connection, customer.id, codes.PIN)):
+        await attempts.take(connection, customer.id, _CODE, most=MOST_CODES, country=runtime.settings.country)
+        code_id = await codes.issue(connection, customer.id, codes.PIN, CODE_LASTS)
+        await notices.tell(connection, customer, texts.PIN_CODE, code_id=code_id)
+    return Next.TYPE_CODE
+
+
+async def _is_proven(connection: AsyncConnection, customer: Customer) -> bool:
+    """Was the newest code typed a short while ago, and no PIN set by it yet? Locks the PIN's row until the transaction ends."""
+    changed_at: datetime | None = await connection.scalar(
+        select(pin_table.c.changed_at).where(pin_table.c.customer_id == customer.id).with_for_update()
+    )
+    code = await codes.newest(connection, customer.id, codes.PIN)
+    if changed_at is None or code is None or code.used_at is None:
+        return False
+    return bool(changed_at < code.used_at and clock.now() < code.used_at + PROOF_LASTS)

@@ -1,0 +1,28 @@
+"""What may be refused about people and their numbers."""
+
+from core.errors import Kind, Refusal
+from core.i18n import _
+
+
+class BadName(Refusal):
+    code = "bad_name"
+    kind = Kind.UNREADABLE
+    sentence = _("Write your first and last name in letters.")
+
+
+class BadNationalId(Refusal):
+    code = "bad_national_id"
+    kind = Kind.UNREADABLE
+    sentence = _("A national ID number has 6 to 10 digits.")
+
+
+class UnknownRecipient(Refusal):
+    code = "unknown_recipient"
+    kind = Kind.UNKNOWN
+    sentence = _("{phone} is not on Jasho yet.")
+
+
+class OwnNumber(Refusal):
+    code = "own_number"
+    kind = Kind.FORBIDDEN
+    sentence = _("That is your own number.")

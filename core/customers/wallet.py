@@ -1,0 +1,110 @@
+"""A customer's wallet: what is in it, and what moved there, with the names of the other side."""
+
+import csv
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from io import StringIO
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import ids
+from core.customers.profiles import Customer
+from core.ledger import statement
+from core.money import Money
+from core.runtime import Runtime
+from core.tables.customers import customer as customer_table
+
+_CSV_COLUMNS = ("time", "reference", "kind", "other side", "amount", "balance", "currency")
+_CSV_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One posting. `amount` is negative where money left; `other_side` names the other customer, if there is one."""
+
+    moment: datetime
+    transfer_id: UUID
+    kind: str
+    amount: Money
+    balance_after: Money
+    other_side: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A transfer that she asked for. `amount`: moved or held, negative where it left."""
+
+    transfer_id: UUID
+    kind: str
+    amount: Money
+    other_side: str | None
+
+
+async def balance(runtime: Runtime, customer: Customer) -> Money:
+    """What she can spend."""
+    async with runtime.database.autocommit() as connection:
+        return await statement.available(connection, customer.wallet)
+
+
+async def mini_statement(runtime: Runtime, customer: Customer, most: int = 5) -> list[Line]:
+    """Her newest postings."""
+    async with runtime.database.autocommit() as connection:
+        return await _named(connection, await statement.last(connection, customer.wallet, most))
+
+
+async def last_done(runtime: Runtime, customer: Customer, keys: list[str]) -> Done | None:
+    """The newest transfer that she asked for under one of these keys: what a session that broke off may have done."""
+    async with runtime.database.autocommit() as connection:
+        done = await statement.done_under(connection, customer.id, keys)
+        if done is None:
+            return None
+        names = await _names(connection, [] if done.other_owner is None else [done.other_owner])
+    return Done(done.transfer_id, done.kind, done.amount, _name(names, done.other_owner))
+
+
+async def as_csv(connection: AsyncConnection, wallet: UUID, since: datetime, until: datetime) -> AsyncIterator[str]:
+    """The statement of a time as CSV (RFC 4180), newest first, piece by piece: a header, then a line a posting.
+
+    Nothing calls it yet; REST's statement will.
+    """
+    yield _csv_line(_CSV_COLUMNS)
+    cursor: int | None = None
+    while True:
+        page = await statement.page(connection, wallet, most=_CSV_PAGE, cursor=cursor, since=since, until=until)
+        for line in await _named(connection, page.lines):
+            reference, moment = ids.reference(line.transfer_id), line.moment.isoformat()
+            money = (line.amount.plain, line.balance_after.plain, line.amount.currency)
+            yield _csv_line((moment, reference, line.kind, line.other_side or "", *money))
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+async def _named(connection: AsyncConnection, lines: list[statement.Line]) -> list[Line]:
+    names = await _names(connection, {line.other_owner for line in lines if line.other_owner is not None})
+    return [
+        Line(line.moment, line.transfer_id, line.kind, line.amount, line.balance_after, _name(names, line.other_owner))
+        for line in lines
+    ]
+
+
+async def _names(connection: AsyncConnection, owners: Collection[UUID]) -> Mapping[UUID, str]:
+    """Also of those who have closed their accounts since."""
+    if not owners:
+        return {}
+    rows = await connection.execute(select(customer_table.c.id, customer_table.c.name).where(customer_table.c.id.in_(owners)))
+    return {row.id: row.name for row in rows}
+
+
+def _name(names: Mapping[UUID, str], owner: UUID | None) -> str | None:
+    return None if owner is None else names.get(owner)
+
+
+def _csv_line(values: tuple[str, ...]) -> str:
+    written = StringIO()
+    # A cell that begins like a formula would be run by a spreadsheet.
+    csv.writer(written).writerow([f"'{value}" if value[:1] in "=+@\t\r" else value for value in values])
+    return written.getvalue()

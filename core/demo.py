@@ -1,0 +1,108 @@
+"""The demo people of a developer's machine. Loading them twice is harmless."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from core import ids
+from core.agents import directory
+from core.customers import profiles
+from core.jobs import posts
+from core.ledger.chart import TRUST, SystemAccount
+from core.ledger.post import post
+from core.ledger.transfer import Leg, Transfer
+from core.membership import registration
+from core.membership.refusals import AlreadyRegistered
+from core.money import Money
+from core.runtime import Runtime
+from core.savings import opening
+
+PIN = "4826"
+# So that people can be told what to type.
+JOB_NUMBER = 10420
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    phone: str
+    name: str
+    language: str
+    national_id: str
+    balance_minor: int = 0
+    float_minor: int = 0
+    agent_number: str = ""
+    place: str = ""
+    goal: str = ""
+    target_minor: int = 0
+    saved_minor: int = 0
+    job: str = ""
+    pay_minor: int = 0
+
+
+PEOPLE = (
+    Person("+254711000001", "Asha Wanjiku", "en", "22345601", balance_minor=1_250_000),
+    Person(
+        "+254722000002",
+        "Baraka Otieno",
+        "sw",
+        "22345602",
+        balance_minor=320_000,
+        goal="Karo",
+        target_minor=2_000_000,
+        saved_minor=150_000,
+        job="Washing clothes",
+        pay_minor=50_000,
+        place="Kibera",
+    ),
+    Person("+254733000003", "Mama Njeri Shop", "en", "22345603", float_minor=10_000_000, agent_number="200100", place="Kibera"),
+)
+
+
+async def load(runtime: Runtime) -> None:
+    """Makes the demo people what they should be at the start. What they have done since stays as it is."""
+    for person in PEOPLE:
+        try:
+            await registration.register(
+                runtime,
+                phone=person.phone,
+                name=person.name,
+                national_id=person.national_id,
+                language=person.language,
+                pin=PIN,
+            )
+        except AlreadyRegistered:
+            continue
+    for person in PEOPLE:
+        customer = await profiles.find(runtime, person.phone)
+        assert customer is not None
+        float_account = None
+        if person.agent_number:
+            shop = await directory.add(runtime, person.phone, person.name, person.place, person.agent_number)
+            float_account = shop.float_account
+        goal = None
+        if person.goal:
+            target = Money(person.target_minor, customer.currency)
+            goal = await opening.open_goal(runtime, customer, name=person.goal, target=target, key="demo")
+        if person.job:
+            pay = Money(person.pay_minor, customer.currency)
+            await posts.post(runtime, customer, "house", person.place, person.job, pay, "demo", number=JOB_NUMBER)
+        async with runtime.database.transaction() as connection:
+            wishes = []
+            if person.balance_minor:
+                wishes.append(_paid_in(customer.wallet, Money(person.balance_minor, customer.currency)))
+            if float_account is not None:
+                wishes.append(_paid_in(float_account, Money(person.float_minor, customer.currency)))
+            if goal is not None:
+                wishes.append(_paid_in(goal.id, Money(person.saved_minor, customer.currency)))
+            answers = await post(connection, wishes, runtime.settings.country)
+            assert all(answer.is_done for answer in answers), answers
+
+
+def _paid_in(into: UUID, amount: Money) -> Transfer:
+    """Cash that reached the bank before the service began."""
+    return Transfer(
+        id=ids.new_id(),
+        initiator=into,
+        key="demo",
+        kind="deposit",
+        legs=(Leg(into, amount.minor), Leg(SystemAccount(TRUST, amount.currency), -amount.minor)),
+    )

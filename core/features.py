@@ -1,0 +1,137 @@
+"""The list of the families: what each does in the background, and what it has to say when an account closes, when somebody says
+yes and when the books are proved.
+
+A new feature is a line of FAMILIES. The worker, closing, approvals and `jasho ledger verify` read it, and know no family by name.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from core import approvals
+from core.agents import approval as agent_approval
+from core.agents import directory, floats
+from core.approvals import Carrier
+from core.i18n import _
+from core.insurance import closing as insurance_closing
+from core.insurance import decisions, policies, renewals
+from core.jobs import closing as jobs_closing
+from core.jobs import deadlines, escrow
+from core.ledger import exchange, holds, reversals, seal
+from core.membership.closing import Ending
+from core.payments import closing as payments_closing
+from core.payments import handover
+from core.rail import NETWORKS
+from core.runtime import Runtime
+from core.savings import closing as savings_closing
+from core.savings import goals, rules
+from core.sending import approval as send_approval
+from core.sending import closing as sending_closing
+from core.sending import invitations, unclaimed
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Work that a background worker does in rounds. A round says how many it did; after one that did nothing it rests."""
+
+    name: str
+    round: Callable[[Runtime], Awaitable[int]]
+    rest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """`words` are what a statement calls its transfers where no other customer is in them, by the ledger's kind.
+
+    `checks` finds rows of its own that do not agree with the ledger: by the invariant's name, SQL as in `ledger/audit.py`.
+    """
+
+    name: str
+    duties: tuple[Duty, ...] = ()
+    ending: Ending | None = None
+    carriers: tuple[Carrier, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+    checks: Mapping[str, str] = field(default_factory=dict)
+
+
+FAMILIES = (
+    Family(
+        "ledger",
+        words={reversals.KIND: _("Undone"), exchange.KIND: _("Exchange"), "deposit": _("Deposit")},
+        duties=(
+            Duty("holds: expire", lambda runtime: holds.expire(runtime.database, runtime.poster), rest_seconds=2),
+            Duty("ledger: seal", lambda runtime: seal.seal(runtime.database), rest_seconds=2),
+        ),
+    ),
+    Family(
+        "payments",
+        words={
+            **{f"{kind}_in": network.came for kind, network in NETWORKS.items()},
+            **{f"{kind}_out": network.went for kind, network in NETWORKS.items()},
+        },
+        duties=(
+            Duty("payments: ask", handover.ask, rest_seconds=0.5),
+            Duty("payments: give up", handover.give_up, rest_seconds=2),
+        ),
+        ending=Ending(payments_closing.is_in_use),
+    ),
+    Family(
+        "sending",
+        words={
+            invitations.KIND: _("To a new number"),
+            unclaimed.KIND_CREDIT: _("Waited for you"),
+            unclaimed.KIND_RETURN: _("Came back"),
+        },
+        duties=(Duty("invitations: settle", unclaimed.settle, rest_seconds=15),),
+        ending=Ending(sending_closing.is_in_use),
+        carriers=(send_approval.CARRIER,),
+    ),
+    Family(
+        "agents",
+        words={
+            directory.CASH_IN: _("Top-up"),
+            directory.CASH_OUT: _("Withdrawal"),
+            floats.BUY: _("Float bought"),
+            floats.SELL: _("Float sold"),
+            floats.TAKE_COMMISSION: _("Commission"),
+        },
+        carriers=(agent_approval.CARRIER,),
+    ),
+    Family(
+        "approvals",
+        duties=(Duty("approvals: expire", lambda runtime: approvals.expire(runtime, CARRIERS), rest_seconds=15),),
+    ),
+    Family(
+        "insurance",
+        words={policies.KIND: _("Cover"), decisions.KIND: _("Claim paid")},
+        duties=(
+            Duty("covers: renew", renewals.renew, rest_seconds=60),
+            Duty("covers: remind", renewals.remind, rest_seconds=60),
+        ),
+        ending=Ending(insurance_closing.is_in_use, insurance_closing.end),
+    ),
+    Family(
+        "jobs",
+        words={escrow.KIND_KEEP: _("Job pay kept"), escrow.KIND_PAY: _("Job paid"), escrow.KIND_REFUND: _("Job refund")},
+        duties=(Duty("jobs: deadlines", deadlines.meet, rest_seconds=30),),
+        ending=Ending(jobs_closing.is_in_use, jobs_closing.end),
+    ),
+    Family(
+        "savings",
+        words={
+            goals.KIND_SAVE: _("Savings"),
+            rules.KIND: _("Automatic saving"),
+            goals.KIND_TAKE_OUT: _("From savings"),
+        },
+        duties=(
+            Duty("savings: save", rules.save, rest_seconds=60),
+            Duty("savings: remind", rules.remind, rest_seconds=60),
+        ),
+        ending=Ending(end=savings_closing.end),
+    ),
+)
+
+DUTIES = tuple(duty for family in FAMILIES for duty in family.duties)
+ENDINGS = tuple(family.ending for family in FAMILIES if family.ending is not None)
+CARRIERS: Mapping[str, Carrier] = {carrier.kind: carrier for family in FAMILIES for carrier in family.carriers}
+WORDS: Mapping[str, str] = {kind: words for family in FAMILIES for kind, words in family.words.items()}
+CHECKS: Mapping[str, str] = {name: query for family in FAMILIES for name, query in family.checks.items()}

@@ -1,0 +1,180 @@
+"""Claims: what a customer asks of her cover. What the staff decide is in claim_decisions.py."""
+
+import secrets
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Row, Select, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock, septets
+from core.customers.profiles import Customer
+from core.errors import BadText, DayOutOfRange, NotPermitted, RequestWaits
+from core.i18n import translate
+from core.insurance import texts
+from core.insurance.policies import Policy, read_policy
+from core.insurance.products import NAMES
+from core.insurance.refusals import NotCovered
+from core.ledger.refusals import KeyConflict
+from core.messaging import notices
+from core.money import Money
+from core.runtime import Runtime
+from core.tables.customers import customer as customer_table
+from core.tables.insurance import claim as claim_table
+from core.tables.insurance import policy as policy_table
+
+# What happened longer ago nobody can look into any more.
+MOST_DAYS_AGO = 90
+MOST_TEXT_CHARACTERS = 60
+MOST_LISTED = 20
+WAITING, PAID, DECLINED = "waiting", "paid", "declined"
+_LEAST_NUMBER, _NUMBERS = 100_000, 900_000
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`number` is what people say; `cover` the most that may be paid, `paid` what was, `decision` why nothing was."""
+
+    id: UUID
+    number: int
+    product: str
+    reason: str
+    happened: date
+    status: str
+    cover: Money
+    paid: Money | None
+    decision: str | None
+    created_at: datetime
+
+    @property
+    def name(self) -> str:
+        """What customers call the product: a message id."""
+        return NAMES[self.product]
+
+
+def read_text(text: str) -> str:
+    """A few plain words, tidied and in the phone's alphabet. Raises BadText: without a letter, or above 60 septets."""
+    said = septets.plain(" ".join(unicodedata.normalize("NFKC", text).split()))
+    if septets.count(said) > MOST_TEXT_CHARACTERS or not any(character.isalpha() for character in said):
+        raise BadText
+    return said
+
+
+async def claimable(runtime: Runtime, customer: Customer) -> list[Policy]:
+    """The covers that something may be claimed of: each product once, those too that ended in the last 90 days."""
+    oldest = _today(runtime) - timedelta(days=MOST_DAYS_AGO)
+    query = (
+        select(policy_table)
+        .where(policy_table.c.customer_id == customer.id, policy_table.c.ends > oldest)
+        .order_by(policy_table.c.starts)
+    )
+    async with runtime.database.autocommit() as connection:
+        return list({row.product: read_policy(row) for row in await connection.execute(query)}.values())
+
+
+async def claim(runtime: Runtime, customer: Customer, policy_id: UUID, reason: str, happened: date, key: str) -> Claim:
+    """Asks to be paid for what happened on a day; once for each `key`, whose first answer a repetition gets again.
+
+    The run of days that covered it is found by itself, whichever of the product's `policy_id` names. Raises BadText,
+    DayOutOfRange (in the future, or more than 90 days ago), NotPermitted (not hers, or her account is closed), NotCovered,
+    KeyConflict, and RequestWaits where another claim of this cover waits.
+    """
+    reason, today = read_text(reason), _today(runtime)
+    if not today - timedelta(days=MOST_DAYS_AGO) <= happened <= today:
+        raise DayOutOfRange
+    async with runtime.database.transaction() as connection:
+        await _keep_open(connection, customer)
+        runs = await _lock_runs(connection, customer, policy_id)
+        earlier = await _of_runs(connection, runs)
+        if same := [row for row in earlier if row.key == key]:
+            if (same[0].happened, same[0].reason) != (happened, reason):
+                raise KeyConflict
+            return read_claim(same[0])
+        covered = [run for run in runs if run.waits_until <= happened < run.ends]
+        if not covered:
+            raise NotCovered
+        if any(row.status == WAITING for row in earlier):
+            raise RequestWaits
+        number = await _insert(connection, covered[0].id, key=key, reason=reason, happened=happened)
+        made = read_claim((await connection.execute(CLAIMS.where(claim_table.c.number == number))).one())
+        await notices.tell(connection, customer, texts.CLAIM_MADE, number=number, product=translate(made.name, customer.language))
+    return made
+
+
+async def claims(runtime: Runtime, customer: Customer) -> list[Claim]:
+    """What she has claimed, newest first, twenty at most."""
+    query = (
+        CLAIMS.where(policy_table.c.customer_id == customer.id)
+        .order_by(claim_table.c.created_at.desc(), claim_table.c.id)
+        .limit(MOST_LISTED)
+    )
+    async with runtime.database.autocommit() as connection:
+        return [read_claim(row) for row in await connection.execute(query)]
+
+
+def _today(runtime: Runtime) -> date:
+    return clock.today(runtime.settings.country)
+
+
+async def _keep_open(connection: AsyncConnection, customer: Customer) -> None:
+    """Keeps her from closing her account meanwhile: a claim of a closed one could never be paid."""
+    own = select(customer_table.c.id).where(customer_table.c.id == customer.id, customer_table.c.status == "active")
+    if await connection.scalar(own.with_for_update(read=True, key_share=True)) is None:
+        raise NotPermitted
+
+
+async def _lock_runs(connection: AsyncConnection, customer: Customer, policy_id: UUID) -> Sequence[Row[Any]]:
+    """Every run of days of the policy's product that she had: locked, so that claims of one cover come one after the other."""
+    own = policy_table.c.customer_id == customer.id
+    product = select(policy_table.c.product).where(own, policy_table.c.id == policy_id).scalar_subquery()
+    query = select(policy_table).where(own, policy_table.c.product == product).order_by(policy_table.c.id).with_for_update()
+    runs: Sequence[Row[Any]] = (await connection.execute(query)).all()
+    if not runs:
+        raise NotPermitted
+    return runs
+
+
+async def _of_runs(connection: AsyncConnection, runs: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    found: Sequence[Row[Any]] = (await connection.execute(CLAIMS.where(policy_table.c.id.in_([run.id for run in runs])))).all()
+    return found
+
+
+async def _insert(connection: AsyncConnection, policy_id: UUID, **values: object) -> int:
+    """Under a number that nobody has, and nobody can guess from another one's."""
+    while True:
+        number = _LEAST_NUMBER + secrets.randbelow(_NUMBERS)
+        made = (
+            insert(claim_table)
+            .values(id=uuid4(), policy_id=policy_id, number=number, created_at=clock.now(), **values)
+            .on_conflict_do_nothing(index_elements=[claim_table.c.number])
+            .returning(claim_table.c.id)
+        )
+        if (await connection.execute(made)).one_or_none() is not None:
+            return number
+
+
+def read_claim(row: Row[Any]) -> Claim:
+    """A row of CLAIMS."""
+    paid = None if row.paid is None else Money(row.paid, row.currency)
+    return Claim(
+        row.id,
+        row.number,
+        row.product,
+        row.reason,
+        row.happened,
+        row.status,
+        Money(row.cover, row.currency),
+        paid,
+        row.decision,
+        row.created_at,
+    )
+
+
+CLAIMS: Select[Any] = select(
+    claim_table, policy_table.c.customer_id, policy_table.c.product, policy_table.c.cover, policy_table.c.currency
+).join(policy_table, policy_table.c.id == claim_table.c.policy_id)

@@ -1,0 +1,122 @@
+"""What the staff decide about claims: pay one, or say no. Each is decided once, and its owner told by SMS."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock, ids
+from core.approvals import ApprovalClosed
+from core.customers import profiles
+from core.customers.profiles import Customer
+from core.errors import BadAmount
+from core.i18n import translate
+from core.insurance import texts
+from core.insurance.claims import CLAIMS, DECLINED, PAID, WAITING, Claim, read_claim, read_text
+from core.insurance.products import NAMES
+from core.ledger.chart import PREMIUMS, SystemAccount
+from core.ledger.post import post_one
+from core.ledger.refusals import AccountClosed, OverLimit
+from core.ledger.transfer import Leg, Transfer
+from core.messaging import notices
+from core.money import Money
+from core.runtime import Runtime
+from core.tables.customers import customer as customer_table
+from core.tables.insurance import claim as claim_table
+from core.tables.insurance import policy as policy_table
+
+KIND = "claim"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A claim that the staff have to decide, and whose it is. `phone` is E.164."""
+
+    claim: Claim
+    customer: str
+    phone: str
+
+
+class UnknownClaim(LookupError):
+    """No claim has that number."""
+
+
+async def waiting(runtime: Runtime, most: int = 100) -> list[Waiting]:
+    """The claims that nobody has decided, oldest first."""
+    query = (
+        CLAIMS.add_columns(customer_table.c.name, customer_table.c.phone)
+        .join(customer_table, customer_table.c.id == policy_table.c.customer_id)
+        .where(claim_table.c.status == WAITING)
+        .order_by(claim_table.c.created_at, claim_table.c.id)
+        .limit(most)
+    )
+    async with runtime.database.autocommit() as connection:
+        return [Waiting(read_claim(row), row.name, row.phone) for row in await connection.execute(query)]
+
+
+async def approve(runtime: Runtime, number: int, by: str, amount: Money | None = None) -> Claim:
+    """Pays a claim into its owner's wallet, all of the cover unless `amount` is less, and tells her; exactly once.
+
+    Raises UnknownClaim, ApprovalClosed (decided already), BadText (`by`), BadAmount, OverLimit (above the cover), AccountClosed.
+    """
+    by = read_text(by)
+    async with runtime.database.transaction() as connection:
+        row = await _lock_waiting(connection, number)
+        cover = Money(row.cover, row.currency)
+        paid = cover if amount is None else amount
+        if paid.currency != row.currency or paid.minor <= 0:
+            raise BadAmount
+        if paid > cover:
+            raise OverLimit(most=cover)
+        customer = await profiles.load(connection, row.customer_id)
+        if customer is None:
+            raise AccountClosed
+        await _decide(connection, row.id, status=PAID, paid=paid.minor, by=by)
+        wish = _payout(row, customer, paid)
+        await post_one(connection, wish, country=runtime.settings.country, currency=row.currency)
+        return read_claim((await connection.execute(CLAIMS.where(claim_table.c.id == row.id))).one())
+
+
+async def decline(runtime: Runtime, number: int, by: str, why: str) -> Claim:
+    """Says no to a claim, and tells its owner why. Raises UnknownClaim, ApprovalClosed, BadText (`by`, `why`)."""
+    by, why = read_text(by), read_text(why)
+    async with runtime.database.transaction() as connection:
+        row = await _lock_waiting(connection, number)
+        await _decide(connection, row.id, status=DECLINED, decision=why, by=by)
+        if (customer := await profiles.load(connection, row.customer_id)) is not None:
+            said: dict[str, Any] = {"number": number, "why": why, "service_code": runtime.settings.service_code}
+            name = translate(NAMES[row.product], customer.language)
+            await notices.tell(connection, customer, texts.CLAIM_DECLINED, product=name, **said)
+        return read_claim((await connection.execute(CLAIMS.where(claim_table.c.id == row.id))).one())
+
+
+def _payout(row: Row[Any], customer: Customer, paid: Money) -> Transfer:
+    """It counts against no limit: what her cover owes her is not refused for being much."""
+    transfer_id = ids.new_id()
+    said = notices.write(
+        customer,
+        texts.CLAIM_PAID,
+        reference=ids.reference(transfer_id),
+        number=row.number,
+        product=translate(NAMES[row.product], customer.language),
+        amount=paid,
+    )
+    legs = (Leg(customer.wallet, paid.minor), Leg(SystemAccount(PREMIUMS, paid.currency), -paid.minor))
+    return Transfer(transfer_id, customer.wallet, f"claim:{row.id}", KIND, legs, (said,))
+
+
+async def _lock_waiting(connection: AsyncConnection, number: int) -> Row[Any]:
+    query = CLAIMS.where(claim_table.c.number == number).with_for_update(of=claim_table)
+    row: Row[Any] | None = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise UnknownClaim(number)
+    if row.status != WAITING:
+        raise ApprovalClosed
+    return row
+
+
+async def _decide(connection: AsyncConnection, claim_id: UUID, *, by: str, **values: object) -> None:
+    decided = update(claim_table).where(claim_table.c.id == claim_id)
+    await connection.execute(decided.values(decided_by=by, decided_at=clock.now(), **values))

@@ -1,0 +1,152 @@
+"""Who wants a job: applying, and who has applied."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock
+from core.credentials import attempts
+from core.customers import profiles
+from core.customers.profiles import Customer
+from core.errors import NotPermitted
+from core.jobs import market, texts
+from core.jobs.market import MOST_LISTED, Job
+from core.jobs.refusals import AlreadyApplied, JobClosed, UnknownJob
+from core.jobs.reviews import rating_of
+from core.messaging import kinds, notices
+from core.runtime import Runtime
+from core.tables.customers import customer as customer_table
+from core.tables.jobs import application
+from core.tables.jobs import job as job_table
+
+WAITING, WITHDRAWN, CHOSEN, DECLINED = "waiting", "withdrawn", "hired", "declined"
+# As many as the employer can see.
+MOST_WAITING = MOST_LISTED
+MOST_A_DAY = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """`status` is one of those above: what became of it; what became of the job says the job."""
+
+    job: Job
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """`rating` as reviews.py says it; `jobs_done` counts what she was paid for."""
+
+    id: UUID
+    name: str
+    rating: str
+    jobs_done: int
+
+
+async def apply(runtime: Runtime, worker: Customer, job: UUID) -> Job:
+    """Applies, and tells the employer (only the first time: somebody may withdraw and think again).
+
+    Raises UnknownJob, NotPermitted (her own job), AlreadyApplied, JobClosed (also where 40 wait for an answer already),
+    TooManyTries (20 in a day) or AccountClosed.
+    """
+    async with runtime.database.transaction() as connection:
+        row = await market.lock(connection, job)
+        if worker.id == row.employer_id or worker.currency != row.currency:
+            raise NotPermitted
+        own = and_(application.c.job_id == job, application.c.worker_id == worker.id)
+        before: str | None = await connection.scalar(select(application.c.status).where(own))
+        if before == WAITING:
+            raise AlreadyApplied
+        waiting = await connection.scalar(
+            select(func.count()).where(application.c.job_id == job, application.c.status == WAITING)
+        )
+        if not market.is_offered(row) or (waiting or 0) >= MOST_WAITING:
+            raise JobClosed
+        await market.keep_open(connection, worker.id)
+        now = clock.now()
+        if before is None:
+            await attempts.take(connection, worker.id, "job_application", most=MOST_A_DAY, country=runtime.settings.country)
+            await connection.execute(insert(application).values(job_id=job, worker_id=worker.id, created_at=now, changed_at=now))
+            await _tell_employer(runtime, connection, worker, await market.load(connection, job))
+        else:
+            await connection.execute(update(application).where(own).values(status=WAITING, changed_at=now))
+        return await market.load(connection, job)
+
+
+async def withdraw_application(runtime: Runtime, worker: Customer, job: UUID) -> None:
+    """Takes an application back that waits for an answer. Raises JobClosed where none does any more."""
+    async with runtime.database.autocommit() as connection:
+        taken = await connection.execute(
+            update(application)
+            .where(application.c.job_id == job, application.c.worker_id == worker.id, application.c.status == WAITING)
+            .values(status=WITHDRAWN, changed_at=clock.now())
+        )
+    if not taken.rowcount:
+        raise JobClosed
+
+
+async def applications(runtime: Runtime, worker: Customer) -> list[Application]:
+    """What she has applied for, the newest first, 40 at most."""
+    newest = _APPLICATIONS.order_by(application.c.created_at.desc(), application.c.job_id).limit(MOST_LISTED)
+    async with runtime.database.autocommit() as connection:
+        rows = await connection.execute(newest.where(application.c.worker_id == worker.id))
+        return [Application(market.read(row), row.answer) for row in rows]
+
+
+async def get(runtime: Runtime, worker: Customer, job: UUID) -> Application:
+    """Her application for this job. Raises UnknownJob where there is none."""
+    own = _APPLICATIONS.where(application.c.worker_id == worker.id, application.c.job_id == job)
+    async with runtime.database.autocommit() as connection:
+        row = (await connection.execute(own)).one_or_none()
+    if row is None:
+        raise UnknownJob
+    return Application(market.read(row), row.answer)
+
+
+async def applicants(runtime: Runtime, employer: Customer, job: UUID) -> list[Applicant]:
+    """Who waits for the employer's answer, the first one first, 40 at most. Raises UnknownJob or NotPermitted."""
+    paid = job_table.alias("paid")
+    jobs_done = select(func.count()).where(paid.c.worker_id == customer_table.c.id, paid.c.status == market.PAID)
+    query = (
+        select(customer_table.c.id, customer_table.c.name, rating_of(customer_table.c.id), jobs_done.scalar_subquery())
+        .join(application, application.c.worker_id == customer_table.c.id)
+        .where(application.c.job_id == job, application.c.status == WAITING, customer_table.c.status == "active")
+        .order_by(application.c.created_at, customer_table.c.id)
+        .limit(MOST_LISTED)
+    )
+    async with runtime.database.autocommit() as connection:
+        if (await market.load(connection, job)).employer.id != employer.id:
+            raise NotPermitted
+        return [Applicant(*row) for row in await connection.execute(query)]
+
+
+async def decline_waiting(runtime: Runtime, connection: AsyncConnection, job: Job, text: str) -> None:
+    """Says no to everybody who still waits, in the caller's transaction, which has locked the job. `text` is what they read."""
+    declined = await connection.scalars(
+        update(application)
+        .where(application.c.job_id == job.id, application.c.status == WAITING)
+        .values(status=DECLINED, changed_at=clock.now())
+        .returning(application.c.worker_id)
+    )
+    for worker_id in sorted(declined.all()):
+        reader = await profiles.load(connection, worker_id)
+        if reader is not None:
+            code = runtime.settings.service_code
+            said: dict[str, Any] = {"title": job.title, "place": job.place, "service_code": code}
+            await notices.tell(connection, reader, text, kind=kinds.REMINDER, **said)
+
+
+async def _tell_employer(runtime: Runtime, connection: AsyncConnection, worker: Customer, job: Job) -> None:
+    employer = await profiles.load(connection, job.employer.id)
+    if employer is not None:
+        said: dict[str, Any] = {"name": worker.name, "number": job.number, "title": job.title}
+        said |= {"service_code": runtime.settings.service_code}
+        await notices.tell(connection, employer, texts.JOB_APPLIED, kind=kinds.REMINDER, **said)
+
+
+_APPLICATIONS = market.JOBS.add_columns(application.c.status.label("answer")).join(
+    application, application.c.job_id == job_table.c.id
+)

@@ -1,0 +1,150 @@
+"""The pay of a hired job: kept in a ledger account of its own, and let out of it once, to the worker or back to the employer.
+
+All of it happens in the caller's transaction, which has locked the job's row, and comes last in it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import ids, phones
+from core.customers import profiles
+from core.customers.profiles import Customer
+from core.jobs import market
+from core.jobs.market import Job
+from core.jobs.refusals import JobClosed
+from core.ledger import statement
+from core.ledger.post import post_one
+from core.ledger.refusals import AccountClosed
+from core.ledger.transfer import Answer, Leg, Transfer
+from core.messaging import notices
+from core.money import Money
+from core.runtime import Runtime
+from core.tables.ledger import transfer as transfer_table
+
+# The ledger's kinds: into escrow, out of it to the worker, out of it back to the employer.
+KIND_KEEP, KIND_PAY, KIND_REFUND = "job_hire", "job_pay", "job_refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """`balance` is what the employer can spend now."""
+
+    reference: str
+    balance: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Hired:
+    """A job that somebody was hired for. `account` is the ledger's, for its pay."""
+
+    job: Job
+    account: UUID
+    employer: Customer
+    worker: Customer
+
+    def other_than(self, side: Customer) -> Customer:
+        return self.worker if side.id == self.employer.id else self.employer
+
+
+# Who reads which text, and about whom.
+Told = tuple[tuple[Customer, Customer, str], ...]
+
+
+async def load(connection: AsyncConnection, row: Row[Any]) -> Hired:
+    """The two sides of a hired job's row. Raises AccountClosed."""
+    employer, worker = await profiles.load(connection, row.employer_id), await profiles.load(connection, row.worker_id)
+    if employer is None or worker is None:
+        raise AccountClosed
+    return Hired(await market.load(connection, row.id), row.escrow, employer, worker)
+
+
+async def keep(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told) -> Receipt:
+    """Moves the pay out of the employer's wallet. Raises NotEnoughMoney, OverLimit, OverDayLimit, KeyConflict, AccountClosed."""
+    pay = hired.job.pay
+    legs = Leg(hired.employer.wallet, -pay.minor), Leg(hired.account, pay.minor)
+    wish = _transfer(runtime, hired, hired.employer.wallet, key, KIND_KEEP, legs, told, limited_minor=pay.minor)
+    answer = await post_one(connection, wish, country=runtime.settings.country, currency=pay.currency, needed=pay)
+    return Receipt(ids.reference(answer.transfer_id), Money(answer.available_minor[0], pay.currency))
+
+
+async def pay_out(
+    runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told, *, is_limited: bool
+) -> Receipt:
+    """Moves the pay into the worker's wallet. `is_limited`: raises OverBalanceLimit where that may not hold so much; and
+    AccountClosed."""
+    limited_minor = hired.job.pay.minor if is_limited else 0
+    answer = await _empty(runtime, connection, hired, hired.worker, KIND_PAY, key, told, limited_minor)
+    return Receipt(ids.reference(answer.transfer_id), await statement.available(connection, hired.employer.wallet))
+
+
+async def give_back(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told) -> Receipt:
+    """Moves the pay back into the employer's wallet. Raises AccountClosed."""
+    answer = await _empty(runtime, connection, hired, hired.employer, KIND_REFUND, key, told, 0)
+    return Receipt(ids.reference(answer.transfer_id), Money(answer.available_minor[1], hired.job.pay.currency))
+
+
+async def first_receipt(connection: AsyncConnection, employer: Customer, initiator: UUID | None, kind: str, key: str) -> Receipt:
+    """What this key has done already, from the account that asked. Raises JobClosed where that is nothing."""
+    first = select(transfer_table.c.id).where(
+        transfer_table.c.initiator == initiator, transfer_table.c.key == key, transfer_table.c.kind == kind
+    )
+    transfer_id: UUID | None = await connection.scalar(first)
+    if transfer_id is None:
+        raise JobClosed
+    return Receipt(ids.reference(transfer_id), await statement.available(connection, employer.wallet))
+
+
+async def tell(runtime: Runtime, connection: AsyncConnection, hired: Hired, reader: Customer, text: str, **said: object) -> None:
+    """Writes to one side about the other."""
+    await notices.tell(connection, reader, text, **{**_said(runtime, hired, hired.other_than(reader)), **said})
+
+
+async def _empty(
+    runtime: Runtime,
+    connection: AsyncConnection,
+    hired: Hired,
+    getter: Customer,
+    kind: str,
+    key: str,
+    told: Told,
+    limited_minor: int,
+) -> Answer:
+    pay = hired.job.pay
+    legs = Leg(hired.account, -pay.minor), Leg(getter.wallet, pay.minor)
+    wish = _transfer(runtime, hired, hired.account, key, kind, legs, told, limited_minor)
+    return await post_one(connection, wish, country=runtime.settings.country, currency=pay.currency, needed=pay)
+
+
+def _transfer(
+    runtime: Runtime,
+    hired: Hired,
+    initiator: UUID,
+    key: str,
+    kind: str,
+    legs: tuple[Leg, ...],
+    told: Told,
+    limited_minor: int,
+) -> Transfer:
+    """Only who has a wallet among the legs may be told `{balance}`, which is then hers."""
+    transfer_id = ids.new_id()
+    reference = ids.reference(transfer_id)
+    written = tuple(
+        notices.write(reader, text, leg=_leg_of(reader, legs), reference=reference, **_said(runtime, hired, other))
+        for reader, other, text in told
+    )
+    return Transfer(transfer_id, initiator, key, kind, legs, written, limited_minor)
+
+
+def _leg_of(reader: Customer, legs: tuple[Leg, ...]) -> int:
+    return next((index for index, leg in enumerate(legs) if leg.account == reader.wallet), 0)
+
+
+def _said(runtime: Runtime, hired: Hired, other: Customer) -> dict[str, Any]:
+    """What a text about the job may say, `name` and `phone` being the other side's."""
+    job = hired.job
+    said = {"number": job.number, "title": job.title, "place": job.place, "amount": job.pay}
+    return {**said, "name": other.name, "phone": phones.national(other.phone), "service_code": runtime.settings.service_code}

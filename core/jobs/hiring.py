@@ -1,0 +1,167 @@
+"""What happens to a job and its pay from the hire on.
+
+    open -> hired -> finished -> paid              pay from hired, too; cancel, give_up: from hired to refunded
+                  -> disputed -> paid, refunded    dispute: from hired or finished; settle: staff
+
+Every step is taken on the locked row of the job: of two at once one wins, and the other is refused with JobClosed.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock
+from core.credentials import pins
+from core.customers.profiles import MOST_NAME_CHARACTERS, Customer
+from core.errors import BadText, NotPermitted
+from core.jobs import applications, escrow, market, texts
+from core.jobs.escrow import Hired, Receipt
+from core.jobs.market import CANCELLED, DISPUTED, FINISHED, HIRED, OPEN, PAID, REFUNDED, Job
+from core.jobs.refusals import JobClosed
+from core.ledger.accounts import open_account
+from core.ledger.chart import ESCROW
+from core.runtime import Runtime
+from core.tables.jobs import application
+from core.tables.jobs import job as job_table
+
+
+async def hire(runtime: Runtime, employer: Customer, job: UUID, worker: UUID, pin: str, key: str) -> Receipt:
+    """Hires one of the applicants and puts the pay into escrow; once for each `key`, whose first receipt a repetition gets again.
+
+    Raises UnknownJob, NotPermitted, JobClosed (also where the applicant has withdrawn), AccountClosed, NotEnoughMoney, OverLimit,
+    OverDayLimit, KeyConflict, and what a PIN that lets money out is refused with: BadPin, WrongPin, PinLocked, MoneyOutWaits,
+    Busy.
+    """
+    await pins.check(runtime, employer.id, pin, for_money_out=True)
+    async with runtime.database.transaction() as connection:
+        row = await _own(connection, job, employer)
+        if row.worker_id == worker:
+            return await escrow.first_receipt(connection, employer, employer.wallet, escrow.KIND_KEEP, key)
+        if not market.is_offered(row):
+            raise JobClosed
+        hired = await _choose(connection, employer, job, worker)
+        await applications.decline_waiting(runtime, connection, hired.job, texts.JOB_TAKEN)
+        told = (hired.employer, hired.worker, texts.JOB_KEPT), (hired.worker, hired.employer, texts.JOB_HIRED)
+        return await escrow.keep(runtime, connection, hired, key, told)
+
+
+async def finish(runtime: Runtime, worker: Customer, job: UUID) -> None:
+    """The worker says that it is done. Raises UnknownJob, NotPermitted or JobClosed."""
+    async with runtime.database.transaction() as connection:
+        hired = await step(connection, await _hired_for(connection, job, worker), FINISHED, HIRED)
+        await escrow.tell(runtime, connection, hired, hired.employer, texts.JOB_FINISHED)
+
+
+async def pay(runtime: Runtime, employer: Customer, job: UUID, pin: str, key: str) -> Receipt:
+    """Marks the job as done and pays for it; once for each `key`, whose first receipt a repetition gets again.
+
+    Raises UnknownJob, NotPermitted, JobClosed, AccountClosed, OverBalanceLimit, BadPin, WrongPin, PinLocked, MoneyOutWaits or
+    Busy.
+    """
+    await pins.check(runtime, employer.id, pin, for_money_out=True)
+    async with runtime.database.transaction() as connection:
+        row = await _own(connection, job, employer)
+        if row.status == PAID:
+            return await escrow.first_receipt(connection, employer, row.escrow, escrow.KIND_PAY, key)
+        hired = await step(connection, row, PAID, HIRED, FINISHED)
+        told = (hired.worker, hired.employer, texts.JOB_PAID), (hired.employer, hired.worker, texts.JOB_PAYMENT)
+        return await escrow.pay_out(runtime, connection, hired, key, told, is_limited=True)
+
+
+async def cancel(runtime: Runtime, employer: Customer, job: UUID) -> Receipt | None:
+    """Takes an open job off the list, or gives back the pay of a hired one as long as the worker has not said that it is done:
+    a receipt where money came back. Raises UnknownJob, NotPermitted or JobClosed."""
+    async with runtime.database.transaction() as connection:
+        row = await _own(connection, job, employer)
+        if row.status == OPEN:
+            await change(connection, job, CANCELLED)
+            await applications.decline_waiting(runtime, connection, await market.load(connection, job), texts.JOB_OFF)
+            return None
+        hired = await step(connection, row, REFUNDED, HIRED)
+        told = (hired.employer, hired.worker, texts.JOB_REFUNDED), (hired.worker, hired.employer, texts.JOB_CANCELLED)
+        return await escrow.give_back(runtime, connection, hired, "cancel", told)
+
+
+async def give_up(runtime: Runtime, worker: Customer, job: UUID) -> None:
+    """A hired worker steps back, and the employer has the pay again. Raises UnknownJob, NotPermitted or JobClosed."""
+    async with runtime.database.transaction() as connection:
+        hired = await step(connection, await _hired_for(connection, job, worker), REFUNDED, HIRED)
+        told = ((hired.employer, hired.worker, texts.JOB_GIVEN_UP),)
+        await escrow.give_back(runtime, connection, hired, "give up", told)
+
+
+async def dispute(runtime: Runtime, by: Customer, job: UUID) -> None:
+    """Either side reports a problem: the pay stays where it is until staff decides (`settle`). Raises UnknownJob, NotPermitted
+    or JobClosed."""
+    async with runtime.database.transaction() as connection:
+        row = await market.lock(connection, job)
+        _permit(by.id in (row.employer_id, row.worker_id))
+        hired = await step(connection, row, DISPUTED, HIRED, FINISHED)
+        await escrow.tell(runtime, connection, hired, hired.other_than(by), texts.JOB_DISPUTED)
+
+
+async def settle(runtime: Runtime, number: str, *, pay_worker: bool, by: str) -> Job:
+    """Staff's decision about a disputed job: the pay goes to the worker, or back. `by` names who decided, in 40 characters.
+
+    Raises BadText, UnknownJob, JobClosed (nothing is disputed) or AccountClosed.
+    """
+    decided_by = " ".join(by.split())
+    if not 0 < len(decided_by) <= MOST_NAME_CHARACTERS:
+        raise BadText
+    job = (await market.by_number(runtime, number)).id
+    async with runtime.database.transaction() as connection:
+        row = await market.lock(connection, job)
+        hired = await step(connection, row, PAID if pay_worker else REFUNDED, DISPUTED, decided_by=decided_by)
+        getter = hired.worker if pay_worker else hired.employer
+        other = hired.other_than(getter)
+        told = (getter, other, texts.JOB_AWARDED), (other, getter, texts.JOB_DECIDED)
+        if pay_worker:
+            await escrow.pay_out(runtime, connection, hired, "settle", told, is_limited=False)
+        else:
+            await escrow.give_back(runtime, connection, hired, "settle", told)
+        return hired.job
+
+
+async def step(connection: AsyncConnection, row: Row[Any], to: str, *since: str, **values: object) -> Hired:
+    """Moves the locked row on, and says who both sides are. Raises JobClosed where it stands at none of `since`, or
+    AccountClosed."""
+    if row.status not in since:
+        raise JobClosed
+    return await escrow.load(connection, await change(connection, row.id, to, **values))
+
+
+async def change(connection: AsyncConnection, job: UUID, status: str, **values: object) -> Row[Any]:
+    """The row after the change, for whoever has locked it."""
+    changed = update(job_table).where(job_table.c.id == job).values(status=status, changed_at=clock.now(), **values)
+    row: Row[Any] = (await connection.execute(changed.returning(job_table))).one()
+    return row
+
+
+async def _choose(connection: AsyncConnection, employer: Customer, job: UUID, worker: UUID) -> Hired:
+    """Takes the applicant for the open, locked job and opens the account for the pay, still empty."""
+    await market.keep_open(connection, employer.id, worker)
+    applied = application.c.job_id == job, application.c.worker_id == worker, application.c.status == applications.WAITING
+    chosen = update(application).where(*applied).values(status=applications.CHOSEN, changed_at=clock.now())
+    if not (await connection.execute(chosen)).rowcount:
+        raise JobClosed
+    account = await open_account(connection, owner=employer.id, kind=ESCROW, currency=employer.currency)
+    return await escrow.load(connection, await change(connection, job, HIRED, worker_id=worker, escrow=account))
+
+
+async def _own(connection: AsyncConnection, job: UUID, employer: Customer) -> Row[Any]:
+    row = await market.lock(connection, job)
+    _permit(row.employer_id == employer.id)
+    return row
+
+
+async def _hired_for(connection: AsyncConnection, job: UUID, worker: Customer) -> Row[Any]:
+    row = await market.lock(connection, job)
+    _permit(row.worker_id == worker.id)
+    return row
+
+
+def _permit(may: bool) -> None:
+    if not may:
+        raise NotPermitted

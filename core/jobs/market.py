@@ -1,0 +1,249 @@
+"""Jobs that people offer one another: what one is, and how it is found. It is put on the list by job_posts.py, applied for by
+applications.py; who is hired and paid is in hiring.py."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock
+from core.customers.profiles import Customer
+from core.errors import BadText
+from core.i18n import LANGUAGES, _, translate
+from core.jobs.refusals import UnknownJob
+from core.jobs.reviews import rating_of
+from core.ledger.refusals import AccountClosed
+from core.money import Money
+from core.runtime import Runtime
+from core.tables.customers import customer as customer_table
+from core.tables.jobs import application
+from core.tables.jobs import job as job_table
+
+# What kind of work it is, by the name that a job keeps. Their order is the numbers that customers type: new ones go last.
+CATEGORIES = {
+    "house": _("House work"),
+    "farm": _("Farm work"),
+    "building": _("Building"),
+    "transport": _("Transport"),
+    "cooking": _("Cooking"),
+    "selling": _("Selling"),
+    "childcare": _("Child care"),
+    "other": _("Other work"),
+}
+OPEN, HIRED, FINISHED, DISPUTED = "open", "hired", "finished", "disputed"
+PAID, REFUNDED, CANCELLED, EXPIRED = "paid", "refunded", "cancelled", "expired"
+
+# As many as a phone's list shows, "all places" included.
+MOST_LISTED = 40
+MOST_PLACE_CHARACTERS, MOST_TITLE_CHARACTERS = 20, 30
+_LEAST_CHARACTERS = 2
+_WORD = r"[^\W_]+(?:['’][^\W_]+)*"
+_PLACE = re.compile(rf"{_WORD}(?:[ .-]{{1,2}}{_WORD})*")
+# No braces: a notice has places where something is filled in later.
+_TITLE = re.compile(r"[^\W_](?:[^\W_]|[ ,.'’/&()+-])*")
+_NUMBER = re.compile(r"#?([0-9]{4,6})")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The employer or the worker. `phone` is E.164; `rating` as reviews.py says it."""
+
+    id: UUID
+    name: str
+    phone: str
+    rating: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`number` is what people say to one another, `category` one of CATEGORIES, `status` one of those above. `worker` is who was
+    hired, `applicants` how many wait for an answer, `changed_at` since when the status holds."""
+
+    id: UUID
+    number: int
+    category: str
+    place: str
+    title: str
+    pay: Money
+    status: str
+    employer: Side
+    worker: Side | None
+    applicants: int
+    created_at: datetime
+    expires_at: datetime
+    changed_at: datetime
+
+
+def read_place(text: str) -> str:
+    """A place as people call it, each word capitalised, 20 characters at most. Raises BadText."""
+    place = " ".join(unicodedata.normalize("NFKC", text).split())
+    if not _LEAST_CHARACTERS <= len(place) <= MOST_PLACE_CHARACTERS or not _PLACE.fullmatch(place) or place.isdecimal():
+        raise BadText
+    return re.sub(_WORD, lambda word: word[0].capitalize(), place)
+
+
+def read_title(text: str) -> str:
+    """What is to be done, in 30 characters at most. Raises BadText."""
+    title = " ".join(unicodedata.normalize("NFKC", text).split())
+    if not _LEAST_CHARACTERS <= len(title) <= MOST_TITLE_CHARACTERS or not _TITLE.fullmatch(title) or title.isdecimal():
+        raise BadText
+    return title[0].upper() + title[1:]
+
+
+async def places(runtime: Runtime, category: str) -> list[str]:
+    """Where work of this category is offered now, the busiest places first, 39 at most."""
+    query = (
+        select(job_table.c.place)
+        .where(_is_offered(), job_table.c.category == category)
+        .group_by(job_table.c.place)
+        .order_by(func.count().desc(), job_table.c.place)
+        .limit(MOST_LISTED - 1)
+    )
+    async with runtime.database.autocommit() as connection:
+        return list(await connection.scalars(query))
+
+
+async def find(runtime: Runtime, category: str, place: str = "") -> list[Job]:
+    """The offered jobs of a category, in one place or everywhere: the newest first, 40 at most."""
+    wanted = _is_offered() & (job_table.c.category == category)
+    return await _newest(runtime, wanted & (job_table.c.place == place) if place else wanted)
+
+
+async def search(runtime: Runtime, word: str = "") -> list[Job]:
+    """The offered jobs with the word in title, place or kind of work, in any language: the newest first, 40 at most."""
+    wanted = " ".join(word.split())[:MOST_TITLE_CHARACTERS]
+    kinds = [
+        name
+        for name, label in CATEGORIES.items()
+        if any(wanted.casefold() in translate(label, language).casefold() for language in LANGUAGES)
+    ]
+    has_word = or_(
+        job_table.c.title.icontains(wanted, autoescape=True),
+        job_table.c.place.icontains(wanted, autoescape=True),
+        job_table.c.category.in_(kinds),
+    )
+    return await _newest(runtime, _is_offered() & has_word)
+
+
+async def by_number(runtime: Runtime, number: str) -> Job:
+    """The job that people call by this number, whatever has become of it: four to six digits. Raises UnknownJob."""
+    written = _NUMBER.fullmatch(number.strip())
+    if written is None:
+        raise UnknownJob
+    async with runtime.database.autocommit() as connection:
+        return _one((await connection.execute(JOBS.where(job_table.c.number == int(written[1])))).one_or_none())
+
+
+async def get(runtime: Runtime, job: UUID) -> Job:
+    """Raises UnknownJob."""
+    async with runtime.database.autocommit() as connection:
+        return await load(connection, job)
+
+
+async def posted(runtime: Runtime, employer: Customer) -> list[Job]:
+    """The employer's own jobs, those that go on before those that are over, the last changed ones first, 40 at most."""
+    is_over = job_table.c.status.in_([PAID, REFUNDED, CANCELLED, EXPIRED])
+    query = JOBS.where(job_table.c.employer_id == employer.id).order_by(is_over, *_LATEST).limit(MOST_LISTED)
+    async with runtime.database.autocommit() as connection:
+        return [read(row) for row in await connection.execute(query)]
+
+
+async def disputed(runtime: Runtime, most: int = 100) -> list[Job]:
+    """What waits for a decision of the staff, the longest waiting first."""
+    query = JOBS.where(job_table.c.status == DISPUTED).order_by(job_table.c.changed_at, job_table.c.id).limit(most)
+    async with runtime.database.autocommit() as connection:
+        return [read(row) for row in await connection.execute(query)]
+
+
+async def load(connection: AsyncConnection, job: UUID) -> Job:
+    """The job as the caller's transaction sees it. Raises UnknownJob."""
+    return _one((await connection.execute(JOBS.where(job_table.c.id == job))).one_or_none())
+
+
+async def lock(connection: AsyncConnection, job: UUID) -> Row[Any]:
+    """The job's row, which nobody else changes until the caller's transaction is over. Raises UnknownJob."""
+    row: Row[Any] | None = (
+        await connection.execute(select(job_table).where(job_table.c.id == job).with_for_update(key_share=True))
+    ).one_or_none()
+    if row is None:
+        raise UnknownJob
+    return row
+
+
+async def keep_open(connection: AsyncConnection, *customer_ids: UUID, alone: bool = False) -> None:
+    """Keeps these customers from closing their accounts until the caller's transaction is over.
+
+    `alone`: from beginning anything else that asks for this, too. Raises AccountClosed where one has closed hers already.
+    """
+    rows = select(customer_table.c.id).where(customer_table.c.id.in_(customer_ids), customer_table.c.status == "active")
+    rows = rows.order_by(customer_table.c.id)
+    held = await connection.scalars(rows.with_for_update(key_share=True) if alone else rows.with_for_update(read=True))
+    if len(held.all()) < len(customer_ids):
+        raise AccountClosed
+
+
+def is_offered(job: Job | Row[Any]) -> bool:
+    """May people still apply, and be hired? Not once its time is over, whether or not the background worker has come to it."""
+    return bool(job.status == OPEN and job.expires_at > clock.now())
+
+
+def _is_offered() -> ColumnElement[bool]:
+    return (job_table.c.status == OPEN) & (job_table.c.expires_at > clock.now())
+
+
+async def _newest(runtime: Runtime, wanted: ColumnElement[bool]) -> list[Job]:
+    query = JOBS.where(wanted).order_by(job_table.c.created_at.desc(), job_table.c.id).limit(MOST_LISTED)
+    async with runtime.database.autocommit() as connection:
+        return [read(row) for row in await connection.execute(query)]
+
+
+def _one(row: Row[Any] | None) -> Job:
+    if row is None:
+        raise UnknownJob
+    return read(row)
+
+
+def read(row: Row[Any]) -> Job:
+    """A row of JOBS."""
+    worker = None if row.worker_id is None else Side(row.worker_id, row.worker_name, row.worker_phone, row.worker_rating)
+    return Job(
+        id=row.id,
+        number=row.number,
+        category=row.category,
+        place=row.place,
+        title=row.title,
+        pay=Money(row.pay, row.currency),
+        status=row.status,
+        employer=Side(row.employer_id, row.employer_name, row.employer_phone, row.employer_rating),
+        worker=worker,
+        applicants=row.applicants,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        changed_at=row.changed_at,
+    )
+
+
+_LATEST = (job_table.c.changed_at.desc(), job_table.c.id)
+_employer, _worker = customer_table.alias("employer"), customer_table.alias("worker")
+_waiting = (
+    select(func.count()).where(application.c.job_id == job_table.c.id, application.c.status == "waiting").correlate(job_table)
+)
+JOBS: Select[Any] = (
+    select(
+        job_table,
+        _employer.c.name.label("employer_name"),
+        _employer.c.phone.label("employer_phone"),
+        rating_of(_employer.c.id).label("employer_rating"),
+        _worker.c.name.label("worker_name"),
+        _worker.c.phone.label("worker_phone"),
+        rating_of(_worker.c.id).label("worker_rating"),
+        _waiting.scalar_subquery().label("applicants"),
+    )
+    .join(_employer, _employer.c.id == job_table.c.employer_id)
+    .outerjoin(_worker, _worker.c.id == job_table.c.worker_id)
+)

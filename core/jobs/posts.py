@@ -1,0 +1,112 @@
+"""Offering a job: it goes on the list for 30 days. No money moves before somebody is hired."""
+
+import secrets
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock
+from core.credentials import attempts
+from core.customers.profiles import Customer
+from core.errors import BadAmount, BadChoice, Busy
+from core.jobs import market
+from core.jobs.market import CATEGORIES, OPEN, Job
+from core.jobs.refusals import TooManyJobs
+from core.ledger import limits
+from core.ledger.refusals import KeyConflict, OverLimit
+from core.money import Money
+from core.runtime import Runtime
+from core.tables.jobs import job as job_table
+from core.tables.ledger import account
+
+OPEN_FOR = timedelta(days=30)
+MOST_OPEN = 10
+MOST_A_DAY = 20
+# (the smallest, how many there are, how often one is tried): five digits while most of them are free, six after that.
+_NUMBERS = ((10_000, 90_000, 5), (100_000, 900_000, 10))
+
+
+async def check_pay(runtime: Runtime, employer: Customer, pay: Money) -> None:
+    """May the employer pay as much as that at once? Raises BadAmount, or OverLimit: she could hire nobody for it."""
+    if pay.minor <= 0 or pay.currency != employer.currency:
+        raise BadAmount
+    async with runtime.database.autocommit() as connection:
+        tier = (await connection.scalars(select(account.c.tier).where(account.c.id == employer.wallet))).one()
+    limit = limits.of(tier, pay.currency, clock.today(runtime.settings.country))
+    if pay.minor > limit.transfer:
+        raise OverLimit(most=Money(limit.transfer, pay.currency))
+
+
+async def may_post(runtime: Runtime, employer: Customer) -> None:
+    """Raises TooManyJobs where 10 of the employer's jobs are open."""
+    async with runtime.database.autocommit() as connection:
+        await _leave_room(connection, employer)
+
+
+async def post(
+    runtime: Runtime,
+    employer: Customer,
+    category: str,
+    place: str,
+    title: str,
+    pay: Money,
+    key: str,
+    *,
+    number: int | None = None,
+) -> Job:
+    """Puts a job on the list, once for each `key`: the same request again gets the same job. `number`: a wish, for the demo.
+
+    Raises BadChoice (no such category), BadText, BadAmount, OverLimit, TooManyJobs (10 are open), TooManyTries (20 in a day),
+    KeyConflict, AccountClosed or Busy.
+    """
+    if category not in CATEGORIES:
+        raise BadChoice
+    said = {"category": category, "place": market.read_place(place), "title": market.read_title(title)}
+    await check_pay(runtime, employer, pay)
+    async with runtime.database.transaction() as connection:
+        # One after the other: two at once would both find room for the tenth.
+        await market.keep_open(connection, employer.id, alone=True)
+        known = select(job_table).where(job_table.c.employer_id == employer.id, job_table.c.key == key)
+        before = (await connection.execute(known)).one_or_none()
+        if before is not None:
+            if (before.category, before.place, before.title, before.pay) != (*said.values(), pay.minor):
+                raise KeyConflict
+            return await market.load(connection, before.id)
+        await _leave_room(connection, employer)
+        await attempts.take(connection, employer.id, "job_post", most=MOST_A_DAY, country=runtime.settings.country)
+        values = {**said, "employer_id": employer.id, "key": key, "currency": pay.currency, "pay": pay.minor}
+        return await market.load(connection, await _insert(connection, values, number))
+
+
+async def _leave_room(connection: AsyncConnection, employer: Customer) -> None:
+    is_open = (job_table.c.employer_id == employer.id) & (job_table.c.status == OPEN)
+    if (await connection.scalar(select(func.count()).where(is_open)) or 0) >= MOST_OPEN:
+        raise TooManyJobs
+
+
+async def _insert(connection: AsyncConnection, values: dict[str, object], wished: int | None) -> UUID:
+    """The new job's id. Raises Busy where no free number is found."""
+    now = clock.now()
+    row = {**values, "id": uuid4(), "created_at": now, "changed_at": now, "expires_at": now + OPEN_FOR}
+    for number in _numbers(wished):
+        job_id: UUID | None = await connection.scalar(
+            insert(job_table)
+            .values(row | {"number": number})
+            .on_conflict_do_nothing(index_elements=[job_table.c.number])
+            .returning(job_table.c.id)
+        )
+        if job_id is not None:
+            return job_id
+    raise Busy
+
+
+def _numbers(wished: int | None) -> Iterator[int]:
+    if wished is not None:
+        yield wished
+    for smallest, count, tries in _NUMBERS:
+        for _ in range(tries):
+            yield smallest + secrets.randbelow(count)

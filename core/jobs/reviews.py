@@ -1,0 +1,56 @@
+"""What the two sides of a job think of one another: one to five stars each, once it is paid."""
+
+from uuid import UUID
+
+from sqlalchemy import Column, ScalarSelect, Text, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+
+from core import clock
+from core.customers.profiles import Customer
+from core.errors import BadChoice, NotPermitted
+from core.i18n import _
+from core.jobs.refusals import AlreadyReviewed, JobClosed, UnknownJob
+from core.runtime import Runtime
+from core.tables.jobs import job as job_table
+from core.tables.jobs import review
+
+# The rating of somebody whom nobody has rated yet.
+NEW = _("new")
+MOST_STARS = 5
+
+
+def rating_of(person: Column[UUID]) -> ScalarSelect[str]:
+    """The average of all that was said about a person, to one decimal (`4.5`), or NEW: for the caller's query."""
+    average = func.round(func.avg(review.c.stars), 1).cast(Text)
+    return select(func.coalesce(average, literal(NEW))).where(review.c.about_id == person).scalar_subquery()
+
+
+async def rate(runtime: Runtime, by: Customer, job: UUID, stars: int) -> None:
+    """One side's stars, 1 to 5, for the other. Raises BadChoice, UnknownJob, NotPermitted, JobClosed before it is paid, or
+    AlreadyReviewed."""
+    if not 1 <= stars <= MOST_STARS:
+        raise BadChoice
+    async with runtime.database.transaction() as connection:
+        row = (await connection.execute(select(job_table).where(job_table.c.id == job))).one_or_none()
+        if row is None:
+            raise UnknownJob
+        other_side = {row.employer_id: row.worker_id, row.worker_id: row.employer_id}
+        if by.id not in other_side:
+            raise NotPermitted
+        if row.status != "paid":
+            raise JobClosed
+        written = await connection.execute(
+            insert(review)
+            .values(job_id=job, by_id=by.id, about_id=other_side[by.id], stars=stars, created_at=clock.now())
+            .on_conflict_do_nothing()
+            .returning(review.c.job_id)
+        )
+        if written.one_or_none() is None:
+            raise AlreadyReviewed
+
+
+async def has_rated(runtime: Runtime, by: Customer, job: UUID) -> bool:
+    """Has she said already what she thinks of the other side?"""
+    query = select(review.c.job_id).where(review.c.job_id == job, review.c.by_id == by.id)
+    async with runtime.database.autocommit() as connection:
+        return (await connection.scalar(query)) is not None

@@ -1,0 +1,74 @@
+"""What may be refused about money."""
+
+from core.errors import Kind, Refusal
+from core.i18n import _
+
+
+class NotEnoughMoney(Refusal):
+    code = "not_enough"
+    kind = Kind.OVER
+    sentence = _("Not enough money. You need {needed}.")
+
+
+class AmountTooSmall(Refusal):
+    code = "amount_too_small"
+    kind = Kind.OVER
+    sentence = _("The least is {least}.")
+
+
+class OverLimit(Refusal):
+    code = "over_limit"
+    kind = Kind.OVER
+    sentence = _("The most at once is {most}.")
+
+
+class OverDayLimit(Refusal):
+    code = "over_day_limit"
+    kind = Kind.OVER
+    sentence = _("Of your limit for today {most} is left.")
+
+
+class OverBalanceLimit(Refusal):
+    code = "over_balance_limit"
+    kind = Kind.OVER
+    sentence = _("That would be more than the receiving account may hold.")
+
+
+class AccountClosed(Refusal):
+    code = "account_closed"
+    kind = Kind.CONFLICT
+    sentence = _("This account cannot take money now.")
+
+
+class AccountNotEmpty(Refusal):
+    code = "account_not_empty"
+    kind = Kind.CONFLICT
+    sentence = _("First take out your money: {balance} is left.")
+
+
+class KeyConflict(Refusal):
+    """The key has been used already, for something else."""
+
+    code = "key_conflict"
+    kind = Kind.CONFLICT
+    sentence = _("This was asked before in another way. Nothing was done now.")
+
+
+class HoldClosed(Refusal):
+    code = "hold_closed"
+    kind = Kind.CONFLICT
+    sentence = _("This is over: it was finished, given up, or waited too long.")
+
+
+class AlreadyReversed(Refusal):
+    code = "already_reversed"
+    kind = Kind.CONFLICT
+    sentence = _("This transaction has been undone already, or cannot be.")
+
+
+class NeedsApproval(Refusal):
+    """Above the threshold somebody else has to agree."""
+
+    code = "needs_approval"
+    kind = Kind.FORBIDDEN
+    sentence = _("This needs the approval of a second person.")

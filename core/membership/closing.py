@@ -1,0 +1,85 @@
+"""Closing an account for good. The number is free for a new one at once; what was done under this one stays on record.
+
+Money that arrives at the same moment is never caught in a closed account: closing locks the ledger accounts that a payment
+locks too. Either the payment is first, and closing is refused for it, or closing is, and the payer is told.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock
+from core.credentials import pins
+from core.customers.profiles import Customer
+from core.ledger.chart import ESCROW
+from core.ledger.refusals import AccountNotEmpty
+from core.membership import texts
+from core.membership.refusals import AccountInUse
+from core.messaging import kinds, notices
+from core.money import Money
+from core.runtime import Runtime
+from core.tables.customers import customer as customer_table
+from core.tables.ledger import account
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a family has to say when an account closes: whether something of its own stands in the way, and what ends with it."""
+
+    is_in_use: Callable[[UUID], ColumnElement[bool]] | None = None
+    end: Callable[[AsyncConnection, UUID], Awaitable[None]] | None = None
+
+
+Endings = Sequence[Ending]
+
+
+async def may_close(runtime: Runtime, customer: Customer, endings: Endings) -> None:
+    """Whether nothing stands in the way now. Raises AccountNotEmpty (with what is left) or AccountInUse."""
+    async with runtime.database.autocommit() as connection:
+        await _check_nothing_waits(connection, customer, endings)
+        await _check_empty(connection, customer, _ACCOUNTS)
+
+
+async def close(runtime: Runtime, customer: Customer, pin: str, endings: Endings) -> None:
+    """Closes the account and all its ledger accounts, and says goodbye by SMS; a second time it does nothing.
+
+    Raises AccountNotEmpty, AccountInUse, BadPin, WrongPin, PinLocked or Busy.
+    """
+    await pins.check(runtime, customer.id, pin)
+    own = customer_table.c.id == customer.id
+    async with runtime.database.transaction() as connection:
+        # What begins something in her name refers to this row, and waits here until we are done.
+        status = await connection.scalar(select(customer_table.c.status).where(own).with_for_update())
+        if status != "active":
+            return
+        await _check_nothing_waits(connection, customer, endings)
+        # Before the ledger's accounts are locked, as everywhere.
+        for ending in endings:
+            if ending.end is not None:
+                await ending.end(connection, customer.id)
+        await _check_empty(connection, customer, _ACCOUNTS.order_by(account.c.id).with_for_update())  # the ledger's own order
+        await connection.execute(update(account).where(account.c.owner == customer.id).values(status="closed"))
+        await connection.execute(update(customer_table).where(own).values(status="closed", closed_at=clock.now()))
+        said: dict[str, Any] = {"name": customer.name, "service_code": runtime.settings.service_code}
+        await notices.tell(connection, customer, texts.GOODBYE, kind=kinds.SECURITY, **said)
+
+
+_ACCOUNTS = select(account.c.kind, account.c.balance, account.c.held)
+
+
+async def _check_nothing_waits(connection: AsyncConnection, customer: Customer, endings: Endings) -> None:
+    in_use = [ending.is_in_use(customer.id) for ending in endings if ending.is_in_use is not None]
+    if await connection.scalar(select(or_(False, *in_use))):
+        raise AccountInUse
+
+
+async def _check_empty(connection: AsyncConnection, customer: Customer, accounts: Select[Any]) -> None:
+    rows = (await connection.execute(accounts.where(account.c.owner == customer.id))).all()
+    if any(row.held or (row.kind == ESCROW and row.balance) for row in rows):
+        raise AccountInUse
+    if left_minor := sum(row.balance for row in rows):
+        raise AccountNotEmpty(balance=Money(left_minor, customer.currency))

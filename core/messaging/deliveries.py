@@ -1,0 +1,71 @@
+"""Handing an SMS to a provider: what is handed over, what may come of it, and who chooses the provider."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.messaging.notices import Message
+
+
+class Outcome(StrEnum):
+    """What a provider made of a message. Only UNSURE leaves open whether it is on its way.
+
+    SENT     taken on
+    BARRED   the recipient's number is at fault: no provider can
+    REFUSED  this provider does not carry this message, and is well otherwise: another may, at once
+    AWAY     this provider carries nothing now, or nothing of ours: another may, at once
+    UNSURE   no answer, or none that could be understood
+    """
+
+    SENT = "sent"
+    BARRED = "barred"
+    REFUSED = "refused"
+    AWAY = "away"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`code` is the provider's own word for it, `cost` what it said the message costs."""
+
+    outcome: Outcome
+    code: str = ""
+    provider_id: str | None = None
+    cost: str | None = None
+    has_opted_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A message in a provider's hands. It was recorded before the provider is called."""
+
+    id: UUID
+    message: Message
+    number: int
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    attempt: Attempt
+    answer: Answer
+
+
+class Pool(Protocol):
+    """The providers there are, and how they are: shared by all workers, so every question is asked in a transaction."""
+
+    @property
+    def names(self) -> frozenset[str]: ...
+
+    async def assign(self, connection: AsyncConnection, avoided: Sequence[str | None]) -> list[str | None]:
+        """A provider for each message, rather not the one it is to avoid; None where none can take it now."""
+
+    async def another(self, connection: AsyncConnection, tried: Iterable[str]) -> str | None:
+        """A provider that was not tried yet."""
+
+    async def note(self, connection: AsyncConnection, answered: Sequence[Answered]) -> None:
+        """Learns from what they answered."""

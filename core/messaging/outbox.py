@@ -1,0 +1,249 @@
+"""How messages leave the outbox: claimed, handed to a provider, answered.
+
+    queued -> sending -> sent -> delivered, undelivered     the last two by the provider's delivery report: sms_reports.py
+              sending -> queued      every provider has refused it: again after a while, until the kind's time is over
+              sending -> failed      the recipient's number is at fault
+              sending -> unsure      nobody knows whether it left: a delivery report is waited for, then another provider sends it
+    queued, unsure -> expired        its time is over
+    queued -> suppressed             the recipient has opted out, or has had enough of the kind
+
+A claim is committed, with an attempt for each message, before any provider is called: a crash leaves attempts without an
+outcome, and those alone are ambiguous. They are counted, and each message is sent at most once more.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock, ids, septets
+from core.messaging import kinds, notices, optouts, turns
+from core.messaging.deliveries import Answered, Attempt, Outcome, Pool
+from core.runtime import Runtime
+from core.tables.messaging import outbox, sms_attempt
+
+# A worker that has not said by then what became of a message is taken for dead. Longer than all providers together may take.
+CLAIM_LASTS = timedelta(seconds=60)
+
+# A worker that was only cut off from the database has told its answers by then.
+_RECONNECT = timedelta(seconds=10)
+_FIRST_WAIT_SECONDS = 4
+_LONGEST_WAIT_SECONDS = 300
+
+_ATTEMPT = (
+    sms_attempt.c.id.label("attempt_id"),
+    sms_attempt.c.number,
+    sms_attempt.c.provider_id,
+    sms_attempt.c.outcome,
+    sms_attempt.c.reported,
+)
+# One statement for any number of messages.
+_BEGIN = text(
+    """WITH taken AS (
+        UPDATE outbox SET status = 'sending', attempts = attempts + 1, claimed_at = :now, next_at = NULL WHERE id = ANY(:messages)
+    )
+    INSERT INTO sms_attempt (id, outbox_id, number, phone, provider, parts, begun_at)
+    SELECT new.*, :now FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:messages AS uuid[]), CAST(:numbers AS smallint[]), CAST(:phones AS text[]),
+        CAST(:providers AS text[]), CAST(:parts AS smallint[])) AS new"""
+)
+_RECORD = text(
+    """UPDATE sms_attempt SET outcome = said.outcome, code = said.code, cost = said.cost, answered_at = :now,
+        provider_id = coalesce(sms_attempt.provider_id, said.provider_id)
+    FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:outcomes AS text[]), CAST(:codes AS text[]), CAST(:costs AS text[]),
+        CAST(:provider_ids AS text[])) AS said (id, outcome, code, cost, provider_id)
+    WHERE sms_attempt.id = said.id"""
+)
+_MOVE = text(
+    """UPDATE outbox SET status = new.status, next_at = new.next_at, provider = new.provider
+    FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:next_ats AS timestamptz[]), CAST(:providers AS text[])
+    ) AS new (id, status, next_at, provider)
+    WHERE outbox.id = new.id"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """`settled`: how many messages were looked at and will not be sent."""
+
+    attempts: list[Attempt]
+    settled: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A message's new state; where it waits, not before `next_at`."""
+
+    id: UUID
+    status: str
+    next_at: datetime | None
+    provider: str | None
+
+
+async def claim(runtime: Runtime, most: int, pool: Pool) -> Claimed:
+    """Takes up to `most` messages in hand, one for each recipient, so that no other worker sends them."""
+    now = clock.now()
+    async with runtime.database.transaction() as connection:
+        wanted, settled = await turns.next_of_each(connection, most, now)
+        providers = await pool.assign(connection, [row.avoided for row in wanted]) if wanted else []
+        attempts = [
+            Attempt(ids.new_id(), notices.message(runtime, row), row.attempts + 1, provider)
+            for row, provider in zip(wanted, providers, strict=True)
+            if provider is not None
+        ]
+        if attempts:
+            await _begin(connection, attempts, now)
+    return Claimed(attempts, settled)
+
+
+async def another(runtime: Runtime, failed: Answered, tried: Sequence[str], pool: Pool) -> Attempt | None:
+    """Hands a message that a provider has refused to another one. None where there is none: `answered` is then to be told."""
+    message = failed.attempt.message
+    async with runtime.database.transaction() as connection:
+        [row] = await lock(connection, [failed.attempt.id])
+        provider = await pool.another(connection, tried)
+        if provider is None or not _is_latest(row, failed.attempt):
+            return None
+        await _record(connection, [failed])
+        await pool.note(connection, [failed])
+        attempt = Attempt(ids.new_id(), message, failed.attempt.number + 1, provider)
+        await _begin(connection, [attempt], clock.now())
+    return attempt
+
+
+async def answered(runtime: Runtime, done: Sequence[Answered], pool: Pool) -> None:
+    """Records what providers have answered, and what becomes of the messages. Twice is harmless."""
+    async with runtime.database.transaction() as connection:
+        rows = {row.attempt_id: row for row in await lock(connection, [one.attempt.id for one in done])}
+        await _record(connection, done)
+        await _move(connection, [move for one in done if (move := _moved_by(rows[one.attempt.id], one))])
+        for one in done:
+            if one.answer.has_opted_out:
+                await optouts.opt_out(connection, one.attempt.message.phone, one.attempt.provider)
+        await pool.note(connection, done)
+
+
+async def release_dead(runtime: Runtime, most: int = 500) -> int:
+    """Messages whose worker has died are unsure from now on. Says how many there were."""
+    now = clock.now()
+    dead = (
+        select(outbox, *_ATTEMPT)
+        .outerjoin(sms_attempt, (sms_attempt.c.outbox_id == outbox.c.id) & (sms_attempt.c.number == outbox.c.attempts))
+        .where(text("outbox.status = 'sending'"), outbox.c.claimed_at < now - CLAIM_LASTS)
+        .limit(most)
+        .with_for_update(skip_locked=True, of=outbox)
+    )
+    async with runtime.database.transaction() as connection:
+        rows = (await connection.execute(dead)).all()
+        if rows:
+            own = (sms_attempt.c.id.in_([row.attempt_id for row in rows]), sms_attempt.c.outcome.is_(None))
+            await connection.execute(update(sms_attempt).where(*own).values(outcome=Outcome.UNSURE, code="lost", answered_at=now))
+            await _move(connection, [_released(row, now) for row in rows])
+    return len(rows)
+
+
+async def hand_over(runtime: Runtime, most: int, provider: str) -> int:
+    """Delivers up to `most` messages at once, for a provider that has nothing to ask anybody. Says how many it looked at."""
+    now = clock.now()
+    async with runtime.database.transaction() as connection:
+        wanted, settled = await turns.all_due(connection, most, now)
+        if wanted:
+            await connection.execute(
+                update(outbox)
+                .where(outbox.c.id.in_([row.id for row in wanted]))
+                .values(status="delivered", provider=provider, claimed_at=now, delivered_at=now)
+            )
+    return len(wanted) + settled
+
+
+async def _begin(connection: AsyncConnection, attempts: Sequence[Attempt], now: datetime) -> None:
+    said = {
+        "now": now,
+        "ids": [attempt.id for attempt in attempts],
+        "messages": [attempt.message.id for attempt in attempts],
+        "numbers": [attempt.number for attempt in attempts],
+        "phones": [attempt.message.phone for attempt in attempts],
+        "providers": [attempt.provider for attempt in attempts],
+        "parts": [len(septets.parts(attempt.message.body)) for attempt in attempts],
+    }
+    await connection.execute(_BEGIN, said)
+
+
+async def lock(connection: AsyncConnection, attempt_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+    """The attempts' messages, always in the same order: whoever wants several waits for others and never in a circle."""
+    asked = (
+        select(outbox, *_ATTEMPT)
+        .join(sms_attempt, sms_attempt.c.outbox_id == outbox.c.id)
+        .where(sms_attempt.c.id.in_(attempt_ids))
+        .order_by(outbox.c.id)
+        .with_for_update(of=(outbox, sms_attempt))
+    )
+    return (await connection.execute(asked)).all()
+
+
+async def _record(connection: AsyncConnection, done: Sequence[Answered]) -> None:
+    said = {
+        "now": clock.now(),
+        "ids": [one.attempt.id for one in done],
+        "outcomes": [str(one.answer.outcome) for one in done],
+        "codes": [one.answer.code[:64] for one in done],
+        "costs": [one.answer.cost for one in done],
+        "provider_ids": [one.answer.provider_id for one in done],
+    }
+    await connection.execute(_RECORD, said)
+
+
+async def _move(connection: AsyncConnection, moves: Sequence[_Move]) -> None:
+    if moves:
+        said = {
+            "ids": [move.id for move in moves],
+            "statuses": [move.status for move in moves],
+            "next_ats": [move.next_at for move in moves],
+            "providers": [move.provider for move in moves],
+        }
+        await connection.execute(_MOVE, said)
+
+
+def _moved_by(row: Row[Any], one: Answered) -> _Move | None:
+    """What becomes of the message; None where a delivery report that was faster, or a later attempt, has decided that."""
+    outcome, now = one.answer.outcome, clock.now()
+    if row.reported in ("delivered", "undelivered"):
+        return None
+    if outcome is Outcome.SENT or row.reported == "sent":
+        is_news = row.status in ("queued", "sending", "unsure", "expired")
+        return _moved(row, "sent", now, one.attempt.provider) if is_news else None
+    if not _is_latest(row, one.attempt):
+        return None
+    if outcome is Outcome.BARRED:
+        return _moved(row, "failed", now, one.attempt.provider)
+    return _moved(row, "unsure" if outcome is Outcome.UNSURE else "queued", now)
+
+
+def _moved(row: Row[Any], status: str, since: datetime, provider: str | None = None) -> _Move:
+    kind = kinds.of(row.kind)
+    wait = {"unsure": kind.wait, "queued": _backoff(row.attempts)}.get(status)
+    next_at = None if wait is None else min(since + wait, row.created_at + kind.lasts)
+    return _Move(row.id, status, next_at, provider)
+
+
+def _released(row: Row[Any], now: datetime) -> _Move:
+    """What becomes of a dead worker's message: waited for since it was claimed, and a little longer in any case."""
+    lately = now + _RECONNECT - kinds.of(row.kind).wait
+    return _moved(row, "sent" if row.reported else "unsure", max(row.claimed_at, lately))
+
+
+def _is_latest(row: Row[Any], attempt: Attempt) -> bool:
+    return bool(row.status == "sending" and row.attempts == attempt.number)
+
+
+def _backoff(attempts: int) -> timedelta:
+    """Longer each time, and never the same for all: messages that failed together do not come back together."""
+    seconds = min(_FIRST_WAIT_SECONDS << min(attempts - 1, 16), _LONGEST_WAIT_SECONDS)
+    return timedelta(milliseconds=seconds * random.randrange(750, 1250))  # noqa: S311 - spreads load, guards nothing

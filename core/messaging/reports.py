@@ -1,0 +1,170 @@
+"""Delivery reports: what providers say, later, about messages that they took on.
+
+They come in any order and more than once; each moves an attempt only forward. One may be faster than the provider's own answer,
+or come instead of it: it is kept until its attempt is known. A one-time code that did not arrive, and a message of which nobody
+knew whether it had left, go to a provider that has not carried them yet.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, exists, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock
+from core.messaging import kinds, optouts, outbox
+from core.messaging.deliveries import Outcome
+from core.runtime import Runtime
+from core.tables.messaging import outbox as outbox_table
+from core.tables.messaging import sms_attempt, sms_report
+
+SENT, UNDELIVERED, DELIVERED = "sent", "undelivered", "delivered"
+_ORDER = (None, SENT, UNDELIVERED, DELIVERED)
+RECIPIENT, OPT_OUT = "recipient", "opt_out"
+# A report that nobody was found for by then is somebody else's.
+_KEPT_FOR = timedelta(days=2)
+_KEPT = ("provider", "provider_id", "reported", "phone", "reason", "fault", "received_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`reported` is SENT (on its way), UNDELIVERED or DELIVERED. `fault`, where no provider would do better: RECIPIENT, OPT_OUT.
+
+    `attempt_id` is ours, where the provider gave it back; otherwise it is found by `provider_id` or, where we never learnt that
+    one, by `phone`.
+    """
+
+    provider: str
+    provider_id: str
+    reported: str
+    phone: str | None = None
+    attempt_id: UUID | None = None
+    reason: str | None = None
+    fault: str | None = None
+    cost: str | None = None
+    received_at: datetime = field(default_factory=clock.now)
+
+
+async def take(runtime: Runtime, report: Report, providers: Collection[str]) -> bool:
+    """Records a report. False where its attempt is not known yet: it is kept. `providers`: the names of all there are."""
+    if await _settle(runtime, report, providers):
+        return True
+    kept = {name: getattr(report, name) for name in _KEPT}
+    async with runtime.database.autocommit() as connection:
+        await connection.execute(insert(sms_report).values(kept).on_conflict_do_nothing())
+    return False
+
+
+async def catch_up(runtime: Runtime, providers: Collection[str], most: int = 500) -> int:
+    """Settles reports that were too early, and whose attempts are known by now. Says how many."""
+    same = sms_attempt.c.provider == sms_report.c.provider
+    in_doubt = (sms_attempt.c.provider_id.is_(None), sms_attempt.c.outcome == Outcome.UNSURE)
+    waiting = (
+        select(sms_report)
+        .where(
+            sms_report.c.attempt_id.is_(None),
+            sms_report.c.received_at > clock.now() - _KEPT_FOR,
+            exists().where(same, sms_attempt.c.provider_id == sms_report.c.provider_id)
+            | exists().where(
+                same,
+                *in_doubt,
+                sms_attempt.c.phone == sms_report.c.phone,
+                sms_attempt.c.begun_at <= sms_report.c.received_at,
+            ),
+        )
+        .order_by(sms_report.c.received_at)
+        .limit(most)
+    )
+    async with runtime.database.autocommit() as connection:
+        rows = (await connection.execute(waiting)).all()
+    reports = [Report(**{name: getattr(row, name) for name in _KEPT}) for row in rows]
+    return sum([await _settle(runtime, report, providers) for report in reports])
+
+
+async def _settle(runtime: Runtime, report: Report, providers: Collection[str]) -> bool:
+    async with runtime.database.transaction() as connection:
+        attempt_id = await _attempt(connection, report)
+        if attempt_id is None:
+            return False
+        [row] = await outbox.lock(connection, [attempt_id])
+        if row.provider_id not in (None, report.provider_id):
+            return False
+        if _ORDER.index(report.reported) > _ORDER.index(row.reported):
+            await _forward(connection, row, report, providers)
+        await connection.execute(
+            update(sms_report)
+            .where(sms_report.c.provider == report.provider, sms_report.c.provider_id == report.provider_id)
+            .values(attempt_id=attempt_id)
+        )
+    return True
+
+
+async def _attempt(connection: AsyncConnection, report: Report) -> UUID | None:
+    """The attempt that the report is about."""
+    own = select(sms_attempt.c.id).where(sms_attempt.c.provider == report.provider)
+    if report.attempt_id is not None:
+        own = own.where(sms_attempt.c.id == report.attempt_id)
+    else:
+        own = own.where(sms_attempt.c.provider_id == report.provider_id)
+    found: UUID | None = await connection.scalar(own.order_by(sms_attempt.c.begun_at.desc()).limit(1))
+    if found is None and report.phone is not None:
+        return await _unnamed(connection, report)
+    return found
+
+
+async def _unnamed(connection: AsyncConnection, report: Report) -> UUID | None:
+    """The oldest attempt to the report's phone of which nobody knows whether it left, nor what the provider calls it.
+
+    None while another one is under way, whose answer has still to come: the report may be about that one.
+    """
+    own = (sms_attempt.c.provider == report.provider, sms_attempt.c.phone == report.phone, sms_attempt.c.provider_id.is_(None))
+    is_busy = exists().where(*own, sms_attempt.c.outcome.is_(None))
+    begun = sms_attempt.c.begun_at.between(report.received_at - _KEPT_FOR, report.received_at)
+    found: UUID | None = await connection.scalar(
+        select(sms_attempt.c.id)
+        .where(*own, sms_attempt.c.outcome == Outcome.UNSURE, begun, ~is_busy)
+        .order_by(sms_attempt.c.begun_at)
+        .limit(1)
+    )
+    return found
+
+
+async def _forward(connection: AsyncConnection, row: Row[Any], report: Report, providers: Collection[str]) -> None:
+    said = {"reported": report.reported, "provider_id": report.provider_id, "reason": report.reason, "reported_at": clock.now()}
+    if report.cost:
+        said["cost"] = report.cost
+    await connection.execute(update(sms_attempt).where(sms_attempt.c.id == row.attempt_id).values(said))
+    if report.fault == OPT_OUT:
+        await optouts.opt_out(connection, row.phone, report.provider)
+    if status := await _status(connection, row, report, providers):
+        change: dict[str, Any] = {"status": status, "next_at": None}
+        if status != "queued":
+            change["provider"] = report.provider
+        if status == DELIVERED:
+            change["delivered_at"] = clock.now()
+        await connection.execute(update(outbox_table).where(outbox_table.c.id == row.id).values(change))
+
+
+async def _status(connection: AsyncConnection, row: Row[Any], report: Report, providers: Collection[str]) -> str | None:
+    """What becomes of the message; None: what it is."""
+    if report.reported == DELIVERED:
+        return DELIVERED
+    if row.number != row.attempts or row.status not in ("sending", "unsure", "sent", "expired"):
+        return None
+    if report.reported == SENT:
+        return SENT if row.status in ("unsure", "expired") else None
+    kind = kinds.of(row.kind)
+    is_worth_it = kind.name == kinds.CODE or row.status == "unsure"
+    if is_worth_it and report.fault is None and clock.now() < row.created_at + kind.lasts:
+        carried = await connection.scalars(
+            select(sms_attempt.c.provider).where(
+                sms_attempt.c.outbox_id == row.id, sms_attempt.c.outcome.in_((Outcome.SENT, Outcome.UNSURE))
+            )
+        )
+        if set(providers) - {report.provider, *carried}:
+            return "queued"
+    return UNDELIVERED

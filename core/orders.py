@@ -1,0 +1,171 @@
+"""What somebody ordered by SMS, until its one-time code comes back.
+
+Who sent an SMS is easily forged, so an order moves nothing. Its answer carries a code to the number that the account belongs to;
+when the code comes back within five minutes, the money moves, once. What is above the SMS limit, alone or with what SMS sent in
+the last 24 hours, waits for a yes with the PIN instead.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import Row, func, insert, select, update
+
+from core import clock
+from core.credentials import codes, pins
+from core.customers.profiles import Customer
+from core.errors import Refusal
+from core.ledger import limits, tariffs
+from core.money import Money
+from core.runtime import Runtime
+from core.savings import goals
+from core.savings.goals import Goal
+from core.sending import approval, transfers
+from core.tables.credentials import one_time_code
+from core.tables.orders import order as order_table
+
+CODE_LASTS = timedelta(minutes=5)
+SEND, SAVE = "send", "save"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order that waits for its code, named by `code_id`; or, where `code_id` is None, for a yes on the phone."""
+
+    code_id: UUID | None
+    amount: Money
+    fee: Money
+    to: Customer | Goal
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An order carried out. `to` is the recipient, or the goal."""
+
+    reference: str
+    amount: Money
+    to: Customer | Goal
+    balance: Money
+
+
+async def send(runtime: Runtime, sender: Customer, recipient_phone: str, amount: Money, key: str) -> Placed:
+    """Orders a transfer. Raises PinLocked, MoneyOutWaits, TooManyTries and what transfers.find_recipient and quote raise."""
+    await pins.require_open(runtime, sender.id)
+    recipient = await transfers.find_recipient(runtime, sender, recipient_phone)
+    quoted = await transfers.quote(runtime, sender, amount)
+    if amount + await _sent_lately(runtime, sender) > _most_by_sms(runtime, sender):
+        await approval.ask(runtime, sender, recipient_phone, amount, key)
+        return Placed(None, amount, quoted.fee, recipient)
+    code_id = await _place(runtime, sender, SEND, amount, recipient_phone=recipient_phone)
+    return Placed(code_id, amount, quoted.fee, recipient)
+
+
+async def save(runtime: Runtime, customer: Customer, goal: Goal, amount: Money) -> Placed:
+    """Orders a payment into a goal of her own: no limit but her balance. Raises PinLocked, TooManyTries, NotEnoughMoney."""
+    await pins.require_open(runtime, customer.id, for_money_out=False)
+    await goals.check_enough(runtime, customer, amount)
+    code_id = await _place(runtime, customer, SAVE, amount, goal_id=goal.id)
+    return Placed(code_id, amount, Money(0, amount.currency), goal)
+
+
+async def confirm(runtime: Runtime, customer: Customer, typed: str) -> Done:
+    """Carries out the newest order whose code this is. Raises WrongCode, CodeEnded, and what the transfer itself may raise.
+
+    Once: a crash between the code and the money is made good when the same code comes again, under the ledger's own key.
+    """
+    code_id = await _used_and_unfinished(runtime, customer, typed) or await codes.check(runtime, customer.id, codes.SMS, typed)
+    async with runtime.database.autocommit() as connection:
+        row = (await connection.execute(select(order_table).where(order_table.c.id == code_id))).one()
+    try:
+        return await _carry_out(runtime, customer, row)
+    except Refusal:
+        await _finish(runtime, code_id)
+        raise
+
+
+async def is_waiting(runtime: Runtime, customer: Customer) -> bool:
+    """Is there an order whose code may still come?"""
+    async with runtime.database.autocommit() as connection:
+        return codes.is_waiting(await codes.newest(connection, customer.id, codes.SMS))
+
+
+async def _place(
+    runtime: Runtime,
+    customer: Customer,
+    kind: str,
+    amount: Money,
+    *,
+    recipient_phone: str | None = None,
+    goal_id: UUID | None = None,
+) -> UUID:
+    async with runtime.database.transaction() as connection:
+        await codes.check_not_guessed(connection, customer.id, codes.SMS)
+        code_id = await codes.issue(connection, customer.id, codes.SMS, CODE_LASTS)
+        await connection.execute(
+            insert(order_table).values(
+                id=code_id,
+                customer_id=customer.id,
+                kind=kind,
+                recipient_phone=recipient_phone,
+                goal_id=goal_id,
+                currency=amount.currency,
+                amount=amount.minor,
+                created_at=clock.now(),
+            )
+        )
+    return code_id
+
+
+async def _used_and_unfinished(runtime: Runtime, customer: Customer, typed: str) -> UUID | None:
+    """An order whose code was taken and whose money may not have moved: whoever took it has crashed, or is still at work."""
+    async with runtime.database.autocommit() as connection:
+        order_id: UUID | None = await connection.scalar(
+            select(order_table.c.id)
+            .join(one_time_code, one_time_code.c.id == order_table.c.id)
+            .where(
+                order_table.c.customer_id == customer.id,
+                order_table.c.done_at.is_(None),
+                one_time_code.c.used_at > clock.now() - CODE_LASTS,
+            )
+            .order_by(order_table.c.created_at.desc())
+            .limit(1)
+        )
+    if order_id is None or not codes.matches(runtime.settings, order_id, codes.SMS, typed):
+        return None
+    return order_id
+
+
+async def _carry_out(runtime: Runtime, customer: Customer, row: Row[tuple[object, ...]]) -> Done:
+    amount, key = Money(row.amount, row.currency), f"sms:{row.id}"
+    to: Customer | Goal
+    if row.kind == SEND:
+        await pins.require_open(runtime, customer.id)
+        to = await transfers.find_recipient(runtime, customer, row.recipient_phone)
+        receipt = await transfers.send_confirmed(runtime, customer, to, tariffs.quote(transfers.KIND, amount), key)
+        done = Done(receipt.reference, amount, to, receipt.balance)
+    else:
+        await pins.require_open(runtime, customer.id, for_money_out=False)
+        saved = await goals.save_confirmed(runtime, customer, row.goal_id, amount, key)
+        done = Done(saved.reference, amount, saved.goal, saved.balance)
+    await _finish(runtime, row.id)
+    return done
+
+
+async def _finish(runtime: Runtime, order_id: UUID) -> None:
+    async with runtime.database.autocommit() as connection:
+        await connection.execute(update(order_table).where(order_table.c.id == order_id).values(done_at=clock.now()))
+
+
+async def _sent_lately(runtime: Runtime, customer: Customer) -> Money:
+    """What codes alone have let out in the last 24 hours: a stolen phone sends no more in many pieces than in one."""
+    lately = select(func.coalesce(func.sum(order_table.c.amount), 0)).join(one_time_code, one_time_code.c.id == order_table.c.id)
+    own = (order_table.c.customer_id == customer.id) & (order_table.c.kind == SEND)
+    async with runtime.database.autocommit() as connection:
+        minor = await connection.scalar(lately.where(own, one_time_code.c.used_at > clock.now() - timedelta(days=1)))
+    return Money(int(minor or 0), customer.currency)
+
+
+def _most_by_sms(runtime: Runtime, customer: Customer) -> Money:
+    today = clock.today(runtime.settings.country)
+    # Who has a PIN has given her ID number too.
+    return Money(limits.of(limits.VERIFIED, customer.currency, today).sms, customer.currency)

@@ -1,0 +1,1 @@
+"""Money in from another operator's network, and out to it."""

@@ -1,0 +1,137 @@
+"""How a savings goal begins and ends."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from uuid import UUID, uuid5
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock, septets
+from core.customers.profiles import Customer
+from core.errors import BadDate, BadText, DayOutOfRange
+from core.ledger import statement
+from core.ledger.accounts import open_account
+from core.ledger.chart import GOAL
+from core.ledger.refusals import AccountClosed, AccountNotEmpty, KeyConflict
+from core.money import Money
+from core.runtime import Runtime
+from core.savings import goals
+from core.savings.goals import MOST_OPEN, Goal
+from core.savings.refusals import TooManyGoals
+from core.tables.customers import customer as customer_table
+from core.tables.ledger import account as account_table
+from core.tables.savings import goal as goal_table
+
+_MOST_YEARS = 10
+_MOST_NAME_CHARACTERS = 20
+# A letter is in every name: four digits alone may be a PIN, typed at the wrong question.
+_NAME = re.compile(rf"(?=.*[^\W\d_])[\w .,'&+/()!-]{{1,{_MOST_NAME_CHARACTERS}}}")
+
+
+def read_name(text: str) -> str:
+    """A goal's name, tidied. Raises BadText unless it is up to 20 plain characters with a letter among them."""
+    name = " ".join(septets.plain(unicodedata.normalize("NFKC", text)).split())
+    if not _NAME.fullmatch(name):
+        raise BadText
+    return name
+
+
+def check_due(due: date, country: str) -> None:
+    """Raises DayOutOfRange unless the day is after today and within ten years."""
+    today = clock.today(country)
+    if due <= today or (due.year - _MOST_YEARS, due.month, due.day) > (today.year, today.month, today.day):
+        raise DayOutOfRange
+
+
+async def check_room(runtime: Runtime, customer: Customer) -> None:
+    """Raises TooManyGoals where she has as many as fit."""
+    if len(await goals.goals(runtime, customer)) >= MOST_OPEN:
+        raise TooManyGoals
+
+
+async def open_goal(
+    runtime: Runtime, customer: Customer, *, name: str, target: Money, due: date | None = None, is_locked: bool = False, key: str
+) -> Goal:
+    """Opens a goal, once for each `key`; a name that another open goal has gets a number behind it.
+
+    Raises BadText, BadAmount, BadDate (a lock without a day), DayOutOfRange, TooManyGoals, AccountClosed, KeyConflict.
+    """
+    name = read_name(name)
+    goals.check_amount(target, customer.currency)
+    if is_locked and due is None:
+        raise BadDate
+    wanted = Goal(uuid5(customer.id, key), name, Money(0, customer.currency), target, due, is_locked)
+    async with runtime.database.transaction() as connection:
+        # One at a time for each customer, so that two at once pass neither the count nor a name.
+        owner = select(customer_table.c.id).where(customer_table.c.id == customer.id, customer_table.c.status == "active")
+        if (await connection.execute(owner.with_for_update(key_share=True))).one_or_none() is None:
+            raise AccountClosed
+        known = await goals.load(connection, customer, wanted.id)
+        if known is not None:
+            is_same = (known.target, known.due, known.is_locked) == (target, due, is_locked) and known.name in _names(name)
+            # One that was closed since is no goal to go on with.
+            if not is_same or not known.is_open:
+                raise KeyConflict
+            return known
+        if due is not None:
+            check_due(due, runtime.settings.country)
+        return await _open(connection, customer, wanted)
+
+
+async def close_goal(runtime: Runtime, customer: Customer, goal_id: UUID) -> None:
+    """Closes an empty goal, with what it does by itself. Closing it twice is harmless. Raises NotPermitted, AccountNotEmpty."""
+    async with runtime.database.transaction() as connection:
+        goal = await goals.lock(connection, customer, goal_id)
+        if not goal.is_open:
+            return
+        emptied = (
+            update(account_table)
+            .where(account_table.c.id == goal.id, account_table.c.balance == 0, account_table.c.held == 0)
+            .values(status="closed")
+            .returning(account_table.c.id)
+        )
+        if (await connection.execute(emptied)).one_or_none() is None:
+            raise AccountNotEmpty(balance=await statement.available(connection, goal.id))
+        await connection.execute(
+            update(goal_table)
+            .where(goal_table.c.id == goal.id)
+            .values(status="closed", rule=None, rule_amount=None, rule_next=None, rule_day=None)
+        )
+        await connection.execute(
+            update(customer_table)
+            .where(customer_table.c.id == customer.id, customer_table.c.round_up_goal == goal.id)
+            .values(round_up_goal=None)
+        )
+
+
+async def _open(connection: AsyncConnection, customer: Customer, wanted: Goal) -> Goal:
+    hers = select(goal_table.c.name).where(goal_table.c.customer_id == customer.id, goal_table.c.status == "open")
+    taken = {name.casefold() for name in await connection.scalars(hers)}
+    if len(taken) >= MOST_OPEN:
+        raise TooManyGoals
+    opened = replace(wanted, name=next(name for name in _names(wanted.name) if name.casefold() not in taken))
+    currency = opened.target.currency
+    await open_account(connection, owner=customer.id, kind=GOAL, currency=currency, account_id=opened.id)
+    await connection.execute(
+        insert(goal_table).values(
+            id=opened.id,
+            customer_id=customer.id,
+            name=opened.name,
+            currency=currency,
+            target=opened.target.minor,
+            due=opened.due,
+            is_locked=opened.is_locked,
+            created_at=clock.now(),
+        )
+    )
+    return opened
+
+
+def _names(name: str) -> Sequence[str]:
+    """`School`, `School 2`, `School 3` ...: what a goal that was given this name may be called."""
+    numbers = [f" {number}" for number in range(2, MOST_OPEN + 1)]
+    return [name, *(name[: _MOST_NAME_CHARACTERS - len(number)].rstrip() + number for number in numbers)]

@@ -1,0 +1,228 @@
+"""What savings goals do by themselves: save every week or month, and remind of the day they are for. The worker's duties.
+
+People are written to, and their money is moved, in the daytime. After an outage a goal saves once and not for every week that it
+missed: nobody should find her wallet emptied by our troubles.
+"""
+
+from calendar import monthrange
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+import structlog
+from sqlalchemy import ColumnElement, Row, Select, exists, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import chores, clock
+from core.countries import COUNTRIES
+from core.credentials import pins
+from core.customers import profiles
+from core.customers.profiles import Customer
+from core.ledger.post import post
+from core.ledger.refusals import AccountClosed
+from core.messaging import kinds, notices
+from core.money import Money
+from core.runtime import Runtime
+from core.savings import goals, texts
+from core.tables.chores import chore
+from core.tables.customers import customer as customer_table
+from core.tables.ledger import account
+from core.tables.savings import goal as goal_table
+
+Rule = Literal["weekly", "monthly"]
+
+KIND = "save_by_rule"
+_SAVED, _SOON, _DAY_HAS_COME = "saving", "goal soon", "goal day"
+_DAYTIME = range(8, 20)
+_REMIND_BEFORE = timedelta(days=7)
+# A reminder of a day that is longer past than this says nothing new.
+_REMIND_UNTIL = timedelta(days=7)
+_MOST_A_ROUND = 100
+
+log = structlog.get_logger()
+
+
+async def set_rule(
+    runtime: Runtime, customer: Customer, goal_id: UUID, rule: Rule | None, amount: Money | None = None, *, pin: str = ""
+) -> None:
+    """From now on the goal saves `amount` by itself, the first time in a week or a month; with None it no longer does.
+
+    Moves no money now, but it will: to switch it on takes the PIN. Raises NotPermitted, AccountClosed; and, switching on,
+    BadAmount, BadPin, WrongPin, PinLocked, Busy.
+    """
+    values: dict[str, Any] = {"rule": None, "rule_amount": None, "rule_next": None, "rule_day": None}
+    if rule is not None:
+        asked = amount or Money(0, customer.currency)
+        goals.check_amount(asked, customer.currency)
+        await pins.check(runtime, customer.id, pin)
+        today = clock.today(runtime.settings.country)
+        day = today.day if rule == "monthly" else None
+        values = {"rule": rule, "rule_amount": asked.minor, "rule_next": following(today, today, day), "rule_day": day}
+    async with runtime.database.transaction() as connection:
+        goal = await goals.lock(connection, customer, goal_id)
+        if not goal.is_open:
+            raise AccountClosed
+        await connection.execute(update(goal_table).where(goal_table.c.id == goal_id).values(**values))
+
+
+async def set_round_up(runtime: Runtime, customer: Customer, goal_id: UUID | None) -> None:
+    """From now on her sends are rounded up into this goal and no other; with None, into none.
+
+    Raises NotPermitted (not hers), AccountClosed.
+    """
+    async with runtime.database.transaction() as connection:
+        if goal_id is not None and not (await goals.lock(connection, customer, goal_id)).is_open:
+            raise AccountClosed
+        await connection.execute(update(customer_table).where(customer_table.c.id == customer.id).values(round_up_goal=goal_id))
+
+
+def following(last: date, today: date, day_of_month: int | None) -> date:
+    """The first day after today on which a rule saves that saved on `last`.
+
+    Without `day_of_month` the same day of the week; with it that day of the month, or the last one of a month that is shorter.
+    """
+    if day_of_month is None:
+        return last + timedelta(days=7 * ((today - last).days // 7 + 1))
+    this_month = _in_month(today.year, today.month, day_of_month)
+    if this_month > max(today, last):
+        return this_month
+    year, month = (today.year + 1, 1) if today.month == 12 else (today.year, today.month + 1)
+    return _in_month(year, month, day_of_month)
+
+
+async def save(runtime: Runtime) -> int:
+    """Does the saving that is due, once for each goal and period; says for how many."""
+    today = _today_if_daytime(runtime)
+    if today is None:
+        return 0
+    is_due = (goal_table.c.status == "open", goal_table.c.rule_next <= today)
+    async with runtime.database.autocommit() as connection:
+        late = select(goal_table.c.id).where(*is_due).order_by(goal_table.c.rule_next, goal_table.c.id).limit(_MOST_A_ROUND)
+        found = (await connection.scalars(late)).all()
+
+    async def save_one(connection: AsyncConnection, goal_id: UUID) -> bool:
+        row = await _locked(connection, select(goal_table).where(goal_table.c.id == goal_id, *is_due))
+        if row is None:
+            return False
+        next_day = following(row.rule_next, today, row.rule_day)
+        own = update(goal_table).where(goal_table.c.id == goal_id)
+        await connection.execute(own.values(rule_next=next_day))
+        if await chores.claim(connection, goal_id, _SAVED, row.rule_next.isoformat()):
+            await _save(connection, runtime, row, next_day)
+        return True
+
+    return await _each(runtime, found, save_one)
+
+
+async def remind(runtime: Runtime) -> int:
+    """Tells of goals whose day is near and whose money is not there yet, and of goals whose day has come; each once."""
+    today = _today_if_daytime(runtime)
+    if today is None:
+        return 0
+    count = 0
+    for kind, is_due in (
+        (_SOON, _is_soon(today)),
+        (_DAY_HAS_COME, goal_table.c.due.between(today - _REMIND_UNTIL, today)),
+    ):
+        count += await _remind(runtime, kind, is_due)
+    return count
+
+
+async def _save(connection: AsyncConnection, runtime: Runtime, row: Row[Any], next_day: date) -> None:
+    """Posts, or says that it could not be: nothing is owed for it."""
+    owner = await profiles.load(connection, row.customer_id)
+    if owner is None:
+        return
+    goal = await goals.lock(connection, owner, row.id)
+    amount = Money(row.rule_amount, row.currency)
+    key = f"rule:{row.id}:{row.rule_next.isoformat()}"
+    wish = goals.saving(owner, goal, amount, kind=KIND, key=key, text=texts.SAVED_BY_RULE)
+    [answer] = await post(connection, [wish], runtime.settings.country)
+    if answer.outcome == "not_enough":
+        told_day = f"{next_day:%d/%m/%Y}"
+        await notices.tell(connection, owner, texts.RULE_SHORT, amount=amount, goal=goal.name, date=told_day)
+    elif not answer.is_done:
+        log.warning("a goal could not save by itself", goal=str(row.id), outcome=answer.outcome)
+
+
+async def _remind(runtime: Runtime, kind: str, is_due: ColumnElement[bool]) -> int:
+    period = func.to_char(goal_table.c.due, "YYYY-MM-DD")
+    was_told = exists().where(chore.c.subject == goal_table.c.id, chore.c.kind == kind, chore.c.period == period)
+    untold = (
+        select(goal_table, account.c.balance)
+        .join(account, account.c.id == goal_table.c.id)
+        .where(goal_table.c.status == "open", is_due, ~was_told)
+        .order_by(goal_table.c.due, goal_table.c.id)
+        .limit(_MOST_A_ROUND)
+    )
+    async with runtime.database.autocommit() as connection:
+        found = [row.id for row in await connection.execute(untold)]
+
+    async def remind_one(connection: AsyncConnection, goal_id: UUID) -> bool:
+        row = await _locked(connection, untold.where(goal_table.c.id == goal_id))
+        if row is None or not await chores.claim(connection, goal_id, kind, row.due.isoformat()):
+            return False
+        owner = await profiles.load(connection, row.customer_id)
+        if owner is not None:
+            await notices.tell(connection, owner, _reminder(kind, row), kind=kinds.REMINDER, **_said(runtime, row))
+        return True
+
+    return await _each(runtime, found, remind_one)
+
+
+def _is_soon(today: date) -> ColumnElement[bool]:
+    """Within a week, not reached, and opened before that week began: who has just chosen the day needs no reminder."""
+    days = _REMIND_BEFORE.days
+    return (
+        goal_table.c.due.between(today + timedelta(days=1), today + _REMIND_BEFORE)
+        & (account.c.balance < goal_table.c.target)
+        & (goal_table.c.created_at < goal_table.c.due - days)
+    )
+
+
+def _reminder(kind: str, row: Row[Any]) -> str:
+    if kind == _SOON:
+        return texts.GOAL_SOON
+    return texts.GOAL_REACHED if row.balance >= row.target else texts.GOAL_SHORT
+
+
+def _said(runtime: Runtime, row: Row[Any]) -> dict[str, Any]:
+    return {
+        "goal": row.name,
+        "date": f"{row.due:%d/%m/%Y}",
+        "amount": Money(row.balance, row.currency),
+        "target": Money(row.target, row.currency),
+        "service_code": runtime.settings.service_code,
+    }
+
+
+async def _each(runtime: Runtime, found: Sequence[UUID], do: Callable[[AsyncConnection, UUID], Awaitable[bool]]) -> int:
+    """Each goal in a transaction of its own; the trouble of one is told at the end and is not the others'."""
+    count, troubles = 0, []
+    for goal_id in found:
+        try:
+            async with runtime.database.transaction() as connection:
+                count += await do(connection, goal_id)
+        except Exception as trouble:  # noqa: BLE001 - raised below
+            troubles.append(trouble)
+    if troubles:
+        raise ExceptionGroup("some goals were not served", troubles)
+    return count
+
+
+async def _locked(connection: AsyncConnection, query: Select[Any]) -> Row[Any] | None:
+    """The goal's row for this transaction alone; None where another worker has it, or has been there first."""
+    locked = await connection.execute(query.with_for_update(of=goal_table, skip_locked=True))
+    row: Row[Any] | None = locked.one_or_none()
+    return row
+
+
+def _in_month(year: int, month: int, day: int) -> date:
+    return date(year, month, min(day, monthrange(year, month)[1]))
+
+
+def _today_if_daytime(runtime: Runtime) -> date | None:
+    country, now = runtime.settings.country, clock.now()
+    is_daytime = now.astimezone(COUNTRIES[country].zone).hour in _DAYTIME
+    return clock.day(now, country) if is_daytime else None

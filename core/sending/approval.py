@@ -1,0 +1,65 @@
+"""A customer orders by SMS to send more than SMS alone may: it waits for her yes (core/approvals.py)."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import approvals, phones
+from core.approvals import Carrier, Request
+from core.customers.profiles import Customer
+from core.errors import RequestWaits
+from core.ledger import tariffs
+from core.ledger.tariffs import Quote
+from core.ledger.transfer import Transfer
+from core.messaging import notices
+from core.money import Money
+from core.runtime import Runtime
+from core.sending import texts, transfers
+from core.tables.customers import customer as customer_table
+
+REQUEST_KIND = "send"
+MOST_WAITING = 5
+
+
+async def ask(runtime: Runtime, customer: Customer, recipient_phone: str, amount: Money, key: str) -> UUID:
+    """She will be asked on her phone. Once for each `key`; returns the request's id.
+
+    Raises OwnNumber, UnknownRecipient, AmountTooSmall, OverLimit, RequestWaits (five wait already), KeyConflict.
+    """
+    recipient = await transfers.find_recipient(runtime, customer, recipient_phone)
+    _price(amount)
+    wanted: dict[str, Any] = {"kind": REQUEST_KIND, "key": f"own:{key}", "amount": amount, "recipient_phone": recipient.phone}
+    async with runtime.database.transaction() as connection:
+        own = select(customer_table.c.id).where(customer_table.c.id == customer.id).with_for_update(key_share=True)
+        await connection.execute(own)
+        earlier = await approvals.find(connection, customer, **wanted)
+        if earlier is not None:
+            return earlier
+        if await approvals.count_waiting(connection, customer, REQUEST_KIND) >= MOST_WAITING:
+            raise RequestWaits
+        return await approvals.add(connection, customer, **wanted)
+
+
+def _price(amount: Money) -> Quote:
+    return tariffs.quote(transfers.KIND, amount)
+
+
+async def _transfer(runtime: Runtime, customer: Customer, request: Request) -> Transfer:
+    assert request.recipient_phone is not None, request.id
+    recipient = await transfers.find_recipient(runtime, customer, request.recipient_phone)
+    return transfers.transfer_of(customer, recipient, _price(request.amount), approvals.key_of(request.id))
+
+
+async def _refused(connection: AsyncConnection, customer: Customer, request: Request) -> None:
+    """She said no to what she had asked for herself: nobody else has to know."""
+
+
+async def _expired(connection: AsyncConnection, customer: Customer, request: Request) -> None:
+    assert request.recipient_phone is not None, request.id
+    said: dict[str, Any] = {"amount": request.amount, "phone": phones.national(request.recipient_phone)}
+    await notices.tell(connection, customer, texts.SENDING_EXPIRED, **said)
+
+
+CARRIER = Carrier(REQUEST_KIND, _price, _transfer, _refused, _expired)

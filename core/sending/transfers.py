@@ -1,0 +1,114 @@
+"""Sending money from one customer to another."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from core import ids, phones
+from core.credentials import pins
+from core.customers import profiles, wallet
+from core.customers.profiles import Customer
+from core.customers.refusals import OwnNumber, UnknownRecipient
+from core.ledger import tariffs
+from core.ledger.refusals import NotEnoughMoney
+from core.ledger.tariffs import Quote
+from core.ledger.transfer import Leg, Transfer
+from core.messaging import notices
+from core.money import Money
+from core.runtime import Runtime
+from core.sending import round_ups, texts
+
+KIND = "send"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """`saved` is what the send was rounded up by, into the sender's savings goal."""
+
+    reference: str
+    recipient: Customer
+    amount: Money
+    fee: Money
+    balance: Money
+    saved: Money | None = None
+
+
+async def find_recipient(runtime: Runtime, sender: Customer, phone: str) -> Customer:
+    """Who would get the money. Raises OwnNumber or UnknownRecipient."""
+    if phone == sender.phone:
+        raise OwnNumber
+    recipient = await profiles.find(runtime, phone)
+    if recipient is None:
+        raise UnknownRecipient(phone=phones.national(phone))
+    return recipient
+
+
+async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
+    """The fee, before anything is asked for. Raises AmountTooSmall, OverLimit, or NotEnoughMoney by the balance of now."""
+    quoted = tariffs.quote(KIND, amount)
+    if await wallet.balance(runtime, sender) < quoted.total:
+        raise NotEnoughMoney(needed=quoted.total)
+    return quoted
+
+
+async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amount: Money, pin: str, key: str) -> Receipt:
+    """Moves the money, fee included, and tells both sides; once for each `key`, whose first receipt a repetition gets again.
+
+    Raises what `find_recipient` and `quote` raise, and WrongPin, PinLocked, MoneyOutWaits, Busy, OverDayLimit, OverBalanceLimit,
+    AccountClosed, KeyConflict.
+    """
+    recipient = await find_recipient(runtime, sender, recipient_phone)
+    quoted = tariffs.quote(KIND, amount)
+    await pins.check(runtime, sender.id, pin, for_money_out=True)
+    return await send_confirmed(runtime, sender, recipient, quoted, key)
+
+
+async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer, quoted: Quote, key: str) -> Receipt:
+    """The same for whoever has checked the sender's PIN."""
+    amount = quoted.amount
+    rounding = await round_ups.due(runtime, sender, quoted.total)
+    answer = await runtime.poster.submit(transfer_of(sender, recipient, quoted, key, rounding))
+    if rounding is not None and answer.outcome in round_ups.GIVES_WAY:
+        rounding = None
+        answer = await runtime.poster.submit(transfer_of(sender, recipient, quoted, key))
+    if answer.outcome == "key_conflict":
+        # Perhaps the same send, asked for when something else was rounded up: then it gets its first answer again.
+        rounding = await round_ups.earlier(runtime, sender, key)
+        answer = await runtime.poster.submit(transfer_of(sender, recipient, quoted, key, rounding))
+    if not answer.is_done:
+        answer.raise_refusal(amount.currency, needed=quoted.total)
+    return Receipt(
+        reference=ids.reference(answer.transfer_id),
+        recipient=recipient,
+        amount=quoted.amount,
+        fee=quoted.fee,
+        balance=Money(answer.available_minor[0], amount.currency),
+        saved=None if rounding is None else rounding.saved,
+    )
+
+
+def transfer_of(
+    sender: Customer, recipient: Customer, quoted: Quote, key: str, rounding: round_ups.RoundUp | None = None
+) -> Transfer:
+    """The transfer itself, for whoever has the sender's yes. Its first leg is her wallet's."""
+    transfer_id = ids.new_id()
+    said: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": quoted.amount, "fee": quoted.fee}
+    text, saved_minor = texts.SENT, 0
+    if rounding is not None:
+        text, saved_minor, said["saved"] = texts.SENT_ROUNDED, rounding.saved.minor, rounding.saved
+    return Transfer(
+        id=transfer_id,
+        initiator=sender.wallet,
+        key=key,
+        kind=KIND,
+        legs=(
+            Leg(sender.wallet, -quoted.total.minor - saved_minor),
+            Leg(recipient.wallet, quoted.amount.minor),
+            *quoted.charged.legs,
+            *([] if rounding is None else [rounding.leg]),
+        ),
+        limited_minor=quoted.amount.minor,
+        notices=(
+            notices.write(sender, text, name=recipient.name, phone=phones.national(recipient.phone), **said),
+            notices.write(recipient, texts.RECEIVED, leg=1, name=sender.name, phone=phones.national(sender.phone), **said),
+        ),
+    )

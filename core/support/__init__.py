@@ -1,0 +1,1 @@
+"""Questions in a customer's own words, and what is answered."""

@@ -1,0 +1,41 @@
+"""What proves who a customer is."""
+
+from sqlalchemy import Column, Date, ForeignKey, Index, SmallInteger, Table, Text, Uuid
+
+from core.tables.base import Moment, metadata
+from core.tables.customers import customer
+
+pin = Table(
+    "pin",
+    metadata,
+    Column("customer_id", Uuid, ForeignKey(customer.c.id), primary_key=True),
+    Column("hash", Text, nullable=False, comment="Argon2id over an HMAC whose key is not in this database"),
+    Column("failures", SmallInteger, nullable=False, server_default="0", comment="tries begun since the last right one"),
+    Column("locked_at", Moment),
+    Column("changed_at", Moment, nullable=False),
+    Column("money_out_from", Moment, comment="after a forgotten PIN: when money may leave again"),
+)
+
+# A code that proves who holds a phone. The code itself is kept nowhere: it is computed from the id, see core/services/codes.py.
+one_time_code = Table(
+    "one_time_code",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("customer_id", Uuid, ForeignKey(customer.c.id), nullable=False),
+    Column("purpose", Text, nullable=False, comment="what it confirms: pin, ..."),
+    Column("failures", SmallInteger, nullable=False, server_default="0"),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment),
+)
+Index("ix_one_time_code_customer_id", one_time_code.c.customer_id, one_time_code.c.created_at)
+
+# How often somebody has tried something today.
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("subject", Uuid, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("count", SmallInteger, nullable=False),
+)

@@ -1,0 +1,98 @@
+"""What every subcommand of `jasho` stands on: settings, servers, a runtime, and one line for whatever goes wrong."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NoReturn, TypeVar
+
+import click
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.runtime import Runtime
+from core.settings import BadSettings, Settings
+from gateway import wiring
+from gateway.cli.embedded import CannotStart, embedded
+
+_Result = TypeVar("_Result")
+
+
+class Failure(click.ClickException):
+    """One line for standard error."""
+
+    def show(self, _file: object = None) -> None:
+        click.echo(f"jasho: {self.message}", err=True)
+
+
+class OneLine(click.Group):
+    """Says in one line what is wrong with a command, where click would print how it is used too."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:  # noqa: ANN401 - click's own signature
+        try:
+            result = super().main(*args, **{**extra, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message())
+            sys.exit(error.exit_code)
+        except click.UsageError as error:
+            where = error.ctx.command_path if error.ctx else "jasho"
+            click.echo(f"jasho: {error.format_message()} See: {where} --help", err=True)
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            sys.exit(1)
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+@contextmanager
+def configured() -> Iterator[Settings]:
+    """Settings that say where the database and Redis are, embedded ones started where none are configured."""
+    at = read_settings()
+    try:
+        if at.database_url and at.redis_url:
+            yield at
+            return
+        with embedded() as servers:
+            yield replace(at, database_url=at.database_url or servers.database_url, redis_url=at.redis_url or servers.redis_url)
+    except CannotStart as error:
+        raise Failure(str(error)) from error
+
+
+def read_settings() -> Settings:
+    """The environment's settings. Raises Failure."""
+    try:
+        return wiring.load()
+    except BadSettings as error:
+        raise Failure("; ".join(str(error).splitlines())) from error
+
+
+def run(at: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _Result:
+    """Does the work with a runtime of its own, until it is done or told to stop. Raises Failure where the database is away."""
+
+    async def working() -> _Result:
+        task = asyncio.current_task()
+        assert task is not None
+        # A service manager says SIGTERM where a person types Ctrl-C: both let what is under way clean up.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        runtime = wiring.runtime(at)
+        try:
+            return await work(runtime)
+        finally:
+            await runtime.close()
+
+    try:
+        return asyncio.run(working())
+    except (SQLAlchemyError, psycopg.Error) as error:
+        raise Failure(f"the database does not answer: {first_line(error)}") from error
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(0)
+
+
+def first_line(error: SQLAlchemyError | psycopg.Error) -> str:
+    """What the database itself says."""
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().splitlines()[0]

@@ -1,0 +1,147 @@
+"""What the office does for agents: `jasho agent` makes somebody one, `jasho float` sells her float and buys it back."""
+
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from core import phones
+from core.agents import directory, floats
+from core.agents.directory import Agent
+from core.agents.refusals import UnknownAgent
+from core.customers.refusals import UnknownRecipient
+from core.errors import BadPhone, BadText, Refusal
+from core.ledger.refusals import KeyConflict, NotEnoughMoney, OverLimit
+from core.money import Money, NotAnAmount
+from core.runtime import Runtime
+from core.settings import Settings
+from gateway.cli.command import Failure, configured, run
+
+_ADVICE: dict[type[Refusal], str] = {
+    UnknownRecipient: "{phone} is not on Jasho yet: its owner registers by dialing {service_code} first",
+    UnknownAgent: "no agent has the number {number}: `jasho agent add` prints it",
+    OverLimit: "the most at once is {most}",
+}
+_WRITTEN_LIKE = "write letters, digits and spaces only: 40 characters at most, 20 for a place"
+
+# A negative amount is an amount all the same: it gets an answer of ours.
+_ANY_AMOUNT = {"ignore_unknown_options": True}
+
+
+@click.group()
+def agent() -> None:
+    """Agents: shops that turn cash into balance and back."""
+
+
+@agent.command("add")
+@click.option("--phone", required=True, help="A customer's number, for example 0711000001.")
+@click.option("--name", required=True, help="What the shop is called.")
+@click.option("--place", default="", help="Where it is, as people there say.")
+@click.option("--float", "amount", help="Float to begin with, for money that is at the bank already.")
+def add(phone: str, name: str, place: str, amount: str | None) -> None:
+    """Makes a customer an agent and prints the agent number. Twice is harmless."""
+    with configured() as at:
+        first = None if amount is None else _amount(amount, at)
+        msisdn = _phone(phone, at)
+
+        async def work(runtime: Runtime) -> Agent:
+            made = await directory.add(runtime, msisdn, name, place)
+            if first is not None:
+                await floats.buy(runtime, made, first, reference=f"opening {made.number}", by="jasho agent add")
+            return made
+
+        with _in_words(service_code=at.service_code):
+            try:
+                made = run(at, work)
+            except BadText as error:
+                raise Failure(f"the shop's name or place cannot be read: {_WRITTEN_LIKE}") from error
+            except KeyConflict as error:
+                raise Failure(f"{phone} was given another float to begin with: add to it with `jasho float buy`") from error
+    click.echo(made.number)
+    if (made.name, made.place) != (" ".join(name.split()), " ".join(place.split())):
+        click.echo(f"jasho: {phone} was an agent already, as {made.name!r} in {made.place!r}: that stays", err=True)
+
+
+@click.group("float")
+def float_() -> None:
+    """What agents can sell as balance."""
+
+
+def _trading(command: click.Command) -> click.Command:
+    """The arguments that selling float and buying it back share."""
+    command.params = [
+        click.Argument(["number"], metavar="AGENT_NUMBER"),
+        click.Argument(["amount"]),
+        click.Option(["--reference"], required=True, help="The bank's: it is worked off once."),
+        click.Option(["--by"], required=True, metavar="NAME", help="Who in the office does it."),
+    ]
+    return command
+
+
+@_trading
+@float_.command(context_settings=_ANY_AMOUNT)
+def buy(number: str, amount: str, reference: str, by: str) -> None:
+    """An agent has paid at the bank: adds it to her float."""
+    _trade(floats.buy, "added to", number, amount, reference, by)
+
+
+@_trading
+@float_.command(context_settings=_ANY_AMOUNT)
+def sell(number: str, amount: str, reference: str, by: str) -> None:
+    """The bank pays an agent out: takes it from her float."""
+    _trade(floats.sell, "taken from", number, amount, reference, by)
+
+
+def _trade(
+    way: Callable[..., Coroutine[Any, Any, floats.Receipt]], done: str, number: str, amount: str, reference: str, by: str
+) -> None:
+    with configured() as at:
+        wanted = _amount(amount, at)
+
+        async def work(runtime: Runtime) -> tuple[Agent, floats.Receipt]:
+            found = await directory.by_number(runtime, number)
+            try:
+                return found, await way(runtime, found, wanted, reference=reference, by=by)
+            except NotEnoughMoney as error:
+                there = await floats.balance(runtime, found)
+                raise Failure(f"agent {number} has a float of {there}: {wanted} cannot be taken from it") from error
+
+        with _in_words(number=number):
+            try:
+                found, receipt = run(at, work)
+            except BadText as error:
+                raise Failure("--reference and --by are a few letters and digits, 40 at most") from error
+            except KeyConflict as error:
+                told = f"the bank's reference {reference} was worked off before, for another agent or amount: nothing was done"
+                raise Failure(told) from error
+    if not receipt.is_new:
+        click.echo(f"The bank's reference {reference} was worked off before, as {receipt.reference}: nothing was done now.")
+        return
+    click.echo(f"{receipt.reference}: {wanted} {done} the float of {found.number} {found.name}. It is {receipt.balance} now.")
+
+
+@contextmanager
+def _in_words(**said: str) -> Iterator[None]:
+    """One line for a refusal, with what to do about it."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise Failure(_ADVICE.get(type(refusal), refusal.sentence).format(**{**said, **refusal.params})) from refusal
+
+
+def _phone(text: str, at: Settings) -> str:
+    try:
+        return phones.parse(text, at.country)
+    except BadPhone as error:
+        raise Failure(f"{text} is not a mobile number: write it like 0711000001") from error
+
+
+def _amount(text: str, at: Settings) -> Money:
+    try:
+        amount = Money.parse(text, at.currency)
+    except NotAnAmount:
+        amount = Money(0, at.currency)
+    if amount.minor <= 0:
+        raise Failure(f"{text} is not an amount of {at.currency} above nothing: write it like 5000 or 5000.50")
+    return amount

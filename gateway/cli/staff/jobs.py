@@ -1,0 +1,65 @@
+"""What the office decides about jobs: `jasho jobs disputes` lists those that wait for it, `jasho jobs settle` ends one."""
+
+import click
+
+from core import clock, phones
+from core.errors import BadText, Refusal
+from core.jobs import hiring
+from core.jobs import market as job_list
+from core.jobs.market import Job, Side
+from core.jobs.refusals import JobClosed, UnknownJob
+from core.ledger.refusals import AccountClosed
+from core.runtime import Runtime
+from gateway.cli.command import Failure, configured, run
+
+_ADVICE: dict[type[Refusal], str] = {
+    UnknownJob: "there is no job {number}: `jasho jobs disputes` shows those that wait",
+    JobClosed: "nobody disputes job {number}, or it is settled already: nothing was done",
+    AccountClosed: "one of the two sides of job {number} has closed the account: nothing was done",
+    BadText: "--by is a name, 40 characters at most",
+}
+
+
+@click.group()
+def jobs() -> None:
+    """Jobs whose two sides do not agree."""
+
+
+@jobs.command()
+def disputes() -> None:
+    """Shows the jobs that wait for a decision, the longest waiting first."""
+    with configured() as at:
+        waiting = run(at, job_list.disputed)
+    for job in waiting:
+        since = f"{clock.day(job.changed_at, at.country)}"
+        click.echo(f"{job.number}  {job.title}, {job.place}  {job.pay}  since {since}")
+        click.echo(f"    employer {_told(job.employer)}, worker {_told(job.worker)}")
+    if not waiting:
+        click.echo("No job waits.")
+
+
+@jobs.command()
+@click.argument("number")
+@click.option("--pay/--refund", "pays", default=None, help="To the worker, or back to the employer.")
+@click.option("--by", required=True, metavar="NAME", help="Who in the office decides.")
+def settle(number: str, pays: bool | None, by: str) -> None:
+    """Ends a dispute: the pay goes to the worker or back, both sides are told by SMS. A dispute is settled once."""
+    if pays is None:
+        raise Failure("say who gets the money: --pay (the worker) or --refund (the employer)")
+    pays_worker = pays
+
+    async def work(runtime: Runtime) -> Job:
+        return await hiring.settle(runtime, number, pay_worker=pays_worker, by=by)
+
+    with configured() as at:
+        try:
+            job = run(at, work)
+        except Refusal as refusal:
+            raise Failure(_ADVICE.get(type(refusal), refusal.sentence).format(number=number, **refusal.params)) from refusal
+    getter = job.worker if pays_worker else job.employer
+    click.echo(f"Job {job.number} is settled: {job.pay} to {_told(getter)}.")
+
+
+def _told(side: Side | None) -> str:
+    assert side is not None, "nobody was hired for a job that is disputed"
+    return f"{side.name} {phones.national(side.phone)}"

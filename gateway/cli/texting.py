@@ -1,0 +1,73 @@
+"""An SMS from the terminal: `jasho sms`. It arrives as Africa's Talking delivers one, and what comes back is printed."""
+
+import http.client
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from uuid import uuid4
+
+import click
+
+from core import clock, phones
+from core.errors import BadPhone
+from core.settings import Settings
+from gateway.cli.dial import post
+
+_ANSWER_SECONDS = 10.0
+# An order that is confirmed is answered by more than one SMS: this long after the last one, no more is waited for.
+_QUIET_SECONDS = 1.0
+_LOOK_SECONDS = 0.1
+
+
+def text(settings: Settings, message: str, phone: str, url: str) -> None:
+    """Sends the SMS and prints the answers. Raises ValueError or OSError in words for people."""
+    try:
+        sender = phones.parse(phone, settings.country)
+    except BadPhone as error:
+        raise ValueError(f"{phone} is not a mobile number") from error
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url} is no address: write it like --url http://127.0.0.1:8000")
+    base = url.rstrip("/")
+    before = {one["id"] for one in _inbox(base, sender)}
+    fields = {
+        "id": f"terminal-{uuid4().hex}",
+        "from": sender,
+        "to": "Jasho",
+        "text": message,
+        "date": clock.now().isoformat(timespec="seconds"),
+    }
+    post(f"{base}/api/sms/africastalking/{settings.callback_secret}/inbound", fields)
+    if not _print_answers(base, sender, before):
+        click.echo("No SMS came back.")
+
+
+def _print_answers(base: str, sender: str, seen: set[str]) -> bool:
+    """Prints what arrives until it is quiet. Was there anything?"""
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    has_answer = False
+    while time.monotonic() < deadline:
+        for one in reversed(_inbox(base, sender)):
+            if one["id"] not in seen:
+                seen.add(one["id"])
+                click.echo(one["body"])
+                has_answer = True
+                deadline = time.monotonic() + _QUIET_SECONDS
+        time.sleep(_LOOK_SECONDS)
+    return has_answer
+
+
+def _inbox(base: str, phone: str) -> list[dict[str, str]]:
+    """The simulator's inbox: only a developer's machine shows one."""
+    address = f"{base}/simulator/inbox?{urllib.parse.urlencode({'phone': phone})}"
+    try:
+        with urllib.request.urlopen(address, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the operator's own address
+            found: list[dict[str, str]] = json.load(answer)
+            return found
+    except urllib.error.HTTPError as error:
+        raise OSError("the service has no simulator: SMS from the terminal are for a developer's machine") from error
+    except urllib.error.URLError as error:
+        raise OSError(f"nothing answers at {base}: start it with `make run`, or name its address with --url") from error
+    except (ValueError, http.client.HTTPException) as error:
+        raise OSError(f"what answers at {base} is not this service: name its address with --url") from error

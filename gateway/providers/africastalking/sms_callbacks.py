@@ -1,0 +1,124 @@
+"""Africa's Talking's SMS callbacks: what people write to us, delivery reports, and who wants no more of our notices.
+
+It proves nothing but that it knows the secret in the address. Each may come again, in any order.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from core.messaging import optouts
+from core.messaging.reports import DELIVERED, OPT_OUT, RECIPIENT, SENT, UNDELIVERED, Report
+from core.runtime import Runtime
+from gateway.callbacks import Fields, Malformed, is_from_network, read_form, required
+from gateway.providers.africastalking.sms import NAME
+from gateway.sms import callbacks
+from gateway.sms.inbound import Sms, take
+from gateway.sms.pool import ProviderPool
+
+_DATES = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S")
+_REPORTED = {
+    "Sent": SENT,
+    "Submitted": SENT,
+    "Buffered": SENT,
+    "Success": DELIVERED,
+    "Failed": UNDELIVERED,
+    "Rejected": UNDELIVERED,
+    "AbsentSubscriber": UNDELIVERED,
+    "Expired": UNDELIVERED,
+}
+_FAULTS = {
+    "UserInBlackList": OPT_OUT,
+    "UserInBlacklist": OPT_OUT,
+    "UserIsInactive": RECIPIENT,
+    "UserAccountSuspended": RECIPIENT,
+    "UserDoesNotExist": RECIPIENT,
+    "NotNetworkSubcriber": RECIPIENT,
+    "NotNetworkSubscriber": RECIPIENT,
+    "DoNotDisturbRejection": RECIPIENT,
+}
+
+log = structlog.get_logger()
+
+
+def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
+    """Where it delivers what people write, and reports to."""
+    country = runtime.settings.country
+
+    async def delivery(fields: Fields, _: Mapping[str, str]) -> None:
+        await callbacks.report(runtime, pool, read_report(fields, country))
+
+    async def optout(fields: Fields, _: Mapping[str, str]) -> None:
+        required(fields, "phoneNumber")
+        async with runtime.database.autocommit() as connection:
+            await optouts.opt_out(connection, callbacks.read_phone(fields["phoneNumber"], country, "phoneNumber"), NAME)
+
+    return [
+        Route("/api/sms/africastalking/{secret}/inbound", _inbound(runtime), methods=["POST"]),
+        Route("/api/sms/africastalking/{secret}/delivery", _guarded(runtime, delivery), methods=["POST"]),
+        Route("/api/sms/africastalking/{secret}/optout", _guarded(runtime, optout), methods=["POST"]),
+    ]
+
+
+def read_report(fields: Fields, country: str) -> Report:
+    """A delivery report. Raises Malformed."""
+    required(fields, "id", "status", "phoneNumber")
+    reason = fields.get("failureReason", "")
+    return Report(
+        NAME,
+        callbacks.read_id(fields["id"], "id"),
+        callbacks.read_word(_REPORTED, fields["status"], "status"),
+        phone=callbacks.read_phone(fields["phoneNumber"], country, "phoneNumber"),
+        reason=callbacks.shortened(reason),
+        fault=_FAULTS.get(reason),
+    )
+
+
+def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
+    """It calls again, for hours, until it is answered 200."""
+
+    async def receive(request: Request) -> Response:
+        if not is_from_network(request, runtime.settings):
+            return PlainTextResponse("Not Found", status_code=404)
+        try:
+            sms = _read_sms(await read_form(request), runtime.settings.country)
+        except Malformed as error:
+            return callbacks.malformed(error)
+        return PlainTextResponse("") if await take(runtime, sms) else PlainTextResponse("try again", status_code=503)
+
+    return receive
+
+
+def _read_sms(fields: Fields, country: str) -> Sms:
+    required(fields, "id", "from", "text")
+    sms_id, phone = callbacks.read_id(fields["id"], "the id"), callbacks.read_phone(fields["from"], country, "the sender")
+    _check_date(fields)
+    return Sms(NAME, sms_id, phone, fields["text"])
+
+
+def _guarded(runtime: Runtime, take: callbacks.Take) -> Callable[[Request], Awaitable[Response]]:
+    async def receive(request: Request) -> Response:
+        if not is_from_network(request, runtime.settings):
+            return PlainTextResponse("Not Found", status_code=404)
+        try:
+            return await callbacks.taken(take, await read_form(request), request.query_params)
+        except Malformed as error:
+            return callbacks.malformed(error)
+
+    return receive
+
+
+def _check_date(fields: Fields) -> None:
+    """Both of its ways to write a date are right; whatever else it may send is worth a line in the log, and not a lost SMS."""
+    written = fields.get("date", "")
+    for form in _DATES:
+        try:
+            datetime.strptime(written, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        return
+    log.warning("an SMS with a date that nobody can read")

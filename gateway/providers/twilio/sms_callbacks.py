@@ -1,0 +1,119 @@
+"""Twilio's webhooks: what people write to us, and what became of a message.
+
+It signs them. Either may come again, in any order.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from uuid import UUID
+
+from starlette.datastructures import ImmutableMultiDict
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from twilio.request_validator import RequestValidator
+
+from core.messaging.reports import DELIVERED, OPT_OUT, RECIPIENT, SENT, UNDELIVERED, Report
+from core.runtime import Runtime
+from core.settings import Settings
+from gateway.callbacks import Fields, Malformed, read_multiform, required
+from gateway.providers.twilio.settings import VENDOR
+from gateway.providers.twilio.sms import NAME, STATUS_PATH
+from gateway.sms import callbacks
+from gateway.sms.inbound import Sms, take
+from gateway.sms.pool import ProviderPool
+
+_EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+_REPORTED = {
+    "accepted": SENT,
+    "scheduled": SENT,
+    "queued": SENT,
+    "sending": SENT,
+    "sent": SENT,
+    "delivered": DELIVERED,
+    "read": DELIVERED,
+    "undelivered": UNDELIVERED,
+    "failed": UNDELIVERED,
+}
+# Opted out; no such number; a landline.
+_FAULTS = {"21610": OPT_OUT, "30005": RECIPIENT, "30006": RECIPIENT, "21211": RECIPIENT, "21614": RECIPIENT}
+
+
+def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
+    """Where it delivers what people write, and tells what became of a message."""
+
+    async def status(fields: Fields, query: Mapping[str, str]) -> None:
+        await callbacks.report(runtime, pool, read_report(fields, query))
+
+    return [
+        Route("/api/sms/twilio/inbound", _inbound(runtime), methods=["POST"]),
+        Route(STATUS_PATH, _signed(runtime, status), methods=["POST"]),
+    ]
+
+
+def is_signed(request: Request, form: "ImmutableMultiDict[str, str]", settings: Settings) -> bool:
+    """Is the request signed by Twilio: its address as the outside knows it, with its query, and every field received?
+
+    Never where no token is set: anybody could sign with an empty one.
+    """
+    told = VENDOR.read(settings)
+    if told is None:
+        return False
+    query = request.scope["query_string"].decode("latin-1")
+    address = f"{settings.public_url.rstrip('/')}{request.url.path}{'?' if query else ''}{query}"
+    signature = request.headers.get("x-twilio-signature", "")
+    return bool(RequestValidator(told.auth_token).validate(address, form, signature))
+
+
+def read_report(fields: Fields, query: Mapping[str, str]) -> Report:
+    """What became of a message; `query` is that of the address which it was told to call. Raises Malformed."""
+    required(fields, "MessageSid", "MessageStatus")
+    try:
+        attempt_id = UUID(query["attempt"]) if "attempt" in query else None
+    except ValueError as error:
+        raise Malformed("attempt is not an id of ours") from error
+    reason, price = fields.get("ErrorCode", ""), fields.get("Price", "")
+    return Report(
+        NAME,
+        callbacks.read_id(fields["MessageSid"], "MessageSid"),
+        callbacks.read_word(_REPORTED, fields["MessageStatus"], "MessageStatus"),
+        attempt_id=attempt_id,
+        reason=callbacks.shortened(reason),
+        fault=_FAULTS.get(reason),
+        cost=f"{fields.get('PriceUnit', '')} {price}".strip()[:32] if price else None,
+    )
+
+
+def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
+    """What is answered leaves by the outbox, not in the reply."""
+
+    async def receive(request: Request) -> Response:
+        try:
+            form = await read_multiform(request)
+            if not is_signed(request, form, runtime.settings):
+                return PlainTextResponse("Forbidden", status_code=403)
+            sms = _read_sms(dict(form), runtime.settings.country)
+        except Malformed as error:
+            return callbacks.malformed(error)
+        is_done = await take(runtime, sms)
+        return Response(_EMPTY_TWIML, status_code=200 if is_done else 503, media_type="application/xml")
+
+    return receive
+
+
+def _read_sms(fields: Fields, country: str) -> Sms:
+    required(fields, "MessageSid", "From", "Body")
+    sms_id, phone = callbacks.read_id(fields["MessageSid"], "the id"), callbacks.read_phone(fields["From"], country, "the sender")
+    return Sms(NAME, sms_id, phone, fields["Body"])
+
+
+def _signed(runtime: Runtime, take: callbacks.Take) -> Callable[[Request], Awaitable[Response]]:
+    async def receive(request: Request) -> Response:
+        try:
+            form = await read_multiform(request) if "x-twilio-signature" in request.headers else None
+            if form is None or not is_signed(request, form, runtime.settings):
+                return PlainTextResponse("Forbidden", status_code=403)
+            return await callbacks.taken(take, dict(form), request.query_params)
+        except Malformed as error:
+            return callbacks.malformed(error)
+
+    return receive

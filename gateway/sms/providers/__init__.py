@@ -1,1 +1,0 @@
-"""Who carries an SMS, a file each."""

@@ -1,0 +1,51 @@
+"""Which providers there are. The only place that knows: everything else is handed what it made."""
+
+from collections.abc import Mapping
+
+from starlette.routing import BaseRoute
+
+from core import settings as core_settings
+from core.rail import Rail
+from core.runtime import Runtime
+from core.settings import Settings
+from gateway.providers import africastalking, local, twilio
+from gateway.sms.pool import ProviderPool
+from gateway.sms.provider import Provider
+from gateway.ussd.road import Road
+
+VENDORS = (africastalking.settings.VENDOR, twilio.settings.VENDOR)
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of the service and of its providers. Raises BadSettings naming everything that is wrong."""
+    return core_settings.load(environment, VENDORS)
+
+
+def runtime(settings: Settings) -> Runtime:
+    """What every service needs, with the rails that the settings name."""
+    return Runtime.of(settings, rails(settings))
+
+
+def rails(settings: Settings) -> Mapping[str, Rail]:
+    """What carries money in and out, by name; on a developer's machine a rail that the simulated phone answers."""
+    found: list[Rail] = [local.rail.LocalRail()] if settings.is_local else []
+    return {rail.name: rail for rail in found}
+
+
+def sms_pool(settings: Settings) -> ProviderPool | None:
+    """Who carries SMS, by the settings; None where nobody does. To be made once a process: its threads are bounded together."""
+    providers: list[Provider] = []
+    if (told := africastalking.settings.VENDOR.read(settings)) is not None:
+        providers.append(africastalking.sms.AfricasTalking(told))
+    if (twilio_told := twilio.settings.VENDOR.read(settings)) is not None:
+        providers.append(twilio.sms.Twilio(twilio_told, settings.public_url))
+    return ProviderPool(providers) if providers else None
+
+
+def routes(runtime: Runtime, road: Road, pool: ProviderPool | None) -> list[BaseRoute]:
+    """Every callback of every provider."""
+    return [
+        *africastalking.ussd.routes(runtime.settings, road),
+        *africastalking.sms_callbacks.routes(runtime, pool),
+        *twilio.sms_callbacks.routes(runtime, pool),
+    ]

@@ -1,0 +1,178 @@
+"""The words in which a menu is written.
+
+    Choice   a text and numbered options; a key leads to a screen, or to a handler whose outcome leads on
+    Ask      a text and a free answer, which goes to a handler
+    Pick     a text and a numbered list that an earlier handler has found; the chosen one's value goes to a handler
+    End      a text; the session is over
+
+A handler is an async function from a Step to an Outcome, or a Refusal raised; it says which of them it has by `@outcomes`. It
+acts first (moves the money, say) and the engine moves to the next screen afterwards. Every pair of screen and outcome has
+exactly one destination, so no order of conditions matters.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from core.credentials.refusals import BadPin, MoneyOutWaits, PinLocked, WrongPin
+from core.errors import Refusal
+from menus.engine.session import Item, Session, Step
+
+BACK, HOME, MORE = "0", "00", "98"
+HOME_SCREEN = "home"
+# What somebody types who may go on where a session broke off.
+CONTINUE, MAIN_MENU = "1", "2"
+NAVIGATION = (BACK, HOME, MORE)
+# A longer list nobody reads on a phone, and its numbers stay clear of More.
+MOST_ITEMS = 40
+
+_AMOUNT = "KES 999,999,999.99"
+_NAME = "M" * 40
+# The longest that each placeholder of a text can become: how the lint proves that a screen fits.
+LONGEST = {
+    "amount": _AMOUNT,
+    "balance": _AMOUNT,
+    "kept": _AMOUNT,
+    "fee": _AMOUNT,
+    "commission": _AMOUNT,
+    "needed": _AMOUNT,
+    "least": _AMOUNT,
+    "most": _AMOUNT,
+    "name": _NAME,
+    "recipient": _NAME,
+    "phone": "0" * 10,
+    "rail": "Airtel Money",
+    "reference": "M" * 10,
+    "service_code": "*384*96#",
+    "tries_left": "2",
+    "lines": "",
+    "number": "0" * 6,
+    "date": "31/12/2026",
+    "days": "365",
+    "place": "M" * 20,
+    "title": "M" * 30,
+    "goal": "M" * 20,
+    "product": "M" * 20,
+    "code": "0" * 6,
+    "moment": "31/12 23:59",
+    "example": "M" * 40,
+    "saved": "TZS 999",
+    "target": "KES 999,999,999",
+    "percent": "100",
+    "period": "M" * 32,
+    "unit": "TZS 1,000",
+    "until": "31/12/2026",
+    "why": "M" * 60,
+    "rating": "4.5/5",
+    "status": "M" * 24,
+    "employer": "M" * 48,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a handler ended, and what it puts into the session: texts into slots, and the items that a Pick shows."""
+
+    code: str
+    slots: dict[str, str] = field(default_factory=dict)
+    items: dict[str, list[Item]] = field(default_factory=dict)
+
+
+def ok(**slots: object) -> Outcome:
+    """The outcome `ok`. Slots are texts: amounts as they read (`str(money)`), or minor units under a name in `_minor`."""
+    return Outcome("ok", {name: str(value) for name, value in slots.items()})
+
+
+def found(pick: str, items: Iterable[tuple[str, object]], **slots: object) -> Outcome:
+    """The outcome `ok` with what the screen `pick` is to list: (how it reads, in the reader's language; its value)."""
+    listed = [Item(label, str(value)) for label, value in items]
+    return Outcome("ok", {name: str(value) for name, value in slots.items()}, {pick: listed[:MOST_ITEMS]})
+
+
+Handler = Callable[[Step], Coroutine[Any, Any, Outcome]]
+_AnyHandler = TypeVar("_AnyHandler", bound=Handler)
+
+
+def outcomes(*codes: str | type[Refusal]) -> Callable[[_AnyHandler], _AnyHandler]:
+    """Declares every outcome and refusal of a handler. The lint holds it against the `goto` of the screens that use it."""
+
+    def declare(handler: _AnyHandler) -> _AnyHandler:
+        handler.outcomes = frozenset(code if isinstance(code, str) else code.code for code in codes)  # type: ignore[attr-defined]
+        return handler
+
+    return declare
+
+
+def declared(handler: Handler) -> frozenset[str]:
+    """The outcomes a handler has declared."""
+    found: frozenset[str] = getattr(handler, "outcomes", frozenset())
+    return found
+
+
+# What every question for the PIN may be refused with, and what one that lets money leave for somebody else may be.
+PIN = (BadPin, WrongPin, PinLocked)
+PAYING_PIN = (*PIN, MoneyOutWaits)
+
+
+def again(screen: str) -> dict[str, str]:
+    """Where the refusals of PIN lead on the screen that asks for it."""
+    return {"bad_pin": screen, "wrong_pin": screen, "pin_locked": "pin_locked"}
+
+
+def paying_again(screen: str) -> dict[str, str]:
+    """Where those of PAYING_PIN lead."""
+    return {**again(screen), "money_out_waits": "money_out_waits"}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A numbered line. `goto` names a screen or, with a handler in `do`, a screen for each of its outcomes.
+
+    `when` hides the option from some people; a hidden number cannot be chosen.
+    """
+
+    key: str
+    label: str
+    goto: str | Mapping[str, str]
+    do: Handler | None = None
+    when: Callable[[Session], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`navigation=False` leaves out the line that tells of Back, where the text tells of it already."""
+
+    name: str
+    text: str
+    options: tuple[Option, ...] = ()
+    navigation: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """`secret`: the answer is a PIN. No direct dial goes past such a screen."""
+
+    name: str
+    text: str
+    do: Handler
+    goto: Mapping[str, str]
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A list to choose from, numbered 1, 2, 3 ... over as many pages as it takes. `do` finds the choice in `step.picked`."""
+
+    name: str
+    text: str
+    do: Handler
+    goto: Mapping[str, str]
+
+
+Screen = Choice | Ask | Pick | End

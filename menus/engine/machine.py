@@ -1,0 +1,211 @@
+"""Walks the menus: one shared state machine, compiled once from the screens that it is handed, for every session of the process.
+
+A hop is: read the key, let the handler act, then move. Back, home, more, the count of refusals and the answer to a refusal
+live here, so that no menu has to think of them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from transitions import Machine
+
+from core.deadline import within
+from core.errors import BadChoice, Busy, Refusal, TooLong
+from menus.engine.dsl import BACK, CONTINUE, HOME, HOME_SCREEN, MAIN_MENU, MORE, Ask, Choice, End, Option, Outcome, Pick, Screen
+from menus.engine.screen import give_up, render, visible
+from menus.engine.session import Session, Step
+
+RESUME_SCREEN = "resume"
+# What somebody sees first who has no account yet.
+WELCOME_SCREEN = "register_language"
+# And who has joined by SMS, and has no PIN yet.
+FINISH_SCREEN = "register_finish"
+
+# Networks pass on 182 characters at most; a refusal is kinder than a guess at the rest.
+MOST_INPUT_CHARACTERS = 182
+# The network gives us ten, the customer's patience fewer.
+HANDLER_SECONDS = 6.0
+MOST_REFUSALS = 3
+MOST_BACK = 20
+
+
+class UndeclaredOutcome(RuntimeError):
+    """A handler ended in a way that its screen has no destination for: a bug that the lint looks for."""
+
+
+def first_screen(session: Session) -> str:
+    if session.customer is None:
+        return WELCOME_SCREEN
+    return HOME_SCREEN if session.customer.has_pin else FINISH_SCREEN
+
+
+class Engine:
+    """The compiled menus. Holds no session: any number of them may pass through at once."""
+
+    def __init__(self, screens: Iterable[Screen]) -> None:
+        self.screens = {screen.name: screen for screen in screens}
+        self._machine = Machine(
+            model=None,
+            states=list(self.screens),
+            initial=next(iter(self.screens)),
+            transitions=[
+                {"trigger": event, "source": screen.name, "dest": destination}
+                for screen in self.screens.values()
+                for event, destination in edges(screen)
+            ],
+            auto_transitions=False,
+            model_attribute="screen",
+        )
+
+    def is_known(self, session: Session) -> bool:
+        """Is the session on a screen that exists? After a deploy it may not be."""
+        return session.screen in self.screens
+
+    def has_ended(self, session: Session) -> bool:
+        return isinstance(self.screens[session.screen], End)
+
+    def expects_secret(self, session: Session) -> bool:
+        """Is the next input a PIN?"""
+        return self._is_secret(session.screen)
+
+    def is_under_way(self, session: Session) -> bool:
+        """Has the customer begun something that a dropped line would make her begin again?"""
+        return isinstance(self.screens[session.screen], Ask | Pick)
+
+    async def step(self, step: Step) -> Refusal | None:
+        """Takes one input: the handler acts, the session moves. Returns the refusal where the input was refused."""
+        session, typed = step.session, step.text.strip()
+        if session.screen == HOME_SCREEN and typed != MORE:
+            session.heading = ""
+        if session.screen == RESUME_SCREEN and typed == CONTINUE and session.left is not None:
+            self._continue(session, session.left)
+        elif typed == HOME or (session.screen == RESUME_SCREEN and typed == MAIN_MENU):
+            self.go_home(session)
+        elif typed == BACK:
+            self._go_back(session)
+        elif typed == MORE and (session.page < 0 or render(self.screens[session.screen], session).has_more):
+            session.page += 1
+        else:
+            return await self._act(step)
+        return None
+
+    def show(self, session: Session, refusal: Refusal | None = None) -> tuple[str, bool]:
+        """The text of the session's screen, and whether the session is over with it.
+
+        A screen that has refused so often that asking again helps nobody ends the session too.
+        """
+        screen = self.screens[session.screen]
+        if session.refusals.get(screen.name, 0) >= MOST_REFUSALS and refusal is not None and not isinstance(screen, End):
+            return give_up(session, refusal), True
+        shown = render(screen, session, refusal)
+        if refusal is not None and shown.has_more:
+            session.page = -1  # More shows the first page again, without the sentence that pushed lines off it
+        return shown.text, isinstance(screen, End)
+
+    def go_home(self, session: Session) -> None:
+        """Forgets the way here, what was typed on it, and what might have been continued instead."""
+        session.screen, session.left = first_screen(session), None
+        session.stack, session.slots, session.items, session.refusals, session.page = [], {}, {}, {}, 0
+
+    def _continue(self, session: Session, left: Session) -> None:
+        """Goes on where an earlier session broke off; home, where that screen is no more."""
+        self.go_home(session)
+        if not self.is_known(left) or not all(name in self.screens for name in left.stack):
+            return
+        session.screen, session.stack, session.slots, session.items = left.screen, left.stack, left.slots, left.items
+        session.origin, session.confirmed = left.origin or left.id, left.confirmed
+        # What a PIN has to be compared with was never kept: the customer is asked for both again.
+        while session.stack and self._is_secret(session.stack[-1]):
+            session.screen = session.stack.pop()
+
+    def _is_secret(self, name: str) -> bool:
+        screen = self.screens[name]
+        return isinstance(screen, Ask) and screen.secret
+
+    async def _act(self, step: Step) -> Refusal | None:
+        session, screen = step.session, self.screens[step.session.screen]
+        try:
+            event, outcome = await _answer(screen, step)
+        except (BadChoice, TooLong, Busy) as refusal:  # about this input or this moment: the session stays where it is
+            session.page = 0  # the sentence stands on top of the first one
+            session.refusals[screen.name] = (
+                MOST_REFUSALS if isinstance(refusal, Busy) else session.refusals.get(screen.name, 0) + 1
+            )
+            return refusal
+        except Refusal as refusal:
+            self._move(session, f"{step.text.strip()}:{refusal.code}" if isinstance(screen, Choice) else refusal.code)
+            session.refusals[session.screen] = session.refusals.get(session.screen, 0) + 1
+            return refusal
+        session.slots.update(outcome.slots)
+        session.items.update(outcome.items)
+        session.confirmed += isinstance(screen, Ask) and screen.secret
+        self._move(session, event)
+        return None
+
+    def _move(self, session: Session, event: str) -> None:
+        origin = session.screen
+        if event not in self._machine.events or origin not in self._machine.events[event].transitions:
+            raise UndeclaredOutcome(f"screen {origin} has no destination for {event}")
+        self._machine.events[event].trigger(session)
+        session.page = 0
+        if session.screen in session.stack:
+            del session.stack[session.stack.index(session.screen) :]
+        elif session.screen != origin and (self._is_secret(session.screen) or not self._is_secret(origin)):
+            # What a PIN has opened is left by going back to where it was asked for, not to being asked again.
+            session.stack.append(origin)
+            del session.stack[:-MOST_BACK]
+
+    def _go_back(self, session: Session) -> None:
+        if session.page > 0:
+            session.page -= 1
+        elif session.stack:
+            session.screen, session.page = session.stack.pop(), 0
+        else:
+            self.go_home(session)
+
+
+def edges(screen: Screen) -> list[tuple[str, str]]:
+    """Every (event, destination) of a screen. An option's outcome is the event `key:outcome`."""
+    if isinstance(screen, End):
+        return []
+    if isinstance(screen, Ask | Pick):
+        return list(screen.goto.items())
+    found: list[tuple[str, str]] = []
+    for option in screen.options:
+        if isinstance(option.goto, str):
+            found.append((option.key, option.goto))
+        else:
+            found += [(f"{option.key}:{outcome}", destination) for outcome, destination in option.goto.items()]
+    return found
+
+
+async def _answer(screen: Screen, step: Step) -> tuple[str, Outcome]:
+    """The event that an input stands for and the handler's outcome, after it has acted. Raises Refusal or TimeoutError."""
+    if len(step.text) > MOST_INPUT_CHARACTERS:
+        raise TooLong
+    if isinstance(screen, Ask | Pick):
+        asked = replace(step, picked=_picked(screen, step)) if isinstance(screen, Pick) else step
+        outcome = await within(HANDLER_SECONDS, screen.do(asked))
+        return outcome.code, outcome
+    assert isinstance(screen, Choice), f"nothing can be answered on {screen.name}"
+    option = _option(screen, step)
+    if option.do is None:
+        return option.key, Outcome(option.key)
+    outcome = await within(HANDLER_SECONDS, option.do(step))
+    return f"{option.key}:{outcome.code}", outcome
+
+
+def _picked(screen: Pick, step: Step) -> str:
+    """The value of the item whose number was typed."""
+    typed, items = step.text.strip(), step.session.items.get(screen.name, [])
+    if not (typed.isascii() and typed.isdecimal() and 1 <= int(typed) <= len(items)):
+        raise BadChoice
+    return items[int(typed) - 1].value
+
+
+def _option(screen: Choice, step: Step) -> Option:
+    typed = step.text.strip()
+    for option in visible(screen, step.session):
+        if option.key == typed:
+            return option
+    raise BadChoice

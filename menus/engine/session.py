@@ -1,0 +1,77 @@
+"""A conversation with one phone, as far as it has come. It is what Redis keeps between two hops; a PIN is never in it."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from core.customers.profiles import Customer
+from core.runtime import Runtime
+
+
+class Item(msgspec.Struct, frozen=True, array_like=True):
+    """A line of a list to pick from: how it reads, and what it stands for."""
+
+    label: str
+    value: str
+
+
+class Session(msgspec.Struct, array_like=True):
+    """`slots` fill the placeholders of texts and carry answers from screen to screen; `stack` is what Back returns to; `items`
+    are the lists of Pick screens, by screen. `confirmed` counts the PINs that were right.
+
+    `left` is an earlier conversation that broke off and may be continued, `origin` the id of the first one of those that this
+    continues: what was confirmed there is done once, however often it is continued. `heading` stands above the menu, once.
+    `may_be_kept`: something of this phone's may lie ready for the next dial to continue.
+    """
+
+    id: str
+    phone: str
+    language: str
+    customer: Customer | None
+    screen: str
+    stack: list[str] = msgspec.field(default_factory=list)
+    slots: dict[str, str] = msgspec.field(default_factory=dict)
+    page: int = 0
+    refusals: dict[str, int] = msgspec.field(default_factory=dict)
+    confirmed: int = 0
+    items: dict[str, list[Item]] = msgspec.field(default_factory=dict)
+    origin: str = ""
+    left: "Session | None" = None
+    heading: str = ""
+    may_be_kept: bool = True
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of what is confirmed next."""
+        return self._key(self.confirmed)
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of everything that may have been confirmed so far, an unanswered last one included."""
+        return [self._key(number) for number in range(self.confirmed + 1)]
+
+    def _key(self, number: int) -> str:
+        return f"ussd:{self.origin or self.id}:{number}"
+
+    @property
+    def registered(self) -> Customer:
+        """The customer, on screens that only a customer can reach."""
+        assert self.customer is not None, f"{self.screen} is shown to somebody who is not registered"
+        return self.customer
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a handler is given. `text` may be a PIN, so it goes to a service and nowhere else.
+
+    `previous_text` is what was typed on the hop before, as the network repeats it: how a repeated PIN is compared without
+    the first one being kept. `key` is the same when a hop is sent again: whoever moves money passes it on. `picked` is the
+    value of the item that was chosen, on a Pick.
+    """
+
+    runtime: Runtime
+    session: Session
+    text: str
+    previous_text: str
+    key: str
+    picked: str = ""
