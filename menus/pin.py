@@ -85,7 +85,7 @@ SCREENS = (
         secret=True,
     ),
     End("change_pin_done", _("Your PIN was changed. Use the new one from now on.")),
-    # Secret, so that it is part of no direct dial, and so that continuing begins with it: see core/services/pin_reset.py.
+    # Secret, so that it is part of no direct dial, and so that continuing begins with it: see core/customers/pin_reset.py.
     Ask(
         "forgot_pin_id",
         _("To choose a new PIN, write your national ID number. Then we send you a code by SMS."),

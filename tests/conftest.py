@@ -31,7 +31,7 @@ from tests.phone import Phone
 FOLDER = Path(__file__).parent.parent / ".jasho" / "test"
 LOGS = FOLDER / "logs"
 REDIS_DUMPS = FOLDER / "redis"
-# As gateway/local.py starts the server.
+# As gateway/cli/embedded.py starts the server.
 _REDIS_DATABASES = 64
 JASHO = Path(sys.executable).parent / "jasho"
 

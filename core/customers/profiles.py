@@ -27,8 +27,8 @@ _NAME = re.compile(rf"{_WORD}(?: {_WORD})+")
 class Customer:
     """Somebody with an account. `wallet` is the ledger account's id; `phone` is E.164.
 
-    `has_approvals`: something waits for her yes (core/services/approvals.py). `round_up_goal` is the savings goal that her sends
-    are rounded up into. Without `has_pin` she has joined by SMS and not dialled yet (core/services/joining.py).
+    `has_approvals`: something waits for her yes (core/approvals.py). `round_up_goal` is the savings goal that her sends
+    are rounded up into. Without `has_pin` she has joined by SMS and not dialled yet (core/membership/joining.py).
     """
 
     id: UUID

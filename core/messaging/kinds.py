@@ -1,4 +1,4 @@
-"""The kinds of SMS, as `sms_kinds.toml` says: how urgent, how long good, how many at most."""
+"""The kinds of SMS, as `kinds.toml` says: how urgent, how long good, how many at most."""
 
 import tomllib
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-FILE = Path(__file__).parent / "sms_kinds.toml"
+FILE = Path(__file__).parent / "kinds.toml"
 
 CODE, SECURITY, RECEIPT, REMINDER = "code", "security", "receipt", "reminder"
 

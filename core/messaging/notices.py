@@ -58,7 +58,7 @@ async def tell(
 ) -> None:
     """Writes a text of texts.py to a customer, in the caller's transaction: it is sent if and only if that commits.
 
-    `kind` is one of sms_kinds.py. `code_id` names the one-time code that `{code}` in the text stands for, and makes it a CODE.
+    `kind` is one of kinds.py. `code_id` names the one-time code that `{code}` in the text stands for, and makes it a CODE.
     """
     body = _filled(text, reader.language, params)
     await _enqueue(connection, reader.phone, reader.language, body, kinds.CODE if code_id else kind, code_id)

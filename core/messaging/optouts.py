@@ -1,6 +1,6 @@
 """Who wants no more notices that are not about her own money. It holds for a number, whoever sent it last and whoever owns it.
 
-Receipts of the customer's own transactions, one-time codes and security notices still go out: see sms_kinds.toml.
+Receipts of the customer's own transactions, one-time codes and security notices still go out: see kinds.toml.
 """
 
 from sqlalchemy import select

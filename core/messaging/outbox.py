@@ -1,6 +1,6 @@
 """How messages leave the outbox: claimed, handed to a provider, answered.
 
-    queued -> sending -> sent -> delivered, undelivered     the last two by the provider's delivery report: sms_reports.py
+    queued -> sending -> sent -> delivered, undelivered     the last two by the provider's delivery report: reports.py
               sending -> queued      every provider has refused it: again after a while, until the kind's time is over
               sending -> failed      the recipient's number is at fault
               sending -> unsure      nobody knows whether it left: a delivery report is waited for, then another provider sends it

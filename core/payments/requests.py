@@ -1,6 +1,6 @@
 """Money in from another operator's network, and out to it.
 
-A customer's request is a row of `payment`; a worker hands it to the rail (payment_orders.py), and what the rail says of it
+A customer's request is a row of `payment`; a worker hands it to the rail (handover.py), and what the rail says of it
 arrives at `report`, whenever that is. Nobody waits for the network in between. The first final word moves the money, once:
 
     in     nothing moves before the rail says paid

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 class ProviderPool:
-    """See core.services.sms_attempts.Pool."""
+    """The providers there are, as `core.messaging.deliveries.Pool` wants them."""
 
     def __init__(self, providers: Iterable[Provider]) -> None:
         self._providers = {provider.name: provider for provider in providers}
