@@ -1,6 +1,6 @@
 """Savings goals: what a customer puts money aside for, each in a ledger account of its own with the goal's id.
 
-How a goal begins and ends is in opening.py, what it does by itself in rules.py, what sends add to it in core/sending/round_ups.py.
+How a goal begins and ends is in opening.py, what it does by itself in rules.py; sends add to it by core/sending/round_ups.py.
 """
 
 from dataclasses import dataclass, replace
