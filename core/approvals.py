@@ -13,14 +13,16 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock, ids, phones
+from core import chores, clock, ids, phones
+from core.chores import Due
 from core.credentials import pins
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.errors import Kind, Refusal
 from core.i18n import _
+from core.idempotency import check_same
 from core.ledger.post import post_one
-from core.ledger.refusals import AmountTooSmall, KeyConflict, OverLimit
+from core.ledger.refusals import AmountTooSmall, OverLimit
 from core.ledger.transfer import Transfer
 from core.money import Money
 from core.runtime import Runtime
@@ -30,7 +32,6 @@ from core.tables.customers import customer as customer_table
 
 LASTS = timedelta(hours=24)
 _MOST_SHOWN = 10
-_MOST_EXPIRED_AT_ONCE = 100
 
 
 class ApprovalClosed(Refusal):
@@ -71,8 +72,8 @@ class Carrier:
     kind: str
     price: Callable[[Money], Price]
     transfer: Callable[[Runtime, Customer, Request], Awaitable[Transfer]]
-    refused: Callable[[AsyncConnection, Customer, Request], Awaitable[None]]
-    expired: Callable[[AsyncConnection, Customer, Request], Awaitable[None]]
+    refused: Callable[[Runtime, AsyncConnection, Customer, Request], Awaitable[None]]
+    expired: Callable[[Runtime, AsyncConnection, Customer, Request], Awaitable[None]]
 
 
 Carriers = Mapping[str, Carrier]
@@ -118,9 +119,7 @@ async def find(
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         return None
-    wanted = {"kind": kind, "amount": amount.minor, "agent_id": None, "recipient_phone": None, **other_side}
-    if any(value != getattr(row, name) for name, value in wanted.items()):
-        raise KeyConflict
+    check_same(row, **{"kind": kind, "amount": amount.minor, "agent_id": None, "recipient_phone": None, **other_side})
     found: UUID = row.id
     return found
 
@@ -183,33 +182,23 @@ async def refuse(runtime: Runtime, customer: Customer, approval_id: UUID, carrie
     """She says no: nothing moves, and whoever asked is told. Raises ApprovalClosed."""
     async with runtime.database.transaction() as connection:
         request = _request(await _close(connection, customer, approval_id, "refused"))
-        await carriers[request.kind].refused(connection, customer, request)
+        await carriers[request.kind].refused(runtime, connection, customer, request)
 
 
 async def expire(runtime: Runtime, carriers: Carriers) -> int:
     """Ends what nobody has answered in time, and tells who asked; says how many. Any number of workers may do it at once."""
-    late = (
-        select(table.c.id)
-        .where(table.c.status == "waiting", table.c.expires_at <= clock.now())
-        .order_by(table.c.expires_at)
-        .limit(_MOST_EXPIRED_AT_ONCE)
-    )
-    async with runtime.database.autocommit() as connection:
-        late_ids = (await connection.scalars(late)).all()
-    return sum([await _expire(runtime, approval_id, carriers) for approval_id in late_ids])
+    is_late = (table.c.status == "waiting") & (table.c.expires_at <= clock.now())
 
+    async def end(connection: AsyncConnection, row: Row[Any]) -> bool:
+        over = update(table).where(table.c.id == row.id).values(status="expired", answered_at=clock.now())
+        await connection.execute(over)
+        customer = await profiles.load(connection, row.customer_id)
+        if customer is not None:
+            await carriers[row.kind].expired(runtime, connection, customer, _request(row))
+        return True
 
-async def _expire(runtime: Runtime, approval_id: UUID, carriers: Carriers) -> bool:
-    now = clock.now()
-    # Who comes second, another worker or the customer herself, waits for the row and then finds it answered.
-    is_late = (table.c.id == approval_id) & (table.c.status == "waiting") & (table.c.expires_at <= now)
-    async with runtime.database.transaction() as connection:
-        over = update(table).where(is_late).values(status="expired", answered_at=now).returning(table)
-        row = (await connection.execute(over)).one_or_none()
-        customer = None if row is None else await profiles.load(connection, row.customer_id)
-        if row is not None and customer is not None:
-            await carriers[row.kind].expired(connection, customer, _request(row))
-    return row is not None
+    late = Due(select(table).where(is_late), table.c.id, (table.c.expires_at,))
+    return await chores.work_through(runtime.database, "approvals: expire", late, end)
 
 
 async def _close(connection: AsyncConnection, customer: Customer, approval_id: UUID, status: str) -> Row[Any]:

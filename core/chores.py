@@ -1,12 +1,59 @@
-"""What the background worker does once for each subject, kind and period, with any number of workers and whenever one dies."""
+"""What the background workers do: each due row once, with any number of workers and whenever one dies."""
 
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+import structlog
+from sqlalchemy import Column, ColumnElement, Row, Select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock
+from core.db import Database
 from core.tables.chores import chore
+
+_MOST_A_ROUND = 100
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The rows that are due: `rows` selects them, `key` is the column that tells one from another, and also says whose rows a
+    worker locks. `is_shared`: others may go on referring to a row while it is worked on."""
+
+    rows: Select[Any]
+    key: Column[UUID]
+    order: Sequence[ColumnElement[Any]]
+    is_shared: bool = False
+
+
+async def work_through(
+    database: Database, duty: str, due: Due, work: Callable[[AsyncConnection, Row[Any]], Awaitable[bool]]
+) -> int:
+    """Does `work` with each due row, locked, in a transaction of its own; says with how many it did something.
+
+    A row that another worker has, or that is no longer due once it is locked, is passed over. One whose work fails is told of in
+    the log and left for the next round. Raises OperationalError where the database is away: so it is for the others.
+    """
+    some = due.rows.with_only_columns(due.key).order_by(*due.order, due.key).limit(_MOST_A_ROUND)
+    async with database.autocommit() as connection:
+        keys = (await connection.scalars(some)).all()
+    count = 0
+    for key in keys:
+        own = due.rows.where(due.key == key).with_for_update(of=due.key.table, skip_locked=True, key_share=due.is_shared)
+        try:
+            async with database.transaction() as connection:
+                row = (await connection.execute(own)).one_or_none()
+                count += row is not None and await work(connection, row)
+        except OperationalError:
+            raise
+        except Exception:
+            log.exception("a row's work failed", duty=duty, row=str(key))
+    return count
 
 
 async def claim(connection: AsyncConnection, subject: UUID, kind: str, period: str) -> bool:

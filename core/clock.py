@@ -24,8 +24,13 @@ def today(country: str) -> date:
     return day(now(), country)
 
 
-def told(moment: datetime, country: str) -> str:
-    """How a screen says `moment`, by the country's clocks: `31/12 23:59`."""
+def day_text(day: date) -> str:
+    """A day as customers read it: `31/12/2026`."""
+    return f"{day:%d/%m/%Y}"
+
+
+def moment_text(moment: datetime, country: str) -> str:
+    """A moment as customers read it, by the country's clocks: `31/12 23:59`."""
     return f"{moment.astimezone(COUNTRIES[country].zone):%d/%m %H:%M}"
 
 

@@ -111,3 +111,11 @@ class Busy(Refusal):
     code = "busy"
     kind = Kind.AWAY
     sentence = _("We are very busy. Nothing was done.")
+
+
+class KeyConflict(Refusal):
+    """The key has been used already, for something else."""
+
+    code = "key_conflict"
+    kind = Kind.CONFLICT
+    sentence = _("This was asked before in another way. Nothing was done now.")

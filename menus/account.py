@@ -76,7 +76,7 @@ async def read_details(step: Step) -> Outcome:
         number=known.national_id_end or "-",
         most=known.at_once,
         amount=known.in_a_day,
-        date=f"{known.since:%d/%m/%Y}",
+        date=clock.day_text(known.since),
     )
 
 

@@ -3,9 +3,9 @@
 from core.agents import approval, cash, directory, floats
 from core.agents.directory import Agent
 from core.customers.refusals import OwnNumber, UnknownRecipient
-from core.errors import BadAmount, BadPhone, RequestWaits
+from core.errors import BadAmount, BadPhone, KeyConflict, RequestWaits
 from core.i18n import _, translate
-from core.ledger.refusals import AccountClosed, AmountTooSmall, KeyConflict, NotEnoughMoney, OverBalanceLimit, OverLimit
+from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverLimit
 from core.money import Money
 from menus.engine import inputs
 from menus.engine.dsl import PAYING_PIN, PIN, Ask, Choice, End, Option, Outcome, again, ok, outcomes, paying_again

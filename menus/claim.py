@@ -2,12 +2,11 @@
 
 from uuid import UUID
 
-from core.errors import BadDate, BadText, DayOutOfRange, NotPermitted, RequestWaits
+from core.errors import BadDate, BadText, DayOutOfRange, KeyConflict, NotPermitted, RequestWaits
 from core.i18n import _, translate
 from core.insurance import claims
 from core.insurance.claims import DECLINED, PAID, WAITING, Claim
 from core.insurance.refusals import NotCovered
-from core.ledger.refusals import KeyConflict
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, End, Outcome, Pick, found, ok, outcomes
 from menus.engine.session import Step

@@ -1,8 +1,8 @@
 """Deposit: from M-Pesa, or cash at an agent."""
 
-from core.errors import BadAmount, RequestWaits
+from core.errors import BadAmount, KeyConflict, RequestWaits
 from core.i18n import _
-from core.ledger.refusals import AccountClosed, KeyConflict, OverBalanceLimit, OverLimit
+from core.ledger.refusals import AccountClosed, OverBalanceLimit, OverLimit
 from core.payments import requests
 from core.payments.refusals import RailAway
 from core.payments.settlements import IN

@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from core.errors import NotPermitted
+from core import clock
+from core.errors import KeyConflict, NotPermitted
 from core.i18n import _, translate
 from core.insurance import covers
-from core.insurance.policies import ENDED, GRACE, Policy, read_out
+from core.insurance.policies import ENDED, GRACE, Policy
 from core.insurance.refusals import AlreadyCovered, OutOfSeason
-from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney
+from core.ledger.refusals import AccountClosed, NotEnoughMoney
 from menus import claim
 from menus.engine.dsl import PIN, Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.engine.session import Session, Step
@@ -39,8 +40,8 @@ async def show_product(step: Step) -> Outcome:
         "days": str(product.term_days),
     }
     if term is None:
-        return Outcome("closed", slots | {"date": read_out(offer.sold_next)})
-    slots |= {"date": read_out(term.waits_until), "until": read_out(term.last_day)}
+        return Outcome("closed", slots | {"date": clock.day_text(offer.sold_next)})
+    slots |= {"date": clock.day_text(term.waits_until), "until": clock.day_text(term.last_day)}
     return Outcome("season" if product.seasons else "ok", slots)
 
 
@@ -76,7 +77,7 @@ async def show_cover(step: Step) -> Outcome:
         return Outcome("season", slots)
     slots |= {"product_key": product.key, "amount": str(product.price), "days": str(product.term_days)}
     if cover.status == GRACE:
-        return Outcome("unpaid", slots | {"until": read_out(covers.pay_by(cover, product))})
+        return Outcome("unpaid", slots | {"until": clock.day_text(covers.pay_by(cover, product))})
     return Outcome("renews" if cover.renews else "ends", slots)
 
 
@@ -99,8 +100,8 @@ def _said(cover: Policy, session: Session) -> dict[str, str]:
         "product": translate(cover.name, session.language),
         "amount": str(cover.price),
         "most": str(cover.cover),
-        "date": read_out(cover.waits_until),
-        "until": read_out(cover.last_day),
+        "date": clock.day_text(cover.waits_until),
+        "until": clock.day_text(cover.last_day),
     }
 
 

@@ -1,11 +1,11 @@
 """Post a job: what, where and for how much; then one screen that shows it all."""
 
 from core.credentials.refusals import TooManyTries
-from core.errors import BadAmount, BadText
+from core.errors import BadAmount, BadText, KeyConflict
 from core.i18n import _
 from core.jobs import market, posts
 from core.jobs.refusals import TooManyJobs
-from core.ledger.refusals import AccountClosed, KeyConflict, OverLimit
+from core.ledger.refusals import AccountClosed, OverLimit
 from core.money import Money
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes

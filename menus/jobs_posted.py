@@ -3,11 +3,12 @@
 from uuid import UUID
 
 from core import clock
+from core.errors import KeyConflict
 from core.i18n import _, translate
 from core.jobs import applications, hiring, market, reviews
 from core.jobs.market import FINISHED, HIRED, OPEN, PAID
 from core.jobs.refusals import JobClosed
-from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from menus.engine.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.engine.screen import HIDDEN
 from menus.engine.session import Step
@@ -37,7 +38,7 @@ async def show_job(step: Step) -> Outcome:
     if job.worker is not None:
         slots |= {"name": job.worker.name, "lines": reachable(job.worker, language)}
     elif job.status == OPEN:
-        until = f"{clock.day(job.expires_at, step.runtime.settings.country):%d/%m/%Y}"
+        until = clock.day_text(clock.day(job.expires_at, step.runtime.settings.country))
         slots["lines"] = translate(_ON_LIST, language).format(date=until)
     return ok(**slots)
 

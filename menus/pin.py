@@ -45,7 +45,7 @@ async def prove_phone(step: Step) -> Outcome:
 async def replace(step: Step) -> Outcome:
     _same_twice(step)
     money_out_from = await pin_reset.replace(step.runtime, step.session.registered, step.text)
-    return ok(moment=clock.told(money_out_from, step.runtime.settings.country))
+    return ok(moment=clock.moment_text(money_out_from, step.runtime.settings.country))
 
 
 def _same_twice(step: Step) -> None:

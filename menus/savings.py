@@ -5,9 +5,9 @@ from uuid import UUID
 
 from core import clock
 from core.customers import wallet
-from core.errors import BadAmount, NotPermitted
+from core.errors import BadAmount, KeyConflict, NotPermitted
 from core.i18n import _, translate
-from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney, OverBalanceLimit
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit
 from core.money import Money
 from core.savings import goals, texts
 from core.savings.goals import Goal

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import get_args
 from uuid import UUID
 
+from core import clock
 from core.errors import BadAmount, NotPermitted
 from core.i18n import _, translate
 from core.ledger.refusals import AccountClosed, AccountNotEmpty
@@ -101,7 +102,7 @@ def _facts(goal: Goal, language: str) -> list[str]:
     facts = [translate(_("No date."), language)]
     if goal.due is not None:
         day = _("Locked until {date}.") if goal.is_locked else _("By {date}.")
-        facts = [translate(day, language).format(date=f"{goal.due:%d/%m/%Y}")]
+        facts = [translate(day, language).format(date=clock.day_text(goal.due))]
     if goal.rule is not None:
         period = translate(_PERIODS[goal.rule], language)
         facts.append(translate(_("Gets {amount} {period}."), language).format(amount=goal.rule_amount, period=period))

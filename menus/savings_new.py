@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import date
 
-from core.errors import BadAmount, BadDate, BadText, DayOutOfRange
+from core import clock
+from core.errors import BadAmount, BadDate, BadText, DayOutOfRange, KeyConflict
 from core.i18n import _
-from core.ledger.refusals import AccountClosed, KeyConflict
+from core.ledger.refusals import AccountClosed
 from core.money import Money
 from core.savings import goals, opening
 from core.savings.refusals import TooManyGoals
@@ -40,7 +41,7 @@ async def set_due(step: Step) -> Outcome:
         return replace(await _open(step, None, is_locked=False), code="undated")
     due = inputs.date(step)
     opening.check_due(due, step.runtime.settings.country)
-    return ok(due=due.isoformat(), date=f"{due:%d/%m/%Y}")
+    return ok(due=due.isoformat(), date=clock.day_text(due))
 
 
 @outcomes("ok", BadText, BadAmount, BadDate, DayOutOfRange, TooManyGoals, AccountClosed, KeyConflict)

@@ -6,17 +6,9 @@ Whoever has no account yet can be sent money too: it waits for her.
 from core import clock, phones
 from core.customers import wallet
 from core.customers.refusals import OwnNumber, UnknownRecipient
-from core.errors import BadAmount, BadPhone
+from core.errors import BadAmount, BadPhone, KeyConflict
 from core.i18n import _
-from core.ledger.refusals import (
-    AccountClosed,
-    AmountTooSmall,
-    KeyConflict,
-    NotEnoughMoney,
-    OverBalanceLimit,
-    OverDayLimit,
-    OverLimit,
-)
+from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.money import Money
 from core.sending import invitations, texts, transfers
 from core.sending.refusals import TooManyWaiting
@@ -105,7 +97,7 @@ async def invite(step: Step) -> Outcome:
     )
     done = ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
     if isinstance(receipt, invitations.Promise):
-        return Outcome("ok", {**done.slots, "moment": clock.told(receipt.until, step.runtime.settings.country)})
+        return Outcome("ok", {**done.slots, "moment": clock.moment_text(receipt.until, step.runtime.settings.country)})
     sent = {**done.slots, "recipient": receipt.recipient.name}
     return Outcome("sent", sent) if receipt.saved is None else Outcome("rounded", {**sent, "saved": str(receipt.saved)})
 

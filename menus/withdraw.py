@@ -5,9 +5,9 @@ from core.agents import cash
 from core.agents.refusals import UnknownAgent
 from core.customers import wallet
 from core.customers.refusals import OwnNumber
-from core.errors import BadAmount
+from core.errors import BadAmount, KeyConflict
 from core.i18n import _
-from core.ledger.refusals import AccountClosed, AmountTooSmall, KeyConflict, NotEnoughMoney, OverDayLimit, OverLimit
+from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverDayLimit, OverLimit
 from core.money import Money
 from core.payments import requests
 from core.payments.refusals import RailAway

@@ -47,7 +47,7 @@ async def ask(runtime: Runtime, *, agent: Agent, customer_phone: str, amount: Mo
             raise RequestWaits
         await approvals.add(connection, customer, **wanted)
         said: dict[str, Any] = {"name": agent.name, "number": agent.number, "amount": amount, "fee": quoted.fee}
-        await notices.tell(connection, customer, texts.APPROVAL_ASKED, service_code=runtime.settings.service_code, **said)
+        await notices.tell(runtime, connection, customer, texts.APPROVAL_ASKED, **said)
     return customer
 
 
@@ -58,22 +58,22 @@ async def _transfer(runtime: Runtime, customer: Customer, request: Request) -> T
     return cash.withdrawal(customer, agent, cash.price(request.amount), approvals.key_of(request.id))
 
 
-async def _refused(connection: AsyncConnection, customer: Customer, request: Request) -> None:
-    await _tell_agent(connection, customer, request, texts.APPROVAL_REFUSED)
+async def _refused(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:
+    await _tell_agent(runtime, connection, customer, request, texts.APPROVAL_REFUSED)
 
 
-async def _expired(connection: AsyncConnection, customer: Customer, request: Request) -> None:
-    await _tell_agent(connection, customer, request, texts.APPROVAL_EXPIRED)
+async def _expired(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:
+    await _tell_agent(runtime, connection, customer, request, texts.APPROVAL_EXPIRED)
 
 
-async def _tell_agent(connection: AsyncConnection, customer: Customer, request: Request, text: str) -> None:
+async def _tell_agent(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request, text: str) -> None:
     assert request.agent_id is not None, request.id
     try:
         agent = await directory.load(connection, request.agent_id)
     except UnknownAgent:
         return  # the shop has closed its account since
     said: dict[str, Any] = {"name": customer.name, "phone": phones.national(customer.phone), "amount": request.amount}
-    await notices.tell(connection, agent.customer, text, **said)
+    await notices.tell(runtime, connection, agent.customer, text, **said)
 
 
 CARRIER = Carrier(REQUEST_KIND, cash.price, _transfer, _refused, _expired)

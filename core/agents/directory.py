@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -13,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock, phones
+from core import clock, phones, reading
 from core.agents import texts
 from core.agents.refusals import NoAgentNear, UnknownAgent
 from core.countries import COUNTRIES
@@ -134,8 +133,7 @@ async def add(runtime: Runtime, phone: str, name: str, place: str = "", number: 
         raise UnknownRecipient(phone=phones.national(phone))
     async with runtime.database.transaction() as connection:
         # Whoever adds her at the same time waits here, and then finds her.
-        own = select(customer_table.c.id).where(customer_table.c.id == customer.id).with_for_update(key_share=True)
-        await connection.execute(own)
+        await profiles.lock(connection, customer.id)
         found = select(agent_table.c.customer_id).where(agent_table.c.customer_id == customer.id)
         if await connection.scalar(found) is None:
             taken = await _take_number(connection, customer, name, place, number)
@@ -145,8 +143,8 @@ async def add(runtime: Runtime, phone: str, name: str, place: str = "", number: 
                     is None
                 ):
                     await open_account(connection, owner=customer.id, kind=kind, currency=customer.currency)
-            said: dict[str, Any] = {"name": name, "number": taken, "service_code": runtime.settings.service_code}
-            await notices.tell(connection, customer, texts.AGENT_ADDED, **said)
+            said: dict[str, Any] = {"name": name, "number": taken}
+            await notices.tell(runtime, connection, customer, texts.AGENT_ADDED, **said)
     return await of(runtime, customer)
 
 
@@ -210,7 +208,7 @@ def _candidates() -> Iterator[str]:
 
 def _tidy(text: str, most: int) -> str:
     """A shop's or place's name on one line. Raises BadText."""
-    name = " ".join(unicodedata.normalize("NFKC", text).split())
+    name = reading.tidy(text)
     if len(name) > most or not _WORDS.fullmatch(name):
         raise BadText
     return name

@@ -9,15 +9,16 @@ from core import ids
 from core.agents import texts
 from core.agents.directory import Agent
 from core.credentials import pins
-from core.errors import BadText
+from core.errors import BadText, KeyConflict
 from core.ledger import statement
 from core.ledger.chart import TRUST, SystemAccount
 from core.ledger.post import post_one
-from core.ledger.refusals import KeyConflict, OverLimit
+from core.ledger.refusals import OverLimit
 from core.ledger.transfer import Leg, Notice, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
+from core.staff import Staff
 from core.tables.agents import float_trade
 
 BUY, SELL, TAKE_COMMISSION = "float_buy", "float_sell", "commission"
@@ -69,28 +70,28 @@ async def take_commission(runtime: Runtime, *, agent: Agent, amount: Money, pin:
     return Receipt(ids.reference(answer.transfer_id), amount, left, answer.outcome == "posted")
 
 
-async def buy(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: str) -> Receipt:
-    """Float for money that has reached the bank under `reference`, worked off once. `by` names who in the office did it.
+async def buy(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: Staff) -> Receipt:
+    """Float for money that has reached the bank under `reference`, worked off once.
 
-    Raises OverLimit, BadText (reference or name), KeyConflict where the reference was for another agent or amount.
+    Raises OverLimit, BadText (reference), KeyConflict where the reference was for another agent or amount.
     """
     return await _trade(runtime, agent, amount, BUY, reference, by)
 
 
-async def sell(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: str) -> Receipt:
+async def sell(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: Staff) -> Receipt:
     """The other way: the bank pays the agent out. Raises what `buy` raises, and NotEnoughMoney."""
     return await _trade(runtime, agent, amount, SELL, reference, by)
 
 
-async def _trade(runtime: Runtime, agent: Agent, amount: Money, kind: str, reference: str, by: str) -> Receipt:
-    reference, by = reference.strip(), by.strip()
-    if not _REFERENCE.fullmatch(reference) or not by.isprintable() or not 1 <= len(by) <= 40:
+async def _trade(runtime: Runtime, agent: Agent, amount: Money, kind: str, reference: str, by: Staff) -> Receipt:
+    reference = reference.strip()
+    if not _REFERENCE.fullmatch(reference):
         raise BadText
     if amount > (most := Money.of_units(MOST_UNITS, amount.currency)):
         raise OverLimit(most=most)
     wish = _traded(agent, amount, kind, reference)
     async with runtime.database.transaction() as connection:
-        row = {"transfer_id": wish.id, "kind": kind, "reference": reference, "done_by": by}
+        row = {"transfer_id": wish.id, "kind": kind, "reference": reference, "done_by": by.name}
         took = (
             insert(float_trade).values(row).on_conflict_do_nothing(index_elements=[float_trade.c.kind, float_trade.c.reference])
         )

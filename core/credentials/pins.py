@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from core import clock
@@ -42,6 +43,39 @@ def is_weak(pin: str) -> bool:
         or pin in _KEYPAD_COLUMNS
         or 1920 <= int(pin) <= clock.now().year + 5
     )
+
+
+async def hash_of(runtime: Runtime, customer_id: UUID, phone: str, pin: str) -> str:
+    """What is kept of a new PIN. Raises BadPin, WeakPin or Busy. Slow: never within a transaction."""
+    choose(pin, phone=phone)
+    with runtime.pin_hasher.place():
+        return await runtime.pin_hasher.hash(pin, customer_id)
+
+
+async def write(connection: AsyncConnection, customer_id: UUID, hashed: str) -> None:
+    """The first PIN of somebody who has none."""
+    await connection.execute(insert(pin_table).values(customer_id=customer_id, hash=hashed, changed_at=clock.now()))
+
+
+async def replace(
+    connection: AsyncConnection,
+    customer_id: UUID,
+    hashed: str,
+    *,
+    only_unlocked: bool = False,
+    money_out_from: datetime | None = None,
+) -> bool:
+    """Puts the new PIN into the old one's place, with no wrong tries counted; False where `only_unlocked` and it is locked.
+
+    `money_out_from`: until then no money leaves. None leaves what there is.
+    """
+    own = update(pin_table).where(pin_table.c.customer_id == customer_id)
+    if only_unlocked:
+        own = own.where(pin_table.c.locked_at.is_(None), pin_table.c.failures < MOST_WRONG)
+    values = {"hash": hashed, "failures": 0, "locked_at": None, "changed_at": clock.now()}
+    if money_out_from is not None:
+        values["money_out_from"] = money_out_from
+    return (await connection.execute(own.values(values))).rowcount == 1
 
 
 async def check(runtime: Runtime, customer_id: UUID, pin: str, *, for_money_out: bool = False) -> None:
@@ -94,7 +128,7 @@ async def require_open(runtime: Runtime, customer_id: UUID, *, for_money_out: bo
 
 def _check_money_out(runtime: Runtime, begins: datetime | None) -> None:
     if begins is not None and clock.now() < begins:
-        raise MoneyOutWaits(moment=clock.told(begins, runtime.settings.country))
+        raise MoneyOutWaits(moment=clock.moment_text(begins, runtime.settings.country))
 
 
 async def _change(runtime: Runtime, statement: ReturningUpdate[Any]) -> Row[Any] | None:

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock
-from core.credentials import attempts, codes
+from core.credentials import attempts, codes, pins
 from core.credentials.refusals import CodeEnded, WrongNationalId
-from core.customers import pin_change, profiles, texts
+from core.customers import profiles, texts
 from core.customers.profiles import Customer
 from core.messaging import kinds, notices
 from core.runtime import Runtime
@@ -67,19 +67,19 @@ async def replace(runtime: Runtime, customer: Customer, pin: str) -> datetime:
 
     Raises BadPin, WeakPin, Busy, or CodeEnded where no code was right in the last minutes, or it has been used for a PIN.
     """
-    hashed = await pin_change.hash_of(runtime, customer, pin)
+    hashed = await pins.hash_of(runtime, customer.id, customer.phone, pin)
     money_out_from = clock.now() + MONEY_WAITS
     async with runtime.database.transaction() as connection:
         if not await _is_proven(connection, customer):
             raise CodeEnded
-        await pin_change.write(connection, customer.id, hashed, money_out_from=money_out_from)
+        await pins.replace(connection, customer.id, hashed, money_out_from=money_out_from)
         await notices.tell(
+            runtime,
             connection,
             customer,
             texts.PIN_RESET,
             kind=kinds.SECURITY,
-            moment=clock.told(money_out_from, runtime.settings.country),
-            service_code=runtime.settings.service_code,
+            moment=clock.moment_text(money_out_from, runtime.settings.country),
         )
     return money_out_from
 
@@ -90,7 +90,7 @@ async def _send_code(connection: AsyncConnection, runtime: Runtime, customer: Cu
     if not codes.is_waiting(await codes.newest(connection, customer.id, codes.PIN)):
         await attempts.take(connection, customer.id, _CODE, most=MOST_CODES, country=runtime.settings.country)
         code_id = await codes.issue(connection, customer.id, codes.PIN, CODE_LASTS)
-        await notices.tell(connection, customer, texts.PIN_CODE, code_id=code_id)
+        await notices.tell(runtime, connection, customer, texts.PIN_CODE, code_id=code_id)
     return Next.TYPE_CODE
 
 

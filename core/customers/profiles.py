@@ -1,15 +1,16 @@
 """Customers: who has which number, and how somebody becomes one."""
 
 import re
-import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, exists, literal_column, select, update
+from sqlalchemy import Row, Select, bindparam, exists, literal_column, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock
+from core import clock, reading
 from core.customers.refusals import BadName, BadNationalId
 from core.ledger.chart import FLOAT, WALLET
 from core.runtime import Runtime
@@ -60,7 +61,7 @@ async def load(connection: AsyncConnection, customer_id: UUID) -> Customer | Non
 def read_name(text: str) -> str:
     """A person's full name, tidied. Raises BadName unless it is two words of letters, at most 40 characters."""
     # Composed, or the accent of a letter typed in two parts would count as no letter.
-    name = " ".join(unicodedata.normalize("NFKC", text).split())
+    name = reading.tidy(text)
     if name in (name.lower(), name.upper()):
         name = re.sub(r"[^\W\d_]+(?:['’][^\W\d_]+)*", lambda word: word[0].capitalize(), name)  # Ng'ang'a is one word
     if len(name) > MOST_NAME_CHARACTERS or not _NAME.fullmatch(name):
@@ -76,6 +77,66 @@ def read_national_id(text: str) -> str:
     return digits
 
 
+async def lock(connection: AsyncConnection, customer_id: UUID) -> bool:
+    """Makes whoever else locks her row wait until the caller's transaction ends; rows that refer to her may still come.
+
+    Is her account open?
+    """
+    return await _is_open(connection, customer_id, key_share=True)
+
+
+async def keep_open(connection: AsyncConnection, customer_id: UUID) -> bool:
+    """Keeps her from closing her account before the caller's transaction ends, and nobody from anything else. Is it open?"""
+    return await _is_open(connection, customer_id, read=True, key_share=True)
+
+
+async def lock_to_close(connection: AsyncConnection, customer_id: UUID) -> bool:
+    """Nothing in her name begins before the caller's transaction ends. Is her account open?"""
+    return await _is_open(connection, customer_id)
+
+
+async def insert(connection: AsyncConnection, row: Mapping[str, Any]) -> bool:
+    """Writes a new customer down: `row` holds id, phone, name, language, country and what else is known of her.
+
+    False where the number has an open account already.
+    """
+    added = await connection.execute(
+        upsert(customer_table)
+        .values(**row, created_at=clock.now())
+        # In words, not as a parameter: a prepared statement has to recognise the index by it.
+        .on_conflict_do_nothing(index_elements=[customer_table.c.phone], index_where=text("status = 'active'"))
+        .returning(customer_table.c.id)
+    )
+    return added.one_or_none() is not None
+
+
+async def set_national_id(connection: AsyncConnection, customer_id: UUID, sealed: bytes) -> bool:
+    """Writes down the ID number, sealed, of somebody who had given none; False where she had."""
+    given = (
+        update(customer_table)
+        .where(customer_table.c.id == customer_id, customer_table.c.national_id.is_(None))
+        .values(national_id=sealed)
+        .returning(customer_table.c.id)
+    )
+    return await connection.scalar(given) is not None
+
+
+async def set_round_up_goal(
+    connection: AsyncConnection, customer_id: UUID, goal_id: UUID | None, *, instead_of: UUID | None = None
+) -> None:
+    """From now on her sends are rounded up into this goal; `instead_of`: only where it was that one so far."""
+    own = update(customer_table).where(customer_table.c.id == customer_id)
+    if instead_of is not None:
+        own = own.where(customer_table.c.round_up_goal == instead_of)
+    await connection.execute(own.values(round_up_goal=goal_id))
+
+
+async def close(connection: AsyncConnection, customer_id: UUID) -> None:
+    """She is no customer any more; what she did stays on record."""
+    closed = update(customer_table).where(customer_table.c.id == customer_id).values(status="closed", closed_at=clock.now())
+    await connection.execute(closed)
+
+
 async def set_language(runtime: Runtime, customer_id: UUID, language: str) -> None:
     async with runtime.database.autocommit() as connection:
         await connection.execute(update(customer_table).where(customer_table.c.id == customer_id).values(language=language))
@@ -87,6 +148,13 @@ async def set_balance_privacy(runtime: Runtime, customer_id: UUID, *, asks_pin: 
         await connection.execute(
             update(customer_table).where(customer_table.c.id == customer_id).values(asks_pin_for_balance=asks_pin)
         )
+
+
+async def _is_open(connection: AsyncConnection, customer_id: UUID, *, read: bool = False, key_share: bool = False) -> bool:
+    row = select(customer_table.c.status).where(customer_table.c.id == customer_id)
+    locked = row.with_for_update(read=read, key_share=key_share)
+    status: str | None = await connection.scalar(locked)
+    return status == "active"
 
 
 def _customer(row: Row[Any]) -> Customer:

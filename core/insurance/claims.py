@@ -1,7 +1,6 @@
 """Claims: what a customer asks of her cover. What the staff decide is in claim_decisions.py."""
 
 import secrets
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,19 +11,19 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock, septets
+from core import clock, reading, septets
+from core.customers import profiles
 from core.customers.profiles import Customer
 from core.errors import BadText, DayOutOfRange, NotPermitted, RequestWaits
 from core.i18n import translate
+from core.idempotency import check_same
 from core.insurance import texts
 from core.insurance.policies import Policy, read_policy
 from core.insurance.products import NAMES
 from core.insurance.refusals import NotCovered
-from core.ledger.refusals import KeyConflict
 from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
-from core.tables.customers import customer as customer_table
 from core.tables.insurance import claim as claim_table
 from core.tables.insurance import policy as policy_table
 
@@ -59,7 +58,7 @@ class Claim:
 
 def read_text(text: str) -> str:
     """A few plain words, tidied and in the phone's alphabet. Raises BadText: without a letter, or above 60 septets."""
-    said = septets.plain(" ".join(unicodedata.normalize("NFKC", text).split()))
+    said = septets.plain(reading.tidy(text))
     if septets.count(said) > MOST_TEXT_CHARACTERS or not any(character.isalpha() for character in said):
         raise BadText
     return said
@@ -88,12 +87,13 @@ async def claim(runtime: Runtime, customer: Customer, policy_id: UUID, reason: s
     if not today - timedelta(days=MOST_DAYS_AGO) <= happened <= today:
         raise DayOutOfRange
     async with runtime.database.transaction() as connection:
-        await _keep_open(connection, customer)
+        # A claim of a closed account could never be paid.
+        if not await profiles.keep_open(connection, customer.id):
+            raise NotPermitted
         runs = await _lock_runs(connection, customer, policy_id)
         earlier = await _of_runs(connection, runs)
         if same := [row for row in earlier if row.key == key]:
-            if (same[0].happened, same[0].reason) != (happened, reason):
-                raise KeyConflict
+            check_same(same[0], happened=happened, reason=reason)
             return read_claim(same[0])
         covered = [run for run in runs if run.waits_until <= happened < run.ends]
         if not covered:
@@ -102,7 +102,9 @@ async def claim(runtime: Runtime, customer: Customer, policy_id: UUID, reason: s
             raise RequestWaits
         number = await _insert(connection, covered[0].id, key=key, reason=reason, happened=happened)
         made = read_claim((await connection.execute(CLAIMS.where(claim_table.c.number == number))).one())
-        await notices.tell(connection, customer, texts.CLAIM_MADE, number=number, product=translate(made.name, customer.language))
+        await notices.tell(
+            runtime, connection, customer, texts.CLAIM_MADE, number=number, product=translate(made.name, customer.language)
+        )
     return made
 
 
@@ -119,13 +121,6 @@ async def claims(runtime: Runtime, customer: Customer) -> list[Claim]:
 
 def _today(runtime: Runtime) -> date:
     return clock.today(runtime.settings.country)
-
-
-async def _keep_open(connection: AsyncConnection, customer: Customer) -> None:
-    """Keeps her from closing her account meanwhile: a claim of a closed one could never be paid."""
-    own = select(customer_table.c.id).where(customer_table.c.id == customer.id, customer_table.c.status == "active")
-    if await connection.scalar(own.with_for_update(read=True, key_share=True)) is None:
-        raise NotPermitted
 
 
 async def _lock_runs(connection: AsyncConnection, customer: Customer, policy_id: UUID) -> Sequence[Row[Any]]:

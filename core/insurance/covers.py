@@ -13,13 +13,13 @@ from core.credentials import pins
 from core.customers.profiles import Customer
 from core.errors import NotPermitted
 from core.i18n import translate
+from core.idempotency import check_same
 from core.insurance import products as catalogue
 from core.insurance import texts
-from core.insurance.policies import ENDED, GRACE, Policy, open_policy, premium, read_out, read_policy
+from core.insurance.policies import ENDED, GRACE, Policy, open_policy, premium, read_policy
 from core.insurance.products import Product, Term
 from core.insurance.refusals import AlreadyCovered, OutOfSeason
 from core.ledger.post import post_one
-from core.ledger.refusals import KeyConflict
 from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
@@ -89,8 +89,8 @@ async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, 
             product=translate(policy.name, customer.language),
             amount=policy.price,
             most=policy.cover,
-            date=read_out(policy.waits_until),
-            until=read_out(policy.last_day),
+            date=clock.day_text(policy.waits_until),
+            until=clock.day_text(policy.last_day),
         )
         wish = premium(transfer_id, customer, found.product, key, said)
         answer = await post_one(
@@ -153,8 +153,7 @@ def _of(customer: Customer) -> Select[Any]:
 
 def _same(receipt: Receipt, product_key: str) -> Receipt:
     """The receipt of the first request, unless this one is about something else."""
-    if receipt.policy.product != product_key:
-        raise KeyConflict
+    check_same(receipt.policy, product=product_key)
     return receipt
 
 

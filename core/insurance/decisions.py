@@ -8,7 +8,6 @@ from sqlalchemy import Row, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
-from core.approvals import ApprovalClosed
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.errors import BadAmount
@@ -16,6 +15,7 @@ from core.i18n import translate
 from core.insurance import texts
 from core.insurance.claims import CLAIMS, DECLINED, PAID, WAITING, Claim, read_claim, read_text
 from core.insurance.products import NAMES
+from core.insurance.refusals import ClaimDecided
 from core.ledger.chart import PREMIUMS, SystemAccount
 from core.ledger.post import post_one
 from core.ledger.refusals import AccountClosed, OverLimit
@@ -23,6 +23,7 @@ from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
+from core.staff import Staff
 from core.tables.customers import customer as customer_table
 from core.tables.insurance import claim as claim_table
 from core.tables.insurance import policy as policy_table
@@ -56,12 +57,11 @@ async def waiting(runtime: Runtime, most: int = 100) -> list[Waiting]:
         return [Waiting(read_claim(row), row.name, row.phone) for row in await connection.execute(query)]
 
 
-async def approve(runtime: Runtime, number: int, by: str, amount: Money | None = None) -> Claim:
+async def approve(runtime: Runtime, number: int, by: Staff, amount: Money | None = None) -> Claim:
     """Pays a claim into its owner's wallet, all of the cover unless `amount` is less, and tells her; exactly once.
 
-    Raises UnknownClaim, ApprovalClosed (decided already), BadText (`by`), BadAmount, OverLimit (above the cover), AccountClosed.
+    Raises UnknownClaim, ClaimDecided, BadAmount, OverLimit (above the cover), AccountClosed.
     """
-    by = read_text(by)
     async with runtime.database.transaction() as connection:
         row = await _lock_waiting(connection, number)
         cover = Money(row.cover, row.currency)
@@ -79,16 +79,16 @@ async def approve(runtime: Runtime, number: int, by: str, amount: Money | None =
         return read_claim((await connection.execute(CLAIMS.where(claim_table.c.id == row.id))).one())
 
 
-async def decline(runtime: Runtime, number: int, by: str, why: str) -> Claim:
-    """Says no to a claim, and tells its owner why. Raises UnknownClaim, ApprovalClosed, BadText (`by`, `why`)."""
-    by, why = read_text(by), read_text(why)
+async def decline(runtime: Runtime, number: int, by: Staff, why: str) -> Claim:
+    """Says no to a claim, and tells its owner why. Raises UnknownClaim, ClaimDecided, BadText."""
+    why = read_text(why)
     async with runtime.database.transaction() as connection:
         row = await _lock_waiting(connection, number)
         await _decide(connection, row.id, status=DECLINED, decision=why, by=by)
         if (customer := await profiles.load(connection, row.customer_id)) is not None:
-            said: dict[str, Any] = {"number": number, "why": why, "service_code": runtime.settings.service_code}
+            said: dict[str, Any] = {"number": number, "why": why}
             name = translate(NAMES[row.product], customer.language)
-            await notices.tell(connection, customer, texts.CLAIM_DECLINED, product=name, **said)
+            await notices.tell(runtime, connection, customer, texts.CLAIM_DECLINED, product=name, **said)
         return read_claim((await connection.execute(CLAIMS.where(claim_table.c.id == row.id))).one())
 
 
@@ -113,10 +113,10 @@ async def _lock_waiting(connection: AsyncConnection, number: int) -> Row[Any]:
     if row is None:
         raise UnknownClaim(number)
     if row.status != WAITING:
-        raise ApprovalClosed
+        raise ClaimDecided
     return row
 
 
-async def _decide(connection: AsyncConnection, claim_id: UUID, *, by: str, **values: object) -> None:
+async def _decide(connection: AsyncConnection, claim_id: UUID, *, by: Staff, **values: object) -> None:
     decided = update(claim_table).where(claim_table.c.id == claim_id)
-    await connection.execute(decided.values(decided_by=by, decided_at=clock.now(), **values))
+    await connection.execute(decided.values(decided_by=by.name, decided_at=clock.now(), **values))

@@ -90,11 +90,6 @@ def premium(transfer_id: UUID, customer: Customer, product: Product, key: str, *
     return Transfer(transfer_id, customer.wallet, key, KIND, legs, said, asked=product.key)
 
 
-def read_out(day: date) -> str:
-    """A day as customers read and type it."""
-    return f"{day:%d/%m/%Y}"
-
-
 def read_policy(row: Row[Any]) -> Policy:
     return Policy(
         id=row.id,

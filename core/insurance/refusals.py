@@ -20,3 +20,11 @@ class NotCovered(Refusal):
     code = "not_covered"
     kind = Kind.CONFLICT
     sentence = _("Your cover did not hold on that day.")
+
+
+class ClaimDecided(Refusal):
+    """Somebody of the staff was faster."""
+
+    code = "claim_decided"
+    kind = Kind.CONFLICT
+    sentence = _("This claim has been decided already.")

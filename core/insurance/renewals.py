@@ -5,21 +5,19 @@ cover stops, and is tried again on each day of grace; paid then, it goes on from
 policy is done in a transaction of its own, once for each period, with any number of workers and whenever one dies.
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from typing import Any
 
-import structlog
 from sqlalchemy import ColumnElement, Row, Text, cast, exists, select, update
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock, ids
+from core.chores import Due
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.i18n import translate
 from core.insurance import products, texts
-from core.insurance.policies import ACTIVE, ENDED, GRACE, open_policy, premium, read_out, read_policy
+from core.insurance.policies import ACTIVE, ENDED, GRACE, open_policy, premium, read_policy
 from core.insurance.products import Product, Term
 from core.ledger.post import post
 from core.ledger.transfer import REFUSED
@@ -30,9 +28,6 @@ from core.tables.insurance import policy as policy_table
 
 NOTICE_DAYS = 3
 _RENEWAL, _NOTICE = "cover_renewal", "cover_notice"
-_MOST_A_ROUND = 100
-
-log = structlog.get_logger()
 
 
 async def renew(runtime: Runtime) -> int:
@@ -40,7 +35,12 @@ async def renew(runtime: Runtime) -> int:
     today = clock.today(runtime.settings.country)
     tried = cast(policy_table.c.ends, Text) + f" {today}"
     due = (policy_table.c.status != ENDED) & (policy_table.c.ends <= today) & ~_done(_RENEWAL, tried)
-    return await _each(runtime, due, lambda connection, row: _settle(connection, runtime, row, today))
+
+    async def work(connection: AsyncConnection, row: Row[Any]) -> bool:
+        await _settle(connection, runtime, row, today)
+        return True
+
+    return await chores.work_through(runtime.database, "covers: renew", _due(due), work)
 
 
 async def remind(runtime: Runtime) -> int:
@@ -48,36 +48,20 @@ async def remind(runtime: Runtime) -> int:
     today = clock.today(runtime.settings.country)
     soon = policy_table.c.ends.between(today + timedelta(days=1), today + timedelta(days=NOTICE_DAYS))
     due = (policy_table.c.status == ACTIVE) & soon & ~_done(_NOTICE, cast(policy_table.c.ends, Text))
-    return await _each(runtime, due, lambda connection, row: _tell_of_end(connection, runtime, row))
+
+    async def work(connection: AsyncConnection, row: Row[Any]) -> bool:
+        await _tell_of_end(connection, runtime, row)
+        return True
+
+    return await chores.work_through(runtime.database, "covers: remind", _due(due), work)
 
 
 def _done(kind: str, period: ColumnElement[str]) -> ColumnElement[bool]:
     return exists().where(chore.c.subject == policy_table.c.id, chore.c.kind == kind, chore.c.period == period)
 
 
-async def _each(runtime: Runtime, due: ColumnElement[bool], work: Callable[[AsyncConnection, Row[Any]], Awaitable[None]]) -> int:
-    """Does the work for each policy that is due, its row locked. One that fails is left for the next round, by itself."""
-    async with runtime.database.autocommit() as connection:
-        found = await connection.scalars(
-            select(policy_table.c.id).where(due).order_by(policy_table.c.ends, policy_table.c.id).limit(_MOST_A_ROUND)
-        )
-        policy_ids = found.all()
-    done = 0
-    for policy_id in policy_ids:
-        # Looked at again under the lock: another worker may have been faster.
-        own = select(policy_table).where(policy_table.c.id == policy_id, due).with_for_update(skip_locked=True)
-        try:
-            async with runtime.database.transaction() as connection:
-                row = (await connection.execute(own)).one_or_none()
-                if row is not None:
-                    await work(connection, row)
-        except OperationalError:
-            raise  # the database is away: so it is for the others
-        except Exception:
-            log.exception("a cover could not be settled", policy=str(policy_id))
-        else:
-            done += row is not None
-    return done
+def _due(condition: ColumnElement[bool]) -> Due:
+    return Due(select(policy_table).where(condition), policy_table.c.id, (policy_table.c.ends,))
 
 
 async def _settle(connection: AsyncConnection, runtime: Runtime, row: Row[Any], today: date) -> None:
@@ -92,7 +76,7 @@ async def _settle(connection: AsyncConnection, runtime: Runtime, row: Row[Any], 
     elif not await _pay(connection, runtime, row, customer, product, begins):
         gives_up = row.ends + timedelta(days=product.grace_days)
         if row.status == ACTIVE and product.grace_days:
-            await _begin_grace(connection, row, customer, product, max(gives_up, today + timedelta(days=1)))
+            await _begin_grace(runtime, connection, row, customer, product, max(gives_up, today + timedelta(days=1)))
         elif today >= gives_up:
             await _end(connection, runtime, row, customer)
 
@@ -111,7 +95,7 @@ async def _pay(
         product=translate(product.name, customer.language),
         amount=product.price,
         most=product.cover,
-        until=read_out(term.last_day),
+        until=clock.day_text(term.last_day),
     )
     wish = premium(transfer_id, customer, product, f"renewal:{row.id}:{row.ends}", said)
     [answer] = await post(connection, [wish], runtime.settings.country)
@@ -129,16 +113,19 @@ async def _pay(
     return True
 
 
-async def _begin_grace(connection: AsyncConnection, row: Row[Any], customer: Customer, product: Product, gives_up: date) -> None:
+async def _begin_grace(
+    runtime: Runtime, connection: AsyncConnection, row: Row[Any], customer: Customer, product: Product, gives_up: date
+) -> None:
     await connection.execute(update(policy_table).where(policy_table.c.id == row.id).values(status=GRACE))
     await notices.tell(
+        runtime,
         connection,
         customer,
         texts.COVER_UNPAID,
         product=translate(product.name, customer.language),
         amount=product.price,
         # The last try is on the morning after.
-        date=read_out(gives_up - timedelta(days=1)),
+        date=clock.day_text(gives_up - timedelta(days=1)),
     )
 
 
@@ -146,8 +133,7 @@ async def _end(connection: AsyncConnection, runtime: Runtime, row: Row[Any], cus
     await connection.execute(update(policy_table).where(policy_table.c.id == row.id).values(status=ENDED))
     if customer is not None:
         name = translate(read_policy(row).name, customer.language)
-        service_code = runtime.settings.service_code
-        await notices.tell(connection, customer, texts.COVER_ENDED, kind=kinds.REMINDER, product=name, service_code=service_code)
+        await notices.tell(runtime, connection, customer, texts.COVER_ENDED, kind=kinds.REMINDER, product=name)
 
 
 async def _tell_of_end(connection: AsyncConnection, runtime: Runtime, row: Row[Any]) -> None:
@@ -155,9 +141,13 @@ async def _tell_of_end(connection: AsyncConnection, runtime: Runtime, row: Row[A
     if not await chores.claim(connection, row.id, _NOTICE, str(row.ends)) or customer is None:
         return
     policy = read_policy(row)
-    said: dict[str, Any] = {"product": translate(policy.name, customer.language), "service_code": runtime.settings.service_code}
+    said: dict[str, Any] = {"product": translate(policy.name, customer.language)}
     product = products.find(policy.product, row.currency, policy.ends)
     if policy.renews and product is not None:
-        await notices.tell(connection, customer, texts.COVER_RENEWS, date=read_out(policy.ends), amount=product.price, **said)
+        await notices.tell(
+            runtime, connection, customer, texts.COVER_RENEWS, date=clock.day_text(policy.ends), amount=product.price, **said
+        )
     else:
-        await notices.tell(connection, customer, texts.COVER_ENDS, kind=kinds.REMINDER, date=read_out(policy.last_day), **said)
+        await notices.tell(
+            runtime, connection, customer, texts.COVER_ENDS, kind=kinds.REMINDER, date=clock.day_text(policy.last_day), **said
+        )

@@ -134,17 +134,15 @@ async def decline_waiting(runtime: Runtime, connection: AsyncConnection, job: Jo
     for worker_id in sorted(declined.all()):
         reader = await profiles.load(connection, worker_id)
         if reader is not None:
-            code = runtime.settings.service_code
-            said: dict[str, Any] = {"title": job.title, "place": job.place, "service_code": code}
-            await notices.tell(connection, reader, text, kind=kinds.REMINDER, **said)
+            said: dict[str, Any] = {"title": job.title, "place": job.place}
+            await notices.tell(runtime, connection, reader, text, kind=kinds.REMINDER, **said)
 
 
 async def _tell_employer(runtime: Runtime, connection: AsyncConnection, worker: Customer, job: Job) -> None:
     employer = await profiles.load(connection, job.employer.id)
     if employer is not None:
         said: dict[str, Any] = {"name": worker.name, "number": job.number, "title": job.title}
-        said |= {"service_code": runtime.settings.service_code}
-        await notices.tell(connection, employer, texts.JOB_APPLIED, kind=kinds.REMINDER, **said)
+        await notices.tell(runtime, connection, employer, texts.JOB_APPLIED, kind=kinds.REMINDER, **said)
 
 
 _APPLICATIONS = market.JOBS.add_columns(application.c.status.label("answer")).join(

@@ -2,14 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-import structlog
 from sqlalchemy import ColumnElement, Row, exists, select
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock
+from core.chores import Due
 from core.customers.profiles import load
 from core.jobs import applications, escrow, hiring, market, texts
 from core.jobs.posts import OPEN_FOR
@@ -21,9 +21,6 @@ from core.tables.jobs import job as job_table
 REMINDED_AFTER = timedelta(days=3)
 DISPUTED_AFTER = timedelta(days=7)
 _REMINDER = "job_reminder"
-_MOST_AT_ONCE = 100
-
-log = structlog.get_logger()
 
 _Act = Callable[[Runtime, AsyncConnection, Row[Any]], Awaitable[bool]]
 
@@ -34,29 +31,15 @@ async def meet(runtime: Runtime) -> int:
     is_unpaid = job_table.c.status == market.FINISHED
     is_reminded = exists().where(chore.c.subject == job_table.c.id, chore.c.kind == _REMINDER)
     since = job_table.c.changed_at
-    count = await _each(runtime, (job_table.c.status == market.OPEN) & (job_table.c.expires_at <= now), _expire)
-    count += await _each(runtime, is_unpaid & (since <= now - DISPUTED_AFTER), _dispute)
-    return count + await _each(runtime, is_unpaid & (since <= now - REMINDED_AFTER) & ~is_reminded, _remind)
+    count = await _each(runtime, "jobs: expire", (job_table.c.status == market.OPEN) & (job_table.c.expires_at <= now), _expire)
+    count += await _each(runtime, "jobs: dispute", is_unpaid & (since <= now - DISPUTED_AFTER), _dispute)
+    return count + await _each(runtime, "jobs: remind", is_unpaid & (since <= now - REMINDED_AFTER) & ~is_reminded, _remind)
 
 
-async def _each(runtime: Runtime, is_due: ColumnElement[bool], act: _Act) -> int:
-    """Acts on each due job, its row locked, in a transaction of its own. One that fails is left for the next round."""
-    due = select(job_table.c.id).where(is_due).order_by(job_table.c.changed_at, job_table.c.id).limit(_MOST_AT_ONCE)
-    async with runtime.database.autocommit() as connection:
-        job_ids = (await connection.scalars(due)).all()
-    count = 0
-    for job_id in job_ids:
-        # Looked at again under the lock: another worker, or one of the two sides, may have been faster.
-        own = select(job_table).where(job_table.c.id == job_id, is_due).with_for_update(key_share=True, skip_locked=True)
-        try:
-            async with runtime.database.transaction() as connection:
-                row = (await connection.execute(own)).one_or_none()
-                count += row is not None and await act(runtime, connection, row)
-        except OperationalError:
-            raise  # the database is away: so it is for the others
-        except Exception:
-            log.exception("a job's deadline was not met", job=str(job_id))
-    return count
+async def _each(runtime: Runtime, duty: str, is_due: ColumnElement[bool], act: _Act) -> int:
+    # Looked at again under the lock: one of the two sides may have been faster.
+    due = Due(select(job_table).where(is_due), job_table.c.id, (job_table.c.changed_at,), is_shared=True)
+    return await chores.work_through(runtime.database, duty, due, partial(act, runtime))
 
 
 async def _expire(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) -> bool:
@@ -65,8 +48,7 @@ async def _expire(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) 
     await applications.decline_waiting(runtime, connection, job, texts.JOB_OFF)
     if employer is not None:
         said: dict[str, Any] = {"number": job.number, "title": job.title, "days": OPEN_FOR.days}
-        said |= {"service_code": runtime.settings.service_code}
-        await notices.tell(connection, employer, texts.JOB_EXPIRED, kind=kinds.REMINDER, **said)
+        await notices.tell(runtime, connection, employer, texts.JOB_EXPIRED, kind=kinds.REMINDER, **said)
     return True
 
 
@@ -74,7 +56,7 @@ async def _remind(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) 
     if not await chores.claim(connection, row.id, _REMINDER, "once"):
         return False
     hired = await escrow.load(connection, row)
-    date = f"{clock.day(row.changed_at, runtime.settings.country):%d/%m/%Y}"
+    date = clock.day_text(clock.day(row.changed_at, runtime.settings.country))
     await escrow.tell(runtime, connection, hired, hired.employer, texts.JOB_REMINDER, kind=kinds.REMINDER, date=date)
     return True
 

@@ -66,7 +66,7 @@ async def keep(runtime: Runtime, connection: AsyncConnection, hired: Hired, key:
     """Moves the pay out of the employer's wallet. Raises NotEnoughMoney, OverLimit, OverDayLimit, KeyConflict, AccountClosed."""
     pay = hired.job.pay
     legs = Leg(hired.employer.wallet, -pay.minor), Leg(hired.account, pay.minor)
-    wish = _transfer(runtime, hired, hired.employer.wallet, key, KIND_KEEP, legs, told, limited_minor=pay.minor)
+    wish = _transfer(hired, hired.employer.wallet, key, KIND_KEEP, legs, told, limited_minor=pay.minor)
     answer = await post_one(connection, wish, country=runtime.settings.country, currency=pay.currency, needed=pay)
     return Receipt(ids.reference(answer.transfer_id), Money(answer.available_minor[0], pay.currency))
 
@@ -100,7 +100,7 @@ async def first_receipt(connection: AsyncConnection, employer: Customer, initiat
 
 async def tell(runtime: Runtime, connection: AsyncConnection, hired: Hired, reader: Customer, text: str, **said: object) -> None:
     """Writes to one side about the other."""
-    await notices.tell(connection, reader, text, **{**_said(runtime, hired, hired.other_than(reader)), **said})
+    await notices.tell(runtime, connection, reader, text, **{**_said(hired, hired.other_than(reader)), **said})
 
 
 async def _empty(
@@ -115,12 +115,11 @@ async def _empty(
 ) -> Answer:
     pay = hired.job.pay
     legs = Leg(hired.account, -pay.minor), Leg(getter.wallet, pay.minor)
-    wish = _transfer(runtime, hired, hired.account, key, kind, legs, told, limited_minor)
+    wish = _transfer(hired, hired.account, key, kind, legs, told, limited_minor)
     return await post_one(connection, wish, country=runtime.settings.country, currency=pay.currency, needed=pay)
 
 
 def _transfer(
-    runtime: Runtime,
     hired: Hired,
     initiator: UUID,
     key: str,
@@ -133,7 +132,7 @@ def _transfer(
     transfer_id = ids.new_id()
     reference = ids.reference(transfer_id)
     written = tuple(
-        notices.write(reader, text, leg=_leg_of(reader, legs), reference=reference, **_said(runtime, hired, other))
+        notices.write(reader, text, leg=_leg_of(reader, legs), reference=reference, **_said(hired, other))
         for reader, other, text in told
     )
     return Transfer(transfer_id, initiator, key, kind, legs, written, limited_minor)
@@ -143,8 +142,8 @@ def _leg_of(reader: Customer, legs: tuple[Leg, ...]) -> int:
     return next((index for index, leg in enumerate(legs) if leg.account == reader.wallet), 0)
 
 
-def _said(runtime: Runtime, hired: Hired, other: Customer) -> dict[str, Any]:
+def _said(hired: Hired, other: Customer) -> dict[str, Any]:
     """What a text about the job may say, `name` and `phone` being the other side's."""
     job = hired.job
     said = {"number": job.number, "title": job.title, "place": job.place, "amount": job.pay}
-    return {**said, "name": other.name, "phone": phones.national(other.phone), "service_code": runtime.settings.service_code}
+    return {**said, "name": other.name, "phone": phones.national(other.phone)}

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock
 from core.credentials import pins
-from core.customers.profiles import MOST_NAME_CHARACTERS, Customer
-from core.errors import BadText, NotPermitted
+from core.customers.profiles import Customer
+from core.errors import NotPermitted
 from core.jobs import applications, escrow, market, texts
 from core.jobs.escrow import Hired, Receipt
 from core.jobs.market import CANCELLED, DISPUTED, FINISHED, HIRED, OPEN, PAID, REFUNDED, Job
@@ -23,6 +23,7 @@ from core.jobs.refusals import JobClosed
 from core.ledger.accounts import open_account
 from core.ledger.chart import ESCROW
 from core.runtime import Runtime
+from core.staff import Staff
 from core.tables.jobs import application
 from core.tables.jobs import job as job_table
 
@@ -102,18 +103,15 @@ async def dispute(runtime: Runtime, by: Customer, job: UUID) -> None:
         await escrow.tell(runtime, connection, hired, hired.other_than(by), texts.JOB_DISPUTED)
 
 
-async def settle(runtime: Runtime, number: str, *, pay_worker: bool, by: str) -> Job:
-    """Staff's decision about a disputed job: the pay goes to the worker, or back. `by` names who decided, in 40 characters.
+async def settle(runtime: Runtime, number: str, *, pay_worker: bool, by: Staff) -> Job:
+    """Staff's decision about a disputed job: the pay goes to the worker, or back.
 
-    Raises BadText, UnknownJob, JobClosed (nothing is disputed) or AccountClosed.
+    Raises UnknownJob, JobClosed (nothing is disputed) or AccountClosed.
     """
-    decided_by = " ".join(by.split())
-    if not 0 < len(decided_by) <= MOST_NAME_CHARACTERS:
-        raise BadText
     job = (await market.by_number(runtime, number)).id
     async with runtime.database.transaction() as connection:
         row = await market.lock(connection, job)
-        hired = await step(connection, row, PAID if pay_worker else REFUNDED, DISPUTED, decided_by=decided_by)
+        hired = await step(connection, row, PAID if pay_worker else REFUNDED, DISPUTED, decided_by=by.name)
         getter = hired.worker if pay_worker else hired.employer
         other = hired.other_than(getter)
         told = (getter, other, texts.JOB_AWARDED), (other, getter, texts.JOB_DECIDED)

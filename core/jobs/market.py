@@ -2,7 +2,6 @@
 applications.py; who is hired and paid is in hiring.py."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock
+from core import clock, reading
 from core.customers.profiles import Customer
 from core.errors import BadText
 from core.i18n import LANGUAGES, _, translate
@@ -81,7 +80,7 @@ class Job:
 
 def read_place(text: str) -> str:
     """A place as people call it, each word capitalised, 20 characters at most. Raises BadText."""
-    place = " ".join(unicodedata.normalize("NFKC", text).split())
+    place = reading.tidy(text)
     if not _LEAST_CHARACTERS <= len(place) <= MOST_PLACE_CHARACTERS or not _PLACE.fullmatch(place) or place.isdecimal():
         raise BadText
     return re.sub(_WORD, lambda word: word[0].capitalize(), place)
@@ -89,7 +88,7 @@ def read_place(text: str) -> str:
 
 def read_title(text: str) -> str:
     """What is to be done, in 30 characters at most. Raises BadText."""
-    title = " ".join(unicodedata.normalize("NFKC", text).split())
+    title = reading.tidy(text)
     if not _LEAST_CHARACTERS <= len(title) <= MOST_TITLE_CHARACTERS or not _TITLE.fullmatch(title) or title.isdecimal():
         raise BadText
     return title[0].upper() + title[1:]

@@ -13,11 +13,12 @@ from core import clock
 from core.credentials import attempts
 from core.customers.profiles import Customer
 from core.errors import BadAmount, BadChoice, Busy
+from core.idempotency import check_same
 from core.jobs import market
 from core.jobs.market import CATEGORIES, OPEN, Job
 from core.jobs.refusals import TooManyJobs
 from core.ledger import limits
-from core.ledger.refusals import KeyConflict, OverLimit
+from core.ledger.refusals import OverLimit
 from core.money import Money
 from core.runtime import Runtime
 from core.tables.jobs import job as job_table
@@ -73,8 +74,7 @@ async def post(
         known = select(job_table).where(job_table.c.employer_id == employer.id, job_table.c.key == key)
         before = (await connection.execute(known)).one_or_none()
         if before is not None:
-            if (before.category, before.place, before.title, before.pay) != (*said.values(), pay.minor):
-                raise KeyConflict
+            check_same(before, **said, pay=pay.minor)
             return await market.load(connection, before.id)
         await _leave_room(connection, employer)
         await attempts.take(connection, employer.id, "job_post", most=MOST_A_DAY, country=runtime.settings.country)

@@ -1,8 +1,8 @@
-"""Opening an account for somebody, in the transaction of whatever it is opened for."""
+"""People's accounts: opened, closed and given a tier, in the transaction of whatever that is done for."""
 
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock
@@ -23,3 +23,24 @@ async def open_account(
         )
     )
     return account_id
+
+
+async def close_empty(connection: AsyncConnection, account_id: UUID) -> bool:
+    """Closes an account; False where there is money in it."""
+    emptied = (
+        update(account)
+        .where(account.c.id == account_id, account.c.balance == 0, account.c.held == 0)
+        .values(status="closed")
+        .returning(account.c.id)
+    )
+    return await connection.scalar(emptied) is not None
+
+
+async def close_all(connection: AsyncConnection, owner: UUID) -> None:
+    """Closes all accounts of somebody; the caller has locked them and found them empty."""
+    await connection.execute(update(account).where(account.c.owner == owner).values(status="closed"))
+
+
+async def set_tier(connection: AsyncConnection, *, owner: UUID, kind: str, tier: str) -> None:
+    """From now on the limits of this tier hold for the account."""
+    await connection.execute(update(account).where(account.c.owner == owner, account.c.kind == kind).values(tier=tier))

@@ -46,14 +46,6 @@ class AccountNotEmpty(Refusal):
     sentence = _("First take out your money: {balance} is left.")
 
 
-class KeyConflict(Refusal):
-    """The key has been used already, for something else."""
-
-    code = "key_conflict"
-    kind = Kind.CONFLICT
-    sentence = _("This was asked before in another way. Nothing was done now.")
-
-
 class HoldClosed(Refusal):
     code = "hold_closed"
     kind = Kind.CONFLICT

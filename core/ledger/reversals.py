@@ -14,6 +14,7 @@ from core.ledger.post import post
 from core.ledger.refusals import AlreadyReversed, NeedsApproval
 from core.ledger.transfer import Answer, Leg, Transfer
 from core.money import Money
+from core.staff import Staff
 from core.tables.ledger import account, posting, reversal, transfer
 
 KIND = "reversal"
@@ -40,8 +41,8 @@ async def reverse(
     *,
     country: str,
     reason: str,
-    requested_by: str,
-    approved_by: str | None = None,
+    requested_by: Staff,
+    approved_by: Staff | None = None,
     as_much_as_there: bool = False,
 ) -> Answer:
     """Sends every leg back, fee and excise too; or, with `as_much_as_there`, what the receiver still has of what she got.
@@ -49,12 +50,12 @@ async def reverse(
     Raises AlreadyReversed (or nothing there to undo, or half of an exchange), NeedsApproval (nobody else has agreed),
     NotEnoughMoney (it is spent), AccountClosed.
     """
-    if not reason.strip() or not requested_by.strip():
-        raise ValueError("a reversal needs a reason and a name")
+    if not reason.strip():
+        raise ValueError("a reversal needs a reason")
     async with database.transaction() as connection:
         original = await _load(connection, transfer_id)
         threshold = Money.of_units(ALONE_BELOW[original.currency], original.currency)
-        if original.moved >= threshold and (not approved_by or approved_by.strip() == requested_by.strip()):
+        if original.moved >= threshold and approved_by in (None, requested_by):
             raise NeedsApproval
         wish = _undoing(transfer_id, original, as_much_as_there=as_much_as_there)
         [answer] = await post(connection, [wish], country)
@@ -65,7 +66,10 @@ async def reverse(
         if answer.outcome == "posted":
             await connection.execute(
                 insert(reversal).values(
-                    transfer_id=answer.transfer_id, reason=reason, requested_by=requested_by, approved_by=approved_by
+                    transfer_id=answer.transfer_id,
+                    reason=reason,
+                    requested_by=requested_by.name,
+                    approved_by=None if approved_by is None else approved_by.name,
                 )
             )
         return answer

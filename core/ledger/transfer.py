@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
 
-from core.errors import Refusal
+from core.errors import KeyConflict, Refusal
 from core.ledger.chart import SystemAccount
 from core.ledger.refusals import (
     AccountClosed,
     AlreadyReversed,
     HoldClosed,
-    KeyConflict,
     NotEnoughMoney,
     OverBalanceLimit,
     OverDayLimit,

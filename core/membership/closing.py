@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, or_, select, update
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock
 from core.credentials import pins
+from core.customers import profiles
 from core.customers.profiles import Customer
+from core.ledger import accounts
 from core.ledger.chart import ESCROW
 from core.ledger.refusals import AccountNotEmpty
 from core.membership import texts
@@ -22,7 +23,6 @@ from core.membership.refusals import AccountInUse
 from core.messaging import kinds, notices
 from core.money import Money
 from core.runtime import Runtime
-from core.tables.customers import customer as customer_table
 from core.tables.ledger import account
 
 
@@ -50,11 +50,9 @@ async def close(runtime: Runtime, customer: Customer, pin: str, endings: Endings
     Raises AccountNotEmpty, AccountInUse, BadPin, WrongPin, PinLocked or Busy.
     """
     await pins.check(runtime, customer.id, pin)
-    own = customer_table.c.id == customer.id
     async with runtime.database.transaction() as connection:
         # What begins something in her name refers to this row, and waits here until we are done.
-        status = await connection.scalar(select(customer_table.c.status).where(own).with_for_update())
-        if status != "active":
+        if not await profiles.lock_to_close(connection, customer.id):
             return
         await _check_nothing_waits(connection, customer, endings)
         # Before the ledger's accounts are locked, as everywhere.
@@ -62,10 +60,10 @@ async def close(runtime: Runtime, customer: Customer, pin: str, endings: Endings
             if ending.end is not None:
                 await ending.end(connection, customer.id)
         await _check_empty(connection, customer, _ACCOUNTS.order_by(account.c.id).with_for_update())  # the ledger's own order
-        await connection.execute(update(account).where(account.c.owner == customer.id).values(status="closed"))
-        await connection.execute(update(customer_table).where(own).values(status="closed", closed_at=clock.now()))
-        said: dict[str, Any] = {"name": customer.name, "service_code": runtime.settings.service_code}
-        await notices.tell(connection, customer, texts.GOODBYE, kind=kinds.SECURITY, **said)
+        await accounts.close_all(connection, customer.id)
+        await profiles.close(connection, customer.id)
+        said: dict[str, Any] = {"name": customer.name}
+        await notices.tell(runtime, connection, customer, texts.GOODBYE, kind=kinds.SECURITY, **said)
 
 
 _ACCOUNTS = select(account.c.kind, account.c.balance, account.c.held)

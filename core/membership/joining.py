@@ -2,19 +2,15 @@
 
 from uuid import uuid4
 
-from sqlalchemy import insert, update
-
-from core import clock
 from core.credentials import pins
+from core.customers import profiles
 from core.customers.profiles import Customer
+from core.ledger import accounts
 from core.ledger.chart import WALLET
 from core.ledger.limits import UNVERIFIED, VERIFIED
 from core.membership import registration, texts
 from core.membership.refusals import AlreadyRegistered
 from core.runtime import Runtime
-from core.tables.credentials import pin as pin_table
-from core.tables.customers import customer as customer_table
-from core.tables.ledger import account as account_table
 
 
 async def join(runtime: Runtime, *, phone: str, name: str, language: str) -> Customer:
@@ -26,18 +22,10 @@ async def join(runtime: Runtime, *, phone: str, name: str, language: str) -> Cus
 
 async def complete(runtime: Runtime, customer: Customer, *, national_id: str, pin: str) -> None:
     """Adds what an account opened by SMS lacks. Raises BadPin, WeakPin, Busy, or AlreadyRegistered where it has a PIN by now."""
-    pins.choose(pin, phone=customer.phone)
-    with runtime.pin_hasher.place():
-        hashed = await runtime.pin_hasher.hash(pin, customer.id)
-    own = (account_table.c.owner == customer.id) & (account_table.c.kind == WALLET)
+    hashed = await pins.hash_of(runtime, customer.id, customer.phone, pin)
+    sealed = runtime.vault.seal(national_id, customer.id)
     async with runtime.database.transaction() as connection:
-        opened = (
-            update(customer_table)
-            .where(customer_table.c.id == customer.id, customer_table.c.national_id.is_(None))
-            .values(national_id=runtime.vault.seal(national_id, customer.id))
-            .returning(customer_table.c.id)
-        )
-        if await connection.scalar(opened) is None:
+        if not await profiles.set_national_id(connection, customer.id, sealed):
             raise AlreadyRegistered
-        await connection.execute(insert(pin_table).values(customer_id=customer.id, hash=hashed, changed_at=clock.now()))
-        await connection.execute(update(account_table).where(own).values(tier=VERIFIED))
+        await pins.write(connection, customer.id, hashed)
+        await accounts.set_tier(connection, owner=customer.id, kind=WALLET, tier=VERIFIED)

@@ -48,6 +48,7 @@ def write(reader: Reader, text: str, *, leg: int = 0, **params: object) -> Notic
 
 
 async def tell(
+    runtime: Runtime,
     connection: AsyncConnection,
     reader: Reader,
     text: str,
@@ -60,15 +61,23 @@ async def tell(
 
     `kind` is one of kinds.py. `code_id` names the one-time code that `{code}` in the text stands for, and makes it a CODE.
     """
-    body = _filled(text, reader.language, params)
+    body = _filled(text, reader.language, _dialled(runtime) | params)
     await _enqueue(connection, reader.phone, reader.language, body, kinds.CODE if code_id else kind, code_id)
 
 
 async def tell_number(
-    connection: AsyncConnection, phone: str, language: str, text: str, /, *, kind: str = kinds.RECEIPT, **params: object
+    runtime: Runtime,
+    connection: AsyncConnection,
+    phone: str,
+    language: str,
+    text: str,
+    /,
+    *,
+    kind: str = kinds.RECEIPT,
+    **params: object,
 ) -> None:
     """The same to a number that has no account. `phone` is E.164."""
-    await _enqueue(connection, phone, language, _filled(text, language, params), kind)
+    await _enqueue(connection, phone, language, _filled(text, language, _dialled(runtime) | params), kind)
 
 
 async def _enqueue(
@@ -77,6 +86,11 @@ async def _enqueue(
     row = {"phone": phone, "language": language, "body": body, "code_id": code_id, "kind": kind}
     priority = kinds.kinds()[kind].priority
     await connection.execute(insert(outbox).values(id=ids.new_id(), priority=priority, created_at=clock.now(), **row))
+
+
+def _dialled(runtime: Runtime) -> dict[str, object]:
+    """What every text may say: how the service is called."""
+    return {"service_code": runtime.settings.service_code}
 
 
 def _filled(text: str, language: str, params: Mapping[str, object]) -> str:

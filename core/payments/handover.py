@@ -10,8 +10,10 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Row, and_, case, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock
+from core import chores, clock
+from core.chores import Due
 from core.deadline import within
 from core.messaging import notices
 from core.money import Money
@@ -25,7 +27,6 @@ from core.tables.payments import payment
 CLAIM_LASTS = timedelta(seconds=60)
 RAIL_SECONDS = 10.0
 _MOST_AT_ONCE = 20
-_MOST_A_ROUND = 100
 
 log = structlog.get_logger()
 
@@ -46,14 +47,18 @@ async def _ask(runtime: Runtime, rail: Rail) -> int:
 
 async def give_up(runtime: Runtime) -> int:
     """Tells customers of payments that a rail is silent about, and says how many. Nothing moves, a late word still counts."""
-    return sum([await _give_up(runtime, rail) for rail in runtime.rails.values()])
+    is_silent = payment.c.status.in_(["new", "asked"]) & (payment.c.answer_by <= clock.now())
 
+    async def tell(connection: AsyncConnection, row: Row[Any]) -> bool:
+        await connection.execute(update(payment).where(payment.c.id == row.id).values(status="unanswered"))
+        text = texts.DEPOSIT_UNANSWERED if row.direction == IN else texts.WITHDRAWAL_UNANSWERED
+        said = settlements.said(row, runtime.rails[row.rail].kind)
+        await notices.tell(runtime, connection, settlements.reader(row), text, **said)
+        return True
 
-async def _give_up(runtime: Runtime, rail: Rail) -> int:
-    for count in range(_MOST_A_ROUND):
-        if not await _give_up_one(runtime, rail):
-            return count
-    return _MOST_A_ROUND
+    silent = settlements.PAYMENTS.where(payment.c.rail.in_(runtime.rails.keys()), is_silent)
+    due = Due(silent, payment.c.id, (payment.c.answer_by,))
+    return await chores.work_through(runtime.database, "payments: give up", due, tell)
 
 
 async def _claim(runtime: Runtime, rail: Rail) -> list[Row[Any]]:
@@ -93,22 +98,3 @@ async def _hand_over(runtime: Runtime, rail: Rail, row: Row[Any]) -> None:
         status = case((payment.c.status == "new", "asked"), else_=payment.c.status)
         async with runtime.database.autocommit() as connection:
             await connection.execute(own.values(asked_at=clock.now(), status=status))
-
-
-async def _give_up_one(runtime: Runtime, rail: Rail) -> bool:
-    late = (
-        select(payment.c.id)
-        .where(payment.c.rail == rail.name, payment.c.status.in_(["new", "asked"]), payment.c.answer_by <= clock.now())
-        .order_by(payment.c.answer_by)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    async with runtime.database.transaction() as connection:
-        payment_id = await connection.scalar(late)
-        if payment_id is None:
-            return False
-        row = (await connection.execute(settlements.waiting_payment(payment_id))).one()
-        await connection.execute(update(payment).where(payment.c.id == row.id).values(status="unanswered"))
-        text = texts.DEPOSIT_UNANSWERED if row.direction == IN else texts.WITHDRAWAL_UNANSWERED
-        await notices.tell(connection, settlements.reader(row), text, **settlements.said(row, rail.kind))
-    return True

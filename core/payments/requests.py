@@ -22,13 +22,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
 from core.credentials import pins
-from core.customers import wallet
+from core.customers import profiles, wallet
 from core.customers.profiles import Customer
 from core.errors import RequestWaits
+from core.idempotency import check_same
 from core.ledger import holds, limits, tariffs
 from core.ledger.chart import SETTLEMENT, SystemAccount
 from core.ledger.post import post_one
-from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney, OverBalanceLimit, OverLimit
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverLimit
 from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
@@ -37,7 +38,6 @@ from core.payments.refusals import RailAway
 from core.payments.settlements import IN, OUT
 from core.rail import NETWORKS, Ability, Rail
 from core.runtime import Runtime
-from core.tables.customers import customer as customer_table
 from core.tables.ledger import account
 from core.tables.ledger import transfer as transfer_table
 from core.tables.payments import payment
@@ -79,8 +79,7 @@ async def deposit(runtime: Runtime, customer: Customer, amount: Money, *, key: s
     row = _row(customer, rail_for(runtime, IN), IN, amount, key)
     async with runtime.database.transaction() as connection:
         # Her row is the lock: of two requests at once the second sees the first.
-        own = select(customer_table.c.status).where(customer_table.c.id == customer.id).with_for_update(key_share=True)
-        if await connection.scalar(own) != "active":
+        if not await profiles.lock(connection, customer.id):
             raise AccountClosed
         earlier = await _insert(connection, row)
         if earlier is None:
@@ -138,7 +137,7 @@ async def report(runtime: Runtime, payment_id: UUID, *, paid: bool, rail_referen
     """
     try:
         async with runtime.database.transaction() as connection:
-            row = (await connection.execute(settlements.waiting_payment(payment_id))).one_or_none()
+            row = (await connection.execute(settlements.locked_payment(payment_id))).one_or_none()
             if row is None:
                 raise LookupError(f"there is no payment {payment_id}")
             if row.status in FINAL:
@@ -147,7 +146,7 @@ async def report(runtime: Runtime, payment_id: UUID, *, paid: bool, rail_referen
                 return
             said = {"status": "paid" if paid else "refused", "rail_reference": rail_reference, "settled_at": clock.now()}
             await connection.execute(update(payment).where(payment.c.id == row.id).values(said))
-            await settlements.settle(connection, row, runtime.rails[row.rail], runtime.settings.country, paid=paid)
+            await settlements.settle(runtime, connection, row, paid=paid)
     except IntegrityError as error:
         if "uq_payment_rail_reference" not in str(error.orig):
             raise
@@ -188,8 +187,7 @@ async def _insert(connection: AsyncConnection, row: dict[str, Any]) -> Row[Any] 
     if added.one_or_none() is not None:
         return None
     earlier = (await connection.execute(select(payment).where(own[0] == row["customer_id"], own[1] == row["key"]))).one()
-    if any(getattr(earlier, name) != row[name] for name in ("direction", "currency", "amount")):
-        raise KeyConflict
+    check_same(earlier, **{name: row[name] for name in ("direction", "currency", "amount")})
     return earlier
 
 

@@ -19,6 +19,7 @@ from core.messaging import notices
 from core.money import Money
 from core.payments import texts
 from core.rail import NETWORKS, Rail
+from core.runtime import Runtime
 from core.tables.customers import customer
 from core.tables.ledger import account
 from core.tables.payments import payment
@@ -28,21 +29,23 @@ IN, OUT = "in", "out"
 log = structlog.get_logger()
 
 
-def waiting_payment(payment_id: UUID) -> Select[Any]:
-    """A payment with what settling it needs to know of its customer, who may have closed her account. Locks the payment."""
-    return (
-        select(
-            payment,
-            customer.c.name,
-            customer.c.language,
-            customer.c.status.label("customer_status"),
-            account.c.id.label("wallet"),
-        )
-        .join(customer, customer.c.id == payment.c.customer_id)
-        .join(account, (account.c.owner == customer.c.id) & (account.c.kind == WALLET))
-        .where(payment.c.id == payment_id)
-        .with_for_update(of=payment)
+# Payments with what settling one needs to know of its customer, who may have closed her account.
+PAYMENTS: Select[Any] = (
+    select(
+        payment,
+        customer.c.name,
+        customer.c.language,
+        customer.c.status.label("customer_status"),
+        account.c.id.label("wallet"),
     )
+    .join(customer, customer.c.id == payment.c.customer_id)
+    .join(account, (account.c.owner == customer.c.id) & (account.c.kind == WALLET))
+)
+
+
+def locked_payment(payment_id: UUID) -> Select[Any]:
+    """One of them, locked."""
+    return PAYMENTS.where(payment.c.id == payment_id).with_for_update(of=payment)
 
 
 def kind_in(rail: Rail) -> str:
@@ -60,9 +63,9 @@ def kind_unclaimed(rail: Rail) -> str:
     return f"{rail.kind}_unclaimed"
 
 
-async def settle(connection: AsyncConnection, row: Row[Any], rail: Rail, country: str, *, paid: bool) -> None:
-    """Does what the rail's final word asks for, in the caller's transaction. `row`: by `waiting_payment`, not settled yet."""
-    await _SETTLE[row.direction, paid](connection, row, rail, country)
+async def settle(runtime: Runtime, connection: AsyncConnection, row: Row[Any], *, paid: bool) -> None:
+    """Does what the rail's final word asks for, in the caller's transaction. `row`: by `locked_payment`, not settled yet."""
+    await _SETTLE[row.direction, paid](runtime, connection, row, runtime.rails[row.rail])
 
 
 def reader(row: Row[Any]) -> Customer:
@@ -77,7 +80,7 @@ def said(row: Row[Any], network: str) -> dict[str, Any]:
     return {"reference": reference, "amount": amount, "fee": fee, "phone": phone, "rail": NETWORKS[network].title}
 
 
-async def _paid_in(connection: AsyncConnection, row: Row[Any], rail: Rail, country: str) -> None:
+async def _paid_in(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
     """Credits the wallet, above a limit too: the money is there. Of an account closed meanwhile it is kept as unclaimed."""
     giver = Leg(SystemAccount(SETTLEMENT, row.currency), -row.amount)
     wish = Transfer(
@@ -89,7 +92,7 @@ async def _paid_in(connection: AsyncConnection, row: Row[Any], rail: Rail, count
         notices=(notices.write(reader(row), texts.PAID_IN, **said(row, rail.kind)),),
     )
     if row.customer_status == "active":
-        [answer] = await post(connection, [wish], country)
+        [answer] = await post(connection, [wish], runtime.settings.country)
         if answer.outcome != "account_closed":
             if not answer.is_done:
                 answer.raise_refusal(row.currency)
@@ -100,28 +103,28 @@ async def _paid_in(connection: AsyncConnection, row: Row[Any], rail: Rail, count
         legs=(Leg(SystemAccount(UNCLAIMED, row.currency), row.amount), giver),
         notices=(notices.write(reader(row), texts.PAID_INTO_CLOSED, **said(row, rail.kind)),),
     )
-    await post_one(connection, kept, country=country, currency=row.currency)
+    await post_one(connection, kept, country=runtime.settings.country, currency=row.currency)
     log.warning("paid into a closed account: kept as unclaimed", payment=str(row.id))
 
 
-async def _not_paid_in(connection: AsyncConnection, row: Row[Any], rail: Rail, _: str) -> None:
-    await notices.tell(connection, reader(row), texts.NOT_PAID_IN, **said(row, rail.kind))
+async def _not_paid_in(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
+    await notices.tell(runtime, connection, reader(row), texts.NOT_PAID_IN, **said(row, rail.kind))
 
 
-async def _paid_out(connection: AsyncConnection, row: Row[Any], rail: Rail, country: str) -> None:
+async def _paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
     hold = await holds.load(connection, row.hold_id)
     assert hold is not None, row.id
     receipt = notices.write(reader(row), texts.PAID_OUT, **said(row, rail.kind))
     wish = replace(holds.capture(hold, _key(row)), kind=kind_out(rail), notices=(receipt,))
-    await post_one(connection, wish, country=country, currency=row.currency)
+    await post_one(connection, wish, country=runtime.settings.country, currency=row.currency)
 
 
-async def _not_paid_out(connection: AsyncConnection, row: Row[Any], rail: Rail, country: str) -> None:
+async def _not_paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
     hold = await holds.load(connection, row.hold_id)
     assert hold is not None, row.id
-    await post_one(connection, holds.give_back(hold, _key(row)), country=country, currency=row.currency)
+    await post_one(connection, holds.give_back(hold, _key(row)), country=runtime.settings.country, currency=row.currency)
     balance = await statement.available(connection, row.wallet)
-    await notices.tell(connection, reader(row), texts.NOT_PAID_OUT, balance=balance, **said(row, rail.kind))
+    await notices.tell(runtime, connection, reader(row), texts.NOT_PAID_OUT, balance=balance, **said(row, rail.kind))
 
 
 def _key(row: Row[Any]) -> str:
@@ -129,7 +132,7 @@ def _key(row: Row[Any]) -> str:
     return f"payment:{row.id}"
 
 
-_SETTLE: dict[tuple[str, bool], Callable[[AsyncConnection, Row[Any], Rail, str], Awaitable[None]]] = {
+_SETTLE: dict[tuple[str, bool], Callable[[Runtime, AsyncConnection, Row[Any], Rail], Awaitable[None]]] = {
     (IN, True): _paid_in,
     (IN, False): _not_paid_in,
     (OUT, True): _paid_out,

@@ -60,7 +60,7 @@ class Goal:
     def check_lock(self, today: date) -> None:
         """Raises GoalLocked before the day from which its money may come out."""
         if self.is_locked and self.due is not None and today < self.due:
-            raise GoalLocked(date=f"{self.due:%d/%m/%Y}")
+            raise GoalLocked(date=clock.day_text(self.due))
 
 
 @dataclass(frozen=True, slots=True)

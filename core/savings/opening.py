@@ -1,7 +1,6 @@
 """How a savings goal begins and ends."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -10,20 +9,19 @@ from uuid import UUID, uuid5
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock, septets
+from core import clock, reading, septets
+from core.customers import profiles
 from core.customers.profiles import Customer
-from core.errors import BadDate, BadText, DayOutOfRange
-from core.ledger import statement
-from core.ledger.accounts import open_account
+from core.errors import BadDate, BadText, DayOutOfRange, KeyConflict
+from core.idempotency import check_same
+from core.ledger import accounts, statement
 from core.ledger.chart import GOAL
-from core.ledger.refusals import AccountClosed, AccountNotEmpty, KeyConflict
+from core.ledger.refusals import AccountClosed, AccountNotEmpty
 from core.money import Money
 from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import MOST_OPEN, Goal
 from core.savings.refusals import TooManyGoals
-from core.tables.customers import customer as customer_table
-from core.tables.ledger import account as account_table
 from core.tables.savings import goal as goal_table
 
 _MOST_YEARS = 10
@@ -34,7 +32,7 @@ _NAME = re.compile(rf"(?=.*[^\W\d_])[\w .,'&+/()!-]{{1,{_MOST_NAME_CHARACTERS}}}
 
 def read_name(text: str) -> str:
     """A goal's name, tidied. Raises BadText unless it is up to 20 plain characters with a letter among them."""
-    name = " ".join(septets.plain(unicodedata.normalize("NFKC", text)).split())
+    name = septets.plain(reading.tidy(text))
     if not _NAME.fullmatch(name):
         raise BadText
     return name
@@ -67,14 +65,13 @@ async def open_goal(
     wanted = Goal(uuid5(customer.id, key), name, Money(0, customer.currency), target, due, is_locked)
     async with runtime.database.transaction() as connection:
         # One at a time for each customer, so that two at once pass neither the count nor a name.
-        owner = select(customer_table.c.id).where(customer_table.c.id == customer.id, customer_table.c.status == "active")
-        if (await connection.execute(owner.with_for_update(key_share=True))).one_or_none() is None:
+        if not await profiles.lock(connection, customer.id):
             raise AccountClosed
         known = await goals.load(connection, customer, wanted.id)
         if known is not None:
-            is_same = (known.target, known.due, known.is_locked) == (target, due, is_locked) and known.name in _names(name)
             # One that was closed since is no goal to go on with.
-            if not is_same or not known.is_open:
+            check_same(known, target=target, due=due, is_locked=is_locked, is_open=True)
+            if known.name not in _names(name):
                 raise KeyConflict
             return known
         if due is not None:
@@ -88,24 +85,14 @@ async def close_goal(runtime: Runtime, customer: Customer, goal_id: UUID) -> Non
         goal = await goals.lock(connection, customer, goal_id)
         if not goal.is_open:
             return
-        emptied = (
-            update(account_table)
-            .where(account_table.c.id == goal.id, account_table.c.balance == 0, account_table.c.held == 0)
-            .values(status="closed")
-            .returning(account_table.c.id)
-        )
-        if (await connection.execute(emptied)).one_or_none() is None:
+        if not await accounts.close_empty(connection, goal.id):
             raise AccountNotEmpty(balance=await statement.available(connection, goal.id))
         await connection.execute(
             update(goal_table)
             .where(goal_table.c.id == goal.id)
             .values(status="closed", rule=None, rule_amount=None, rule_next=None, rule_day=None)
         )
-        await connection.execute(
-            update(customer_table)
-            .where(customer_table.c.id == customer.id, customer_table.c.round_up_goal == goal.id)
-            .values(round_up_goal=None)
-        )
+        await profiles.set_round_up_goal(connection, customer.id, None, instead_of=goal.id)
 
 
 async def _open(connection: AsyncConnection, customer: Customer, wanted: Goal) -> Goal:
@@ -115,7 +102,7 @@ async def _open(connection: AsyncConnection, customer: Customer, wanted: Goal) -
         raise TooManyGoals
     opened = replace(wanted, name=next(name for name in _names(wanted.name) if name.casefold() not in taken))
     currency = opened.target.currency
-    await open_account(connection, owner=customer.id, kind=GOAL, currency=currency, account_id=opened.id)
+    await accounts.open_account(connection, owner=customer.id, kind=GOAL, currency=currency, account_id=opened.id)
     await connection.execute(
         insert(goal_table).values(
             id=opened.id,

@@ -5,16 +5,16 @@ missed: nobody should find her wallet emptied by our troubles.
 """
 
 from calendar import monthrange
-from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, Row, Select, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock
+from core.chores import Due
 from core.countries import COUNTRIES
 from core.credentials import pins
 from core.customers import profiles
@@ -26,7 +26,6 @@ from core.money import Money
 from core.runtime import Runtime
 from core.savings import goals, texts
 from core.tables.chores import chore
-from core.tables.customers import customer as customer_table
 from core.tables.ledger import account
 from core.tables.savings import goal as goal_table
 
@@ -38,7 +37,6 @@ _DAYTIME = range(8, 20)
 _REMIND_BEFORE = timedelta(days=7)
 # A reminder of a day that is longer past than this says nothing new.
 _REMIND_UNTIL = timedelta(days=7)
-_MOST_A_ROUND = 100
 
 log = structlog.get_logger()
 
@@ -74,7 +72,7 @@ async def set_round_up(runtime: Runtime, customer: Customer, goal_id: UUID | Non
     async with runtime.database.transaction() as connection:
         if goal_id is not None and not (await goals.lock(connection, customer, goal_id)).is_open:
             raise AccountClosed
-        await connection.execute(update(customer_table).where(customer_table.c.id == customer.id).values(round_up_goal=goal_id))
+        await profiles.set_round_up_goal(connection, customer.id, goal_id)
 
 
 def following(last: date, today: date, day_of_month: int | None) -> date:
@@ -97,22 +95,17 @@ async def save(runtime: Runtime) -> int:
     if today is None:
         return 0
     is_due = (goal_table.c.status == "open", goal_table.c.rule_next <= today)
-    async with runtime.database.autocommit() as connection:
-        late = select(goal_table.c.id).where(*is_due).order_by(goal_table.c.rule_next, goal_table.c.id).limit(_MOST_A_ROUND)
-        found = (await connection.scalars(late)).all()
 
-    async def save_one(connection: AsyncConnection, goal_id: UUID) -> bool:
-        row = await _locked(connection, select(goal_table).where(goal_table.c.id == goal_id, *is_due))
-        if row is None:
-            return False
+    async def save_one(connection: AsyncConnection, row: Row[Any]) -> bool:
         next_day = following(row.rule_next, today, row.rule_day)
-        own = update(goal_table).where(goal_table.c.id == goal_id)
+        own = update(goal_table).where(goal_table.c.id == row.id)
         await connection.execute(own.values(rule_next=next_day))
-        if await chores.claim(connection, goal_id, _SAVED, row.rule_next.isoformat()):
+        if await chores.claim(connection, row.id, _SAVED, row.rule_next.isoformat()):
             await _save(connection, runtime, row, next_day)
         return True
 
-    return await _each(runtime, found, save_one)
+    due = Due(select(goal_table).where(*is_due), goal_table.c.id, (goal_table.c.rule_next,))
+    return await chores.work_through(runtime.database, "savings: save", due, save_one)
 
 
 async def remind(runtime: Runtime) -> int:
@@ -140,8 +133,8 @@ async def _save(connection: AsyncConnection, runtime: Runtime, row: Row[Any], ne
     wish = goals.saving(owner, goal, amount, kind=KIND, key=key, text=texts.SAVED_BY_RULE)
     [answer] = await post(connection, [wish], runtime.settings.country)
     if answer.outcome == "not_enough":
-        told_day = f"{next_day:%d/%m/%Y}"
-        await notices.tell(connection, owner, texts.RULE_SHORT, amount=amount, goal=goal.name, date=told_day)
+        told_day = clock.day_text(next_day)
+        await notices.tell(runtime, connection, owner, texts.RULE_SHORT, amount=amount, goal=goal.name, date=told_day)
     elif not answer.is_done:
         log.warning("a goal could not save by itself", goal=str(row.id), outcome=answer.outcome)
 
@@ -153,22 +146,18 @@ async def _remind(runtime: Runtime, kind: str, is_due: ColumnElement[bool]) -> i
         select(goal_table, account.c.balance)
         .join(account, account.c.id == goal_table.c.id)
         .where(goal_table.c.status == "open", is_due, ~was_told)
-        .order_by(goal_table.c.due, goal_table.c.id)
-        .limit(_MOST_A_ROUND)
     )
-    async with runtime.database.autocommit() as connection:
-        found = [row.id for row in await connection.execute(untold)]
 
-    async def remind_one(connection: AsyncConnection, goal_id: UUID) -> bool:
-        row = await _locked(connection, untold.where(goal_table.c.id == goal_id))
-        if row is None or not await chores.claim(connection, goal_id, kind, row.due.isoformat()):
+    async def remind_one(connection: AsyncConnection, row: Row[Any]) -> bool:
+        if not await chores.claim(connection, row.id, kind, row.due.isoformat()):
             return False
         owner = await profiles.load(connection, row.customer_id)
         if owner is not None:
-            await notices.tell(connection, owner, _reminder(kind, row), kind=kinds.REMINDER, **_said(runtime, row))
+            await notices.tell(runtime, connection, owner, _reminder(kind, row), kind=kinds.REMINDER, **_said(row))
         return True
 
-    return await _each(runtime, found, remind_one)
+    due = Due(untold, goal_table.c.id, (goal_table.c.due,))
+    return await chores.work_through(runtime.database, "savings: remind", due, remind_one)
 
 
 def _is_soon(today: date) -> ColumnElement[bool]:
@@ -187,35 +176,13 @@ def _reminder(kind: str, row: Row[Any]) -> str:
     return texts.GOAL_REACHED if row.balance >= row.target else texts.GOAL_SHORT
 
 
-def _said(runtime: Runtime, row: Row[Any]) -> dict[str, Any]:
+def _said(row: Row[Any]) -> dict[str, Any]:
     return {
         "goal": row.name,
-        "date": f"{row.due:%d/%m/%Y}",
+        "date": clock.day_text(row.due),
         "amount": Money(row.balance, row.currency),
         "target": Money(row.target, row.currency),
-        "service_code": runtime.settings.service_code,
     }
-
-
-async def _each(runtime: Runtime, found: Sequence[UUID], do: Callable[[AsyncConnection, UUID], Awaitable[bool]]) -> int:
-    """Each goal in a transaction of its own; the trouble of one is told at the end and is not the others'."""
-    count, troubles = 0, []
-    for goal_id in found:
-        try:
-            async with runtime.database.transaction() as connection:
-                count += await do(connection, goal_id)
-        except Exception as trouble:  # noqa: BLE001 - raised below
-            troubles.append(trouble)
-    if troubles:
-        raise ExceptionGroup("some goals were not served", troubles)
-    return count
-
-
-async def _locked(connection: AsyncConnection, query: Select[Any]) -> Row[Any] | None:
-    """The goal's row for this transaction alone; None where another worker has it, or has been there first."""
-    locked = await connection.execute(query.with_for_update(of=goal_table, skip_locked=True))
-    row: Row[Any] | None = locked.one_or_none()
-    return row
 
 
 def _in_month(year: int, month: int, day: int) -> date:

@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import approvals, phones
 from core.approvals import Carrier, Request
+from core.customers import profiles
 from core.customers.profiles import Customer
 from core.errors import RequestWaits
 from core.ledger import tariffs
@@ -17,7 +17,6 @@ from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
 from core.sending import texts, transfers
-from core.tables.customers import customer as customer_table
 
 REQUEST_KIND = "send"
 MOST_WAITING = 5
@@ -32,8 +31,7 @@ async def ask(runtime: Runtime, customer: Customer, recipient_phone: str, amount
     _price(amount)
     wanted: dict[str, Any] = {"kind": REQUEST_KIND, "key": f"own:{key}", "amount": amount, "recipient_phone": recipient.phone}
     async with runtime.database.transaction() as connection:
-        own = select(customer_table.c.id).where(customer_table.c.id == customer.id).with_for_update(key_share=True)
-        await connection.execute(own)
+        await profiles.lock(connection, customer.id)
         earlier = await approvals.find(connection, customer, **wanted)
         if earlier is not None:
             return earlier
@@ -52,14 +50,14 @@ async def _transfer(runtime: Runtime, customer: Customer, request: Request) -> T
     return transfers.transfer_of(customer, recipient, _price(request.amount), approvals.key_of(request.id))
 
 
-async def _refused(connection: AsyncConnection, customer: Customer, request: Request) -> None:
+async def _refused(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:
     """She said no to what she had asked for herself: nobody else has to know."""
 
 
-async def _expired(connection: AsyncConnection, customer: Customer, request: Request) -> None:
+async def _expired(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:
     assert request.recipient_phone is not None, request.id
     said: dict[str, Any] = {"amount": request.amount, "phone": phones.national(request.recipient_phone)}
-    await notices.tell(connection, customer, texts.SENDING_EXPIRED, **said)
+    await notices.tell(runtime, connection, customer, texts.SENDING_EXPIRED, **said)
 
 
 CARRIER = Carrier(REQUEST_KIND, _price, _transfer, _refused, _expired)

@@ -13,10 +13,11 @@ from core.credentials import pins
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.customers.refusals import OwnNumber
+from core.errors import KeyConflict
 from core.ledger import limits, tariffs
 from core.ledger.chart import UNCLAIMED, SystemAccount
 from core.ledger.post import post_one
-from core.ledger.refusals import KeyConflict, OverBalanceLimit
+from core.ledger.refusals import OverBalanceLimit
 from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
@@ -24,7 +25,6 @@ from core.money import Money
 from core.runtime import Runtime
 from core.sending import texts, transfers, unclaimed
 from core.sending.refusals import TooManyWaiting
-from core.tables.customers import customer
 from core.tables.sending import invitation
 
 KIND = "invite"
@@ -76,14 +76,12 @@ async def send(
 async def _let_wait(runtime: Runtime, sender: Customer, phone: str, quoted: Quote, key: str) -> Promise:
     country, currency, now = runtime.settings.country, quoted.amount.currency, clock.now()
     until, fee = now + unclaimed.LASTS, quoted.fee
-    wish = _transfer(sender, phone, quoted, clock.told(until, country), key)
+    wish = _transfer(sender, phone, quoted, clock.moment_text(until, country), key)
     async with runtime.database.transaction() as connection:
         # Senders to one number come one after the other, or together they would pass its bounds.
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(phone, 0))))
         # The row will refer to hers. Whoever closes her account locks that before the ledger's too.
-        await connection.execute(
-            select(customer.c.id).where(customer.c.id == sender.id).with_for_update(read=True, key_share=True)
-        )
+        await profiles.keep_open(connection, sender.id)
         # Ahead of the row, which a repetition must not write again.
         answer = await post_one(connection, wish, country=country, currency=currency, needed=quoted.total)
         if answer.outcome == "posted":
@@ -115,6 +113,7 @@ async def _write(
     )
     # Nobody knows her language yet: probably it is that of whoever sends her money.
     await notices.tell_number(
+        runtime,
         connection,
         phone,
         sender.language,
@@ -122,8 +121,7 @@ async def _write(
         name=sender.name,
         phone=phones.national(sender.phone),
         amount=quoted.amount,
-        service_code=runtime.settings.service_code,
-        moment=clock.told(until, runtime.settings.country),
+        moment=clock.moment_text(until, runtime.settings.country),
     )
 
 

@@ -81,18 +81,18 @@ async def answer_stranger(runtime: Runtime, command: Command, phone: str, langua
         return Answer()  # the welcome is the answer
     if command.verb in ("stop", "start"):
         return await _set_optout(runtime, phone, is_out=command.verb == "stop")
-    return Answer(texts.SMS_NOT_REGISTERED, {"service_code": runtime.settings.service_code})
+    return Answer(texts.SMS_NOT_REGISTERED)
 
 
 async def _balance(asked: Asked) -> Answer:
     if asked.customer.asks_pin_for_balance:
-        return Answer(texts.SMS_BALANCE_PRIVATE, {"service_code": asked.runtime.settings.service_code})
+        return Answer(texts.SMS_BALANCE_PRIVATE)
     return Answer(texts.SMS_BALANCE, {"balance": await wallet.balance(asked.runtime, asked.customer)})
 
 
 async def _statement(asked: Asked) -> Answer:
     if asked.customer.asks_pin_for_balance:
-        return Answer(texts.SMS_BALANCE_PRIVATE, {"service_code": asked.runtime.settings.service_code})
+        return Answer(texts.SMS_BALANCE_PRIVATE)
     language, country = asked.customer.language, asked.runtime.settings.country
     lines = [
         f"{clock.day(line.moment, country):%d/%m} {line.amount} {what(line, language)}".rstrip()
@@ -108,11 +108,11 @@ async def _send(asked: Asked) -> Answer:
     try:
         placed = await orders.send(asked.runtime, asked.customer, command.phone, command.amount, asked.key)
     except UnknownRecipient as refusal:
-        return Answer(texts.SMS_INVITE, {**refusal.params, "service_code": asked.runtime.settings.service_code})
+        return Answer(texts.SMS_INVITE, {**refusal.params})
     assert isinstance(placed.to, Customer)
     said = {"amount": placed.amount, "name": placed.to.name, "phone": phones.national(placed.to.phone), "fee": placed.fee}
     if placed.code_id is None:
-        return Answer(texts.SMS_APPROVE, {**said, "service_code": asked.runtime.settings.service_code})
+        return Answer(texts.SMS_APPROVE, {**said})
     return Answer(texts.SMS_SEND, said, placed.code_id)
 
 
@@ -122,7 +122,7 @@ async def _save(asked: Asked) -> Answer:
     goal = _chosen(open_goals, asked.command.words)
     if goal is None:
         text = texts.SMS_WHICH_GOAL if open_goals else texts.SMS_NO_GOAL
-        return Answer(text, {"service_code": asked.runtime.settings.service_code})
+        return Answer(text)
     placed: Placed = await orders.save(asked.runtime, asked.customer, goal, asked.command.amount)
     return Answer(texts.SMS_SAVE, {"amount": placed.amount, "goal": goal.name}, placed.code_id)
 
@@ -142,7 +142,7 @@ async def _confirm(asked: Asked) -> Answer:
         await orders.confirm(asked.runtime, asked.customer, asked.command.number)
     except CodeEnded:
         # Perhaps it was no code: people send their PIN, too.
-        return Answer(texts.SMS_NO_CODE, {"service_code": asked.runtime.settings.service_code})
+        return Answer(texts.SMS_NO_CODE)
     return Answer()
 
 
@@ -167,7 +167,7 @@ async def _covers(asked: Asked) -> Answer:
         for policy in await covers.policies(asked.runtime, asked.customer)
     ]
     if not lines:
-        return Answer(texts.SMS_NO_COVER, {"service_code": asked.runtime.settings.service_code})
+        return Answer(texts.SMS_NO_COVER)
     return Answer(texts.SMS_COVERS, {"lines": _fitting(lines)})
 
 
@@ -176,12 +176,12 @@ async def _set_language(asked: Asked) -> Answer:
     return Answer(texts.SMS_LANGUAGE, language=asked.command.language)
 
 
-async def _join(asked: Asked) -> Answer:
-    return Answer(texts.SMS_JOINED_ALREADY, {"service_code": asked.runtime.settings.service_code})
+async def _join(_: Asked) -> Answer:
+    return Answer(texts.SMS_JOINED_ALREADY)
 
 
-async def _help(asked: Asked) -> Answer:
-    return Answer(texts.SMS_HELP, {"service_code": asked.runtime.settings.service_code})
+async def _help(_: Asked) -> Answer:
+    return Answer(texts.SMS_HELP)
 
 
 async def _stop(asked: Asked) -> Answer:

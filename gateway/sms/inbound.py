@@ -72,25 +72,22 @@ async def _take(runtime: Runtime, sms: Sms) -> bool:
         if is_first and said.text:
             kind = "receipt" if said.code_id is None else "code"
             to = _Sender(sms.phone, language)
-            await notices.tell(connection, to, said.text, kind=kind, code_id=said.code_id, **said.params)
+            await notices.tell(runtime, connection, to, said.text, kind=kind, code_id=said.code_id, **said.params)
     return True
 
 
 async def _answer(runtime: Runtime, sms: Sms, customer: Customer | None) -> tuple[str, Answer]:
     """Which command it was, and what is answered."""
-    service_code = runtime.settings.service_code
     try:
         command = commands.parse(sms.text, runtime.settings.country)
     except LooksLikeAPin:
-        return "pin", Answer(texts.SMS_PIN_SEEN, {"service_code": service_code})
+        return "pin", Answer(texts.SMS_PIN_SEEN)
     except NotUnderstood as error:
         if customer is None:
-            return "unknown", Answer(texts.SMS_NOT_REGISTERED, {"service_code": service_code})
+            return "unknown", Answer(texts.SMS_NOT_REGISTERED)
         language = customer.language
         example = translate(EXAMPLES[error.verb], language) if error.verb else ""
-        unknown = (
-            Answer(texts.SMS_TRY, {"example": example}) if example else Answer(texts.SMS_HELP, {"service_code": service_code})
-        )
+        unknown = Answer(texts.SMS_TRY, {"example": example}) if example else Answer(texts.SMS_HELP)
         return "unknown", unknown
     try:
         if customer is None:

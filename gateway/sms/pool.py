@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock
+from core.messaging import providers as health
 from core.messaging.deliveries import Answered, Outcome
-from core.tables.messaging import sms_provider
 from gateway.sms.provider import Provider
 
 # So many failures in a row, and it rests; so long at first, twice as long after each try that failed.
@@ -67,23 +66,14 @@ class ProviderPool:
             rows = [row for row in await self._read(connection, is_locked=True) if row.name not in without]
         probes = [row.name for row in rows if _wants_probe(row, now)]
         if probes:
-            probed = update(sms_provider).where(sms_provider.c.name.in_(probes)).values(probed_at=now)
-            await connection.execute(probed)
+            await health.note_probes(connection, probes, now)
         weights = {row.name: row.weight / (1 + row.failures) for row in rows if row.rested_until is None}
         return weights, probes
 
     async def _read(self, connection: AsyncConnection, *, is_locked: bool = False) -> Sequence[Row[Any]]:
-        """What is known of our providers, always in the same order; the first to ask writes them down."""
-        asked = select(sms_provider).where(sms_provider.c.name.in_(sorted(self.names))).order_by(sms_provider.c.name)
-        if is_locked:
-            asked = asked.with_for_update()
-        rows = (await connection.execute(asked)).all()
-        self._known = rows
-        if len(rows) == len(self._providers):
-            return rows
-        new = [{"name": name, "weight": self._providers[name].weight} for name in sorted(self.names)]
-        await connection.execute(insert(sms_provider).values(new).on_conflict_do_nothing())
-        return (await connection.execute(asked)).all()
+        weights = {name: provider.weight for name, provider in self._providers.items()}
+        self._known = await health.read(connection, weights, is_locked=is_locked)
+        return self._known
 
     async def note(self, connection: AsyncConnection, answered: Sequence[Answered]) -> None:
         """A failure counts, whatever answers any other way is well again."""
@@ -106,7 +96,7 @@ class ProviderPool:
                 await self._write(connection, row, {"failures": 0, "rests": 0, "rested_until": None, "probed_at": None})
 
     async def _write(self, connection: AsyncConnection, row: Row[Any], change: dict[str, Any]) -> None:
-        await connection.execute(update(sms_provider).where(sms_provider.c.name == row.name).values(change))
+        await health.change(connection, row.name, change)
         if row.rested_until != change.get("rested_until", row.rested_until):
             log.warning("provider rests" if change["rested_until"] else "provider is back", provider=row.name)
 

@@ -1,15 +1,10 @@
 """What people type, read or refused."""
 
 import datetime
-import re
 
-from core import phones
-from core.errors import BadAmount, BadDate
-from core.money import Money, NotAnAmount
+from core import phones, reading
+from core.money import Money
 from menus.engine.session import Step
-
-# Day, month, year, with something between them or, for keys that have no slash, nothing.
-_DATE = re.compile(r"(\d{1,2})[/. -](\d{1,2})[/. -](\d{4}|\d{2})|(\d{2})(\d{2})(\d{4})", re.ASCII)
 
 
 def phone(step: Step) -> str:
@@ -19,22 +14,9 @@ def phone(step: Step) -> str:
 
 def amount(step: Step) -> Money:
     """A whole amount above nothing, in the customer's currency. Raises BadAmount."""
-    try:
-        read = Money.parse(step.text, step.session.registered.currency)
-    except NotAnAmount as error:
-        raise BadAmount from error
-    if read.minor <= 0 or not read.is_whole:
-        raise BadAmount
-    return read
+    return reading.whole_amount(step.text, step.session.registered.currency)
 
 
 def date(step: Step) -> datetime.date:
-    """A day: `31/12/2026`, `31-12-26`, `31.12.2026`, `31122026`. Raises BadDate; whether the day makes sense is for others."""
-    match = _DATE.fullmatch(step.text.strip())
-    if match is None:
-        raise BadDate
-    day, month, year = (int(part) for part in match.groups() if part is not None)
-    try:
-        return datetime.date(year if year >= 100 else 2000 + year, month, day)
-    except ValueError as error:
-        raise BadDate from error
+    """A day. Raises BadDate."""
+    return reading.day(step.text)

@@ -9,13 +9,14 @@ import pytest
 from core.agents import directory, floats
 from core.agents.refusals import NoAgentNear, UnknownAgent
 from core.customers.refusals import UnknownRecipient
-from core.errors import BadText, NotPermitted, Refusal
-from core.ledger.refusals import KeyConflict, NotEnoughMoney, OverLimit
+from core.errors import BadText, KeyConflict, NotPermitted, Refusal
+from core.ledger.refusals import NotEnoughMoney, OverLimit
 from core.membership import registration
 from core.membership.refusals import AlreadyRegistered
 from core.money import Money
 from core.runtime import Runtime
 from core.settings import Settings
+from core.staff import Staff
 from tests import pins
 from tests.counter import ASHA, BARAKA, NJERI, NUMBER, change, check_books, held, kes, one, person, received, shop
 from tests.integration.test_command_line import check_failed_in_one_line, jasho
@@ -132,13 +133,13 @@ async def test_a_shop_that_has_closed_is_not_found(runtime: Runtime) -> None:
 
 async def test_a_bank_reference_is_worked_off_once_whoever_asks_and_for_whichever_agent(runtime: Runtime) -> None:
     agent, other = await shop(runtime), await directory.add(runtime, ASHA, "Kiosk")
-    bought = await asyncio.gather(*(floats.buy(runtime, agent, kes(5_000), reference="FT1", by="Amina") for _ in range(4)))
+    bought = await asyncio.gather(*(floats.buy(runtime, agent, kes(5_000), reference="FT1", by=Staff("Amina")) for _ in range(4)))
     assert sorted(receipt.is_new for receipt in bought) == [False, False, False, True]
     assert {receipt.balance for receipt in bought} == {kes(105_000)}
     with pytest.raises(KeyConflict):
-        await floats.buy(runtime, other, kes(5_000), reference="FT1", by="Amina")
+        await floats.buy(runtime, other, kes(5_000), reference="FT1", by=Staff("Amina"))
     with pytest.raises(KeyConflict):
-        await floats.buy(runtime, agent, kes(6_000), reference="FT1", by="Amina")
+        await floats.buy(runtime, agent, kes(6_000), reference="FT1", by=Staff("Amina"))
     assert await held(runtime, ASHA, "float") == 0
     assert await one(runtime, "SELECT string_agg(kind || ' ' || reference || ' ' || done_by, ',') FROM float_trade") == (
         "float_buy FT1 Amina"
@@ -149,14 +150,14 @@ async def test_a_bank_reference_is_worked_off_once_whoever_asks_and_for_whicheve
 async def test_float_that_is_not_there_is_not_bought_back(runtime: Runtime) -> None:
     agent = await shop(runtime)
     with pytest.raises(NotEnoughMoney):
-        await floats.sell(runtime, agent, kes(100_001), reference="FT1", by="Amina")
-    sold = await floats.sell(runtime, agent, kes(100_000), reference="FT1", by="Amina")
+        await floats.sell(runtime, agent, kes(100_001), reference="FT1", by=Staff("Amina"))
+    sold = await floats.sell(runtime, agent, kes(100_000), reference="FT1", by=Staff("Amina"))
     assert (sold.balance, sold.is_new) == (kes(0), True)
     with pytest.raises(OverLimit):
-        await floats.buy(runtime, agent, Money(100_000_000_000, "KES"), reference="FT2", by="Amina")
-    for reference, by in (("", "Amina"), ("FT\x00", "Amina"), ("F" * 41, "Amina"), ("FT3", ""), ("FT3", "A" * 41)):
+        await floats.buy(runtime, agent, Money(100_000_000_000, "KES"), reference="FT2", by=Staff("Amina"))
+    for reference in ("", "FT\x00", "F" * 41):
         with pytest.raises(BadText):
-            await floats.buy(runtime, agent, kes(1), reference=reference, by=by)
+            await floats.buy(runtime, agent, kes(1), reference=reference, by=Staff("Amina"))
     assert await held(runtime, NJERI, "float") == 0
     await check_books(runtime)
 

@@ -12,11 +12,12 @@ from core.agents.cash import Receipt
 from core.agents.refusals import UnknownAgent
 from core.credentials.refusals import MoneyOutWaits, WrongPin
 from core.customers.refusals import OwnNumber, UnknownRecipient
-from core.errors import Refusal
+from core.errors import KeyConflict, Refusal
 from core.ledger import tariffs
-from core.ledger.refusals import AmountTooSmall, KeyConflict, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
+from core.ledger.refusals import AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.money import Money
 from core.runtime import Runtime
+from core.staff import Staff
 from tests import pins
 from tests.counter import ASHA, BARAKA, NJERI, NUMBER, change, check_books, held, kes, one, person, received, shop
 
@@ -49,7 +50,7 @@ async def test_a_top_up_moves_float_to_the_customer_and_pays_the_agent_her_commi
 @pytest.mark.parametrize("parts", [[2_500, 2_500], [10] * 10, [100, 400, 1, 4_999], [250_000]], ids=str)
 async def test_a_deposit_in_parts_earns_the_agent_what_one_whole_would(runtime: Runtime, parts: Sequence[int]) -> None:
     agent = await shop(runtime)
-    await floats.buy(runtime, agent, kes(300_000), reference="bank", by="Office")
+    await floats.buy(runtime, agent, kes(300_000), reference="bank", by=Staff("Office"))
     done = [shillings for shillings in parts if shillings >= 10]
     for number, shillings in enumerate(done):
         await top_up(runtime, shillings, f"part {number}")
@@ -78,7 +79,7 @@ async def test_two_customers_and_two_days_earn_apart(runtime: Runtime) -> None:
 
 async def test_more_in_a_day_than_the_tariff_knows_earns_the_most_it_knows(runtime: Runtime) -> None:
     agent = await shop(runtime)
-    await floats.buy(runtime, agent, kes(900_000), reference="bank", by="Office")
+    await floats.buy(runtime, agent, kes(900_000), reference="bank", by=Staff("Office"))
     await top_up(runtime, 250_000, "a")
     await top_up(runtime, 240_000, "b")
     assert await held(runtime, NJERI, "commission") == 10_000
@@ -151,7 +152,7 @@ async def test_a_top_up_that_is_refused_moves_and_counts_nothing(
 
 
 async def test_a_wallet_takes_no_more_cash_than_it_may_hold(runtime: Runtime) -> None:
-    await floats.buy(runtime, await shop(runtime), kes(900_000), reference="bank", by="Office")
+    await floats.buy(runtime, await shop(runtime), kes(900_000), reference="bank", by=Staff("Office"))
     await top_up(runtime, 250_000, "a")
     with pytest.raises(OverBalanceLimit):
         await top_up(runtime, 246_801, "b")
@@ -188,7 +189,7 @@ async def test_an_agent_cannot_stand_at_her_own_counter(runtime: Runtime) -> Non
 
 
 async def test_a_days_limit_holds_at_every_counter_together(runtime: Runtime) -> None:
-    await floats.buy(runtime, await shop(runtime), kes(900_000), reference="bank", by="Office")
+    await floats.buy(runtime, await shop(runtime), kes(900_000), reference="bank", by=Staff("Office"))
     for number in range(3):
         await top_up(runtime, 240_000, f"in {number}", phone=ASHA)
         if number < 2:

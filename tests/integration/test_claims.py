@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.approvals import ApprovalClosed
 from core.customers.profiles import Customer
-from core.errors import BadAmount, BadText, DayOutOfRange, NotPermitted, Refusal, RequestWaits
+from core.errors import BadAmount, BadText, DayOutOfRange, KeyConflict, NotPermitted, Refusal, RequestWaits
 from core.insurance import claims, covers, decisions
 from core.insurance.claims import Claim
-from core.insurance.refusals import NotCovered
-from core.ledger.refusals import AccountClosed, KeyConflict, OverLimit
+from core.insurance.refusals import ClaimDecided, NotCovered
+from core.ledger.refusals import AccountClosed, OverLimit
 from core.money import Money
 from core.runtime import Runtime
 from core.septets import count, foreign
+from core.staff import Staff
 from tests.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received
 from tests.covers import COVER, PRICE, buy, day, on, premiums, set_balance, work
 
@@ -93,7 +93,7 @@ async def test_exactly_the_days_that_were_paid_for_and_waited_for_are_covered(
     got: object
     try:
         got = made = await make(runtime, gapped, day(days), key=uuid4().hex)
-        await decisions.decline(runtime, made.number, "Neema", "Only a test")
+        await decisions.decline(runtime, made.number, Staff("Neema"), "Only a test")
     except Refusal as refusal:
         got = refusal
     assert type(got) is expected
@@ -103,7 +103,7 @@ async def test_the_same_request_again_and_at_once_is_one_claim(runtime: Runtime,
     made = await asyncio.gather(*(make(runtime, asha) for _ in range(5)))
     assert len({one.number for one in made}) == 1
     assert await received(runtime, ASHA, "has reached us") == 1
-    await decisions.decline(runtime, made[0].number, "Neema", "No bill")
+    await decisions.decline(runtime, made[0].number, Staff("Neema"), "No bill")
     assert (await make(runtime, asha)).number == made[0].number
     with pytest.raises(KeyConflict):
         await make(runtime, asha, day(18))
@@ -115,7 +115,7 @@ async def test_of_two_claims_at_once_one_waits_and_the_other_is_refused_until_it
     results = await asyncio.gather(*(make(runtime, asha, key=key) for key in "ab"), return_exceptions=True)
     assert Counter(type(result) for result in results) == {Claim: 1, RequestWaits: 1}
     [waits] = await claims.claims(runtime, asha)
-    await decisions.decline(runtime, waits.number, "Neema", "No bill")
+    await decisions.decline(runtime, waits.number, Staff("Neema"), "No bill")
     with on(21):
         await make(runtime, asha, key="c")
     assert [one.status for one in await claims.claims(runtime, asha)] == ["waiting", "declined"]
@@ -156,14 +156,14 @@ async def test_an_approved_claim_is_paid_once_however_often_and_by_whomever_it_i
 ) -> None:
     made = await make(runtime, asha)
     decided = await asyncio.gather(
-        *(decisions.approve(runtime, made.number, name) for name in ("Neema", "Juma", "Achieng")),
-        decisions.decline(runtime, made.number, "Otieno", "No bill"),
+        *(decisions.approve(runtime, made.number, Staff(name)) for name in ("Neema", "Juma", "Achieng")),
+        decisions.decline(runtime, made.number, Staff("Otieno"), "No bill"),
         return_exceptions=True,
     )
     [first] = [one for one in decided if isinstance(one, Claim)]
-    assert Counter(type(one) for one in decided) == {Claim: 1, ApprovalClosed: 3}
-    with pytest.raises(ApprovalClosed):
-        await decisions.approve(runtime, made.number, "Neema")
+    assert Counter(type(one) for one in decided) == {Claim: 1, ClaimDecided: 3}
+    with pytest.raises(ClaimDecided):
+        await decisions.approve(runtime, made.number, Staff("Neema"))
     paid = COVER if first.status == "paid" else 0
     assert await held(runtime, ASHA) == START - PRICE + paid
     assert await premiums(runtime) == PRICE - paid
@@ -175,9 +175,9 @@ async def test_less_than_the_cover_can_be_paid_and_more_or_nothing_cannot(runtim
     made = await make(runtime, asha)
     for amount, refusal in ((kes(0), BadAmount), (Money(COVER + 1, "KES"), OverLimit), (Money(500, "UGX"), BadAmount)):
         with pytest.raises(refusal):
-            await decisions.approve(runtime, made.number, "Neema", amount)
+            await decisions.approve(runtime, made.number, Staff("Neema"), amount)
     assert await held(runtime, ASHA) == START - PRICE
-    assert (await decisions.approve(runtime, made.number, "Neema", kes(4_500))).paid == kes(4_500)
+    assert (await decisions.approve(runtime, made.number, Staff("Neema"), kes(4_500))).paid == kes(4_500)
     assert (
         await received(runtime, ASHA, f"Your claim {made.number} for Hospital cash is paid: KES 4,500. Balance KES 16,850.") == 1
     )
@@ -191,7 +191,7 @@ async def test_a_claim_is_paid_after_the_cover_has_ended_for_what_happened_befor
     with on(31):
         await work(runtime)
         made = await make(runtime, asha, day(29))
-        assert (await decisions.approve(runtime, made.number, "Neema")).status == "paid"
+        assert (await decisions.approve(runtime, made.number, Staff("Neema"))).status == "paid"
     with on(30 + claims.MOST_DAYS_AGO):
         assert await claims.claimable(runtime, asha) == []
 
@@ -200,7 +200,7 @@ async def test_a_closed_account_is_paid_nothing_and_its_claim_can_still_be_decli
     made = await make(runtime, asha)
     await change(runtime, "UPDATE customer SET status = 'closed' WHERE id = :id", id=asha.id)
     with pytest.raises(AccountClosed):
-        await decisions.approve(runtime, made.number, "Neema")
+        await decisions.approve(runtime, made.number, Staff("Neema"))
     assert [one.claim.status for one in await decisions.waiting(runtime)] == ["waiting"]
-    assert (await decisions.decline(runtime, made.number, "Neema", "Account closed")).status == "declined"
+    assert (await decisions.decline(runtime, made.number, Staff("Neema"), "Account closed")).status == "declined"
     assert await received(runtime, ASHA, "was not paid") == 0

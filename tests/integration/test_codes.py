@@ -163,7 +163,7 @@ async def test_a_code_reaches_the_phone_and_no_row_of_the_database(runtime: Runt
     asha = await customer(runtime)
     async with runtime.database.transaction() as connection:
         code_id = await codes.issue(connection, asha.id, codes.PIN, TEN_MINUTES)
-        await notices.tell(connection, asha, texts.PIN_CODE, code_id=code_id)
+        await notices.tell(runtime, connection, asha, texts.PIN_CODE, code_id=code_id)
     right = code_digits(runtime.settings.pin_pepper, code_id, codes.PIN)
     while await worker.drain(runtime):
         pass

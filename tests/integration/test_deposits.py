@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from core import clock
-from core.errors import Refusal, RequestWaits
+from core.errors import KeyConflict, Refusal, RequestWaits
 from core.features import ENDINGS
 from core.ledger.chart import SETTLEMENT, UNCLAIMED
-from core.ledger.refusals import AccountClosed, KeyConflict, OverBalanceLimit, OverLimit
+from core.ledger.refusals import AccountClosed, OverBalanceLimit, OverLimit
 from core.membership import closing
 from core.membership.refusals import AccountInUse
 from core.rail import Order

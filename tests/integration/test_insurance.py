@@ -10,10 +10,10 @@ import pytest
 
 from core.credentials.refusals import WrongPin
 from core.customers.profiles import Customer
-from core.errors import NotPermitted, Refusal
+from core.errors import KeyConflict, NotPermitted, Refusal
 from core.insurance import covers, products
 from core.insurance.refusals import AlreadyCovered, OutOfSeason
-from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney
+from core.ledger.refusals import AccountClosed, NotEnoughMoney
 from core.runtime import Runtime
 from tests import pins
 from tests.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received

@@ -9,9 +9,9 @@ from sqlalchemy import text
 from core import clock
 from core.credentials.refusals import MoneyOutWaits, WrongPin
 from core.customers.refusals import OwnNumber
-from core.errors import Refusal
+from core.errors import KeyConflict, Refusal
 from core.features import ENDINGS
-from core.ledger.refusals import AccountNotEmpty, KeyConflict, NotEnoughMoney, OverBalanceLimit
+from core.ledger.refusals import AccountNotEmpty, NotEnoughMoney, OverBalanceLimit
 from core.membership import closing
 from core.membership.refusals import AccountInUse
 from core.money import Money

@@ -8,12 +8,12 @@ import pytest
 
 from core import clock, demo
 from core.credentials.refusals import TooManyTries
-from core.errors import BadAmount, BadChoice, BadText, NotPermitted, Refusal
+from core.errors import BadAmount, BadChoice, BadText, KeyConflict, NotPermitted, Refusal
 from core.i18n import LANGUAGES, translate
 from core.jobs import applications, hiring, posts, reviews
 from core.jobs import market as listings
 from core.jobs.refusals import AlreadyApplied, AlreadyReviewed, JobClosed, TooManyJobs, UnknownJob
-from core.ledger.refusals import AccountClosed, KeyConflict, OverLimit
+from core.ledger.refusals import AccountClosed, OverLimit
 from core.money import Money
 from core.runtime import Runtime
 from menus import job_words

@@ -12,6 +12,7 @@ from core.jobs import applications, deadlines, hiring
 from core.jobs.market import Job
 from core.runtime import Runtime
 from core.settings import Settings
+from core.staff import Staff
 from tests.integration.market import ASHA, BARAKA, PAY_MINOR, Market, broken
 
 
@@ -66,7 +67,7 @@ async def test_who_does_not_pay_is_reminded_once_and_then_jasho_decides_once(mar
         assert await meet(market) == 0
     assert (await market.status(job), await told(market)) == ("disputed", (0, 0, 1, 1))
     assert await market.escrow(job) == PAY_MINOR
-    await hiring.settle(market.runtime, str(job.number), pay_worker=True, by="Neema")
+    await hiring.settle(market.runtime, str(job.number), pay_worker=True, by=Staff("Neema"))
     await market.check_books(job)
 
 

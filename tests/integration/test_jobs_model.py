@@ -17,6 +17,7 @@ from core.jobs import applications, hiring, reviews
 from core.jobs.market import Job
 from core.money import Money
 from core.settings import Settings
+from core.staff import Staff
 from gateway import wiring
 from gateway.cli.embedded import Servers
 from tests import databases, pins
@@ -164,7 +165,7 @@ class JobsMachine(RuleBasedStateMachine):
     @rule(which=WHICH, pays=st.booleans())
     def staff_settles(self, which: int, pays: bool) -> None:
         one = self.one(which, "disputed")
-        settle = hiring.settle(self.runtime, str(one.job.number), pay_worker=pays, by="Neema")
+        settle = hiring.settle(self.runtime, str(one.job.number), pay_worker=pays, by=Staff("Neema"))
         if self.asked(settle, self.expected(one, True, "disputed")):
             self.over(one, "paid" if pays else "refunded")
 

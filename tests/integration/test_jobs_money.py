@@ -10,18 +10,19 @@ from sqlalchemy.exc import DBAPIError
 
 from core import clock
 from core.credentials.refusals import BadPin, MoneyOutWaits, WrongPin
-from core.errors import NotPermitted
+from core.errors import KeyConflict, NotPermitted
 from core.features import ENDINGS
 from core.jobs import applications, hiring, texts
 from core.jobs import market as listings
 from core.jobs.market import Job
 from core.jobs.refusals import JobClosed, UnknownJob
-from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney, OverBalanceLimit, OverDayLimit
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit
 from core.membership import closing
 from core.money import Money
 from core.runtime import Runtime
 from core.sending import transfers
 from core.settings import Settings
+from core.staff import Staff
 from tests import pins
 from tests.integration.market import ASHA, ASHA_MINOR, BARAKA, BARAKA_MINOR, NJERI, PAY_MINOR, Market, broken, new_key
 
@@ -52,7 +53,7 @@ async def test_no_side_is_told_the_others_balance(market: Market) -> None:
     await hiring.give_up(market.runtime, market.baraka, (await market.hired()).id)
     for pays in (True, False):
         job = await market.disputed()
-        await hiring.settle(market.runtime, str(job.number), pay_worker=pays, by="Neema")
+        await hiring.settle(market.runtime, str(job.number), pay_worker=pays, by=Staff("Neema"))
     assert await market.sms(BARAKA, "KES 12,") == await market.sms(BARAKA, "KES 11,") == 0
     assert await market.sms(ASHA, "KES 3,") == await market.sms(ASHA, "KES 4,") == 0
     assert await market.sms(ASHA, "{") == await market.sms(BARAKA, "{") == 0
@@ -172,7 +173,7 @@ async def test_a_worker_whose_wallet_is_full_is_not_paid_by_the_employer_but_by_
         await market.pay(job)
     assert (await market.status(job), await market.escrow(job)) == ("finished", PAY_MINOR)
     await hiring.dispute(market.runtime, market.baraka, job.id)
-    await hiring.settle(market.runtime, str(job.number), pay_worker=True, by="Neema")
+    await hiring.settle(market.runtime, str(job.number), pay_worker=True, by=Staff("Neema"))
     assert (await market.balance(market.baraka), await market.escrow(job)) == (50_000_000 + PAY_MINOR, 0)
 
 
@@ -233,11 +234,12 @@ async def test_staff_settles_a_dispute_once_and_is_named(market: Market, pays: b
     job = await market.disputed()
     number = str(job.number)
     asked = await asyncio.gather(
-        *(hiring.settle(market.runtime, number, pay_worker=pays, by=name) for name in ("Neema", "Otieno")), return_exceptions=True
+        *(hiring.settle(market.runtime, number, pay_worker=pays, by=Staff(name)) for name in ("Neema", "Otieno")),
+        return_exceptions=True,
     )
     assert [type(one) for one in asked].count(JobClosed) == 1
     with pytest.raises(JobClosed):
-        await hiring.settle(market.runtime, number, pay_worker=not pays, by="Neema")
+        await hiring.settle(market.runtime, number, pay_worker=not pays, by=Staff("Neema"))
     assert await market.status(job) == ("paid" if pays else "refunded")
     assert await market.balance(market.asha) == ASHA_MINOR - (PAY_MINOR if pays else 0)
     assert await market.balance(market.baraka) == BARAKA_MINOR + (PAY_MINOR if pays else 0)
@@ -249,9 +251,9 @@ async def test_staff_settles_a_dispute_once_and_is_named(market: Market, pays: b
 async def test_nothing_is_settled_that_nobody_disputes(market: Market) -> None:
     job = await market.finished()
     with pytest.raises(JobClosed):
-        await hiring.settle(market.runtime, str(job.number), pay_worker=True, by="Neema")
+        await hiring.settle(market.runtime, str(job.number), pay_worker=True, by=Staff("Neema"))
     with pytest.raises(UnknownJob):
-        await hiring.settle(market.runtime, "4711", pay_worker=True, by="Neema")
+        await hiring.settle(market.runtime, "4711", pay_worker=True, by=Staff("Neema"))
     assert await market.escrow(job) == PAY_MINOR
 
 

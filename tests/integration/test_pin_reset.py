@@ -77,10 +77,10 @@ async def test_a_new_pin_opens_the_account_at_once_and_lets_money_out_a_day_late
         await pins.check(runtime, asha.id, RIGHT)
     with pytest.raises(MoneyOutWaits) as waits:
         await pay(runtime, asha, NEW, "too early")
-    assert waits.value.params["moment"] == clock.told(money_out_from, "KE")
+    assert waits.value.params["moment"] == clock.moment_text(money_out_from, "KE")
     with clock.at(money_out_from):
         assert (await pay(runtime, asha, NEW, "in time")).balance == Money(1_240_000, "KES")
-    assert any("PIN was replaced" in body and clock.told(money_out_from, "KE") in body for body in await told(runtime))
+    assert any("PIN was replaced" in body and clock.moment_text(money_out_from, "KE") in body for body in await told(runtime))
 
 
 async def test_a_wrong_pin_is_told_as_wrong_while_money_waits(runtime: Runtime, asha: Customer) -> None:

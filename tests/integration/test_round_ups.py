@@ -7,14 +7,16 @@ import pytest
 from sqlalchemy import text
 
 from core.countries import CURRENCIES
+from core.errors import KeyConflict
 from core.ledger import reversals
-from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney
+from core.ledger.refusals import AccountClosed, NotEnoughMoney
 from core.money import Money
 from core.runtime import Runtime
 from core.savings import goals, opening, rules
 from core.savings.goals import Goal
 from core.sending import round_ups, transfers
 from core.sending.transfers import Receipt
+from core.staff import Staff
 from tests import pins
 from tests.integration.saver import BARAKA, Saver, findings, kes
 
@@ -201,7 +203,7 @@ async def test_a_send_to_the_wrong_number_can_be_undone_in_part_and_what_was_sav
         await goals.save_confirmed(runtime, await baraka.customer(), karo.id, kes(3_500), "spent")
     sent = await sent_id(runtime)
     await reversals.reverse(
-        runtime.database, sent, country="KE", reason="wrong number", requested_by="Otieno", as_much_as_there=True
+        runtime.database, sent, country="KE", reason="wrong number", requested_by=Staff("Otieno"), as_much_as_there=True
     )
     assert (await asha.balance(), await asha.balance(goal.id)) == (11_950 + back, 43)
     assert await findings(runtime) == []
@@ -210,7 +212,9 @@ async def test_a_send_to_the_wrong_number_can_be_undone_in_part_and_what_was_sav
 async def test_a_send_that_is_undone_whole_gives_back_what_it_saved_too(asha: Saver, baraka: Saver, runtime: Runtime) -> None:
     goal = await rounding_up(asha)
     await send(asha, 500)
-    await reversals.reverse(runtime.database, await sent_id(runtime), country="KE", reason="our mistake", requested_by="Otieno")
+    await reversals.reverse(
+        runtime.database, await sent_id(runtime), country="KE", reason="our mistake", requested_by=Staff("Otieno")
+    )
     assert (await asha.balance(), await asha.balance(goal.id), await baraka.balance()) == (12_500, 0, 3_200)
 
 

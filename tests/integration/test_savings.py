@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from core import clock
 from core.credentials.refusals import WrongPin
-from core.errors import BadAmount, BadDate, BadText, DayOutOfRange, NotPermitted, Refusal
-from core.ledger.refusals import AccountClosed, AccountNotEmpty, KeyConflict, NotEnoughMoney, OverBalanceLimit
+from core.errors import BadAmount, BadDate, BadText, DayOutOfRange, KeyConflict, NotPermitted, Refusal
+from core.ledger.refusals import AccountClosed, AccountNotEmpty, NotEnoughMoney, OverBalanceLimit
 from core.money import Money
 from core.runtime import Runtime
 from core.savings import goals, opening, rules

@@ -197,7 +197,7 @@ class Chooser:
 
 def _date(number: int) -> str:
     day = clock.today("KE") + timedelta(days=DAYS_FROM_NOW[number % len(DAYS_FROM_NOW)])
-    return (f"{day:%d/%m/%Y}", f"{day:%d/%m/%Y}", "1", f"{day:%d.%m.%y}", "29/2/2027", "yesterday")[number % 6]
+    return (clock.day_text(day), clock.day_text(day), "1", f"{day:%d.%m.%y}", "29/2/2027", "yesterday")[number % 6]
 
 
 def asked(screen: Screen) -> str:

@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 
 from core import ids
+from core.errors import KeyConflict
 from core.ledger.chart import LIQUIDITY
 from core.ledger.exchange import Rate, exchange
-from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney
+from core.ledger.refusals import AccountClosed, NotEnoughMoney
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime

@@ -17,6 +17,7 @@ from core.ledger.post import post
 from core.ledger.seal import seal
 from core.ledger.transfer import Leg, Transfer
 from core.runtime import Runtime
+from core.staff import Staff
 from tests import databases
 
 
@@ -74,7 +75,7 @@ async def books(runtime: Runtime) -> AsyncIterator[Books]:
         assert held is not None
         answers += await post(connection, [holds.capture(held, "capture")], "KE")
     assert all(answer.is_done for answer in answers)
-    undone = await reversals.reverse(runtime.database, wishes[1].id, country="KE", reason="wrong number", requested_by="njeri")
+    undone = await reversals.reverse(runtime.database, wishes[1].id, country="KE", reason="wrong", requested_by=Staff("njeri"))
     await seal_all(runtime)
     made = Books(runtime, asha.wallet, wishes[0].id, wishes[2].id, wishes[3].id, undone.transfer_id)
     assert await made.findings() == []

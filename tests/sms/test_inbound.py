@@ -249,12 +249,12 @@ async def test_opting_out_stops_reminders_and_no_receipts(asha: Handset, runtime
     before = len(await asha.read())
     async with runtime.database.transaction() as connection:
         reader = await customer(runtime, ASHA)
-        await notices.tell(connection, reader, "A reminder.", kind="reminder")
-        await notices.tell(connection, reader, "A receipt.")
+        await notices.tell(runtime, connection, reader, "A reminder.", kind="reminder")
+        await notices.tell(runtime, connection, reader, "A receipt.")
     assert (await asha.read())[: len(await asha.read()) - before] == ["A receipt."]
     await asha.ask("START")
     async with runtime.database.transaction() as connection:
-        await notices.tell(connection, reader, "Another reminder.", kind="reminder")
+        await notices.tell(runtime, connection, reader, "Another reminder.", kind="reminder")
     assert (await asha.read())[0] == "Another reminder."
 
 

@@ -1,24 +1,23 @@
 """What the office does for agents: `jasho agent` makes somebody one, `jasho float` sells her float and buys it back."""
 
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import click
 
-from core import phones
 from core.agents import directory, floats
 from core.agents.directory import Agent
 from core.agents.refusals import UnknownAgent
 from core.customers.refusals import UnknownRecipient
-from core.errors import BadPhone, BadText, Refusal
-from core.ledger.refusals import KeyConflict, NotEnoughMoney, OverLimit
-from core.money import Money, NotAnAmount
+from core.errors import BadText, KeyConflict
+from core.ledger.refusals import NotEnoughMoney, OverLimit
 from core.runtime import Runtime
-from core.settings import Settings
+from core.staff import Staff
 from gateway.cli.command import Failure, configured, run
+from gateway.cli.staff import words
+from gateway.cli.staff.words import Advice, in_words
 
-_ADVICE: dict[type[Refusal], str] = {
+_ADVICE: Advice = {
     UnknownRecipient: "{phone} is not on Jasho yet: its owner registers by dialing {service_code} first",
     UnknownAgent: "no agent has the number {number}: `jasho agent add` prints it",
     OverLimit: "the most at once is {most}",
@@ -42,16 +41,16 @@ def agent() -> None:
 def add(phone: str, name: str, place: str, amount: str | None) -> None:
     """Makes a customer an agent and prints the agent number. Twice is harmless."""
     with configured() as at:
-        first = None if amount is None else _amount(amount, at)
-        msisdn = _phone(phone, at)
+        first = None if amount is None else words.amount(amount, at)
+        msisdn = words.phone(phone, at)
 
         async def work(runtime: Runtime) -> Agent:
             made = await directory.add(runtime, msisdn, name, place)
             if first is not None:
-                await floats.buy(runtime, made, first, reference=f"opening {made.number}", by="jasho agent add")
+                await floats.buy(runtime, made, first, reference=f"opening {made.number}", by=Staff("jasho agent add"))
             return made
 
-        with _in_words(service_code=at.service_code):
+        with in_words(_ADVICE, service_code=at.service_code):
             try:
                 made = run(at, work)
             except BadText as error:
@@ -97,21 +96,21 @@ def _trade(
     way: Callable[..., Coroutine[Any, Any, floats.Receipt]], done: str, number: str, amount: str, reference: str, by: str
 ) -> None:
     with configured() as at:
-        wanted = _amount(amount, at)
+        wanted = words.amount(amount, at)
 
         async def work(runtime: Runtime) -> tuple[Agent, floats.Receipt]:
             found = await directory.by_number(runtime, number)
             try:
-                return found, await way(runtime, found, wanted, reference=reference, by=by)
+                return found, await way(runtime, found, wanted, reference=reference, by=words.staff(by))
             except NotEnoughMoney as error:
                 there = await floats.balance(runtime, found)
                 raise Failure(f"agent {number} has a float of {there}: {wanted} cannot be taken from it") from error
 
-        with _in_words(number=number):
+        with in_words(_ADVICE, number=number):
             try:
                 found, receipt = run(at, work)
             except BadText as error:
-                raise Failure("--reference and --by are a few letters and digits, 40 at most") from error
+                raise Failure("--reference is a few letters and digits, 40 at most") from error
             except KeyConflict as error:
                 told = f"the bank's reference {reference} was worked off before, for another agent or amount: nothing was done"
                 raise Failure(told) from error
@@ -119,29 +118,3 @@ def _trade(
         click.echo(f"The bank's reference {reference} was worked off before, as {receipt.reference}: nothing was done now.")
         return
     click.echo(f"{receipt.reference}: {wanted} {done} the float of {found.number} {found.name}. It is {receipt.balance} now.")
-
-
-@contextmanager
-def _in_words(**said: str) -> Iterator[None]:
-    """One line for a refusal, with what to do about it."""
-    try:
-        yield
-    except Refusal as refusal:
-        raise Failure(_ADVICE.get(type(refusal), refusal.sentence).format(**{**said, **refusal.params})) from refusal
-
-
-def _phone(text: str, at: Settings) -> str:
-    try:
-        return phones.parse(text, at.country)
-    except BadPhone as error:
-        raise Failure(f"{text} is not a mobile number: write it like 0711000001") from error
-
-
-def _amount(text: str, at: Settings) -> Money:
-    try:
-        amount = Money.parse(text, at.currency)
-    except NotAnAmount:
-        amount = Money(0, at.currency)
-    if amount.minor <= 0:
-        raise Failure(f"{text} is not an amount of {at.currency} above nothing: write it like 5000 or 5000.50")
-    return amount

@@ -1,27 +1,26 @@
 """What the office decides about claims: `jasho claims` lists those that wait, pays one or says no."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 import click
 
 from core import phones
-from core.approvals import ApprovalClosed
-from core.errors import BadAmount, BadText, Refusal
+from core.errors import BadText
 from core.insurance import decisions
 from core.insurance.claims import MOST_TEXT_CHARACTERS, Claim
 from core.insurance.decisions import UnknownClaim
+from core.insurance.refusals import ClaimDecided
 from core.ledger.refusals import AccountClosed, OverLimit
-from core.money import Money, NotAnAmount
 from core.runtime import Runtime
 from gateway.cli.command import Failure, configured, run
+from gateway.cli.staff import words
+from gateway.cli.staff.words import Advice, in_words
 
-_ADVICE: dict[type[Refusal], str] = {
-    ApprovalClosed: "claim {number} has been decided already: nothing was done",
+_ADVICE: Advice = {
+    ClaimDecided: "claim {number} has been decided already: nothing was done",
     AccountClosed: "the owner of claim {number} has closed her account: it cannot be paid here, only declined",
-    BadAmount: "--amount is above nothing, for example 5000 or 5000.50",
     OverLimit: "claim {number} pays {most} at most: nothing was done",
-    BadText: f"--by and --why are a few plain words each, {MOST_TEXT_CHARACTERS} characters at most",
+    BadText: f"--why is a few plain words, {MOST_TEXT_CHARACTERS} characters at most",
 }
 
 
@@ -53,8 +52,8 @@ def approve(number: str, by: str, amount: str | None) -> None:
     """Pays a claim into its owner's wallet, and tells her by SMS. A claim is decided once."""
 
     async def work(runtime: Runtime) -> Claim:
-        paid = None if amount is None else _read(amount, runtime.settings.currency)
-        return await decisions.approve(runtime, _number(number), by, paid)
+        paid = None if amount is None else words.amount(amount, runtime.settings, "--amount")
+        return await decisions.approve(runtime, _number(number), words.staff(by), paid)
 
     click.echo(f"Claim {number} is paid: {_decide(number, work).paid}.")
 
@@ -67,14 +66,17 @@ def decline(number: str, by: str, why: str) -> None:
     """Says no to a claim, and tells its owner why by SMS. A claim is decided once."""
 
     async def work(runtime: Runtime) -> Claim:
-        return await decisions.decline(runtime, _number(number), by, why)
+        return await decisions.decline(runtime, _number(number), words.staff(by), why)
 
     click.echo(f"Claim {number} is declined: {_decide(number, work).decision}.")
 
 
 def _decide(number: str, work: Callable[[Runtime], Awaitable[Claim]]) -> Claim:
-    with configured() as at, _in_words(number):
-        return run(at, work)
+    with configured() as at, in_words(_ADVICE, number=number):
+        try:
+            return run(at, work)
+        except UnknownClaim as error:
+            raise Failure(f"there is no claim {number}: `jasho claims list` shows those that wait") from error
 
 
 def _number(text: str) -> int:
@@ -82,21 +84,3 @@ def _number(text: str) -> int:
     if len(text) != len("123456") or not (text.isascii() and text.isdecimal()):
         raise UnknownClaim(text)
     return int(text)
-
-
-def _read(text: str, currency: str) -> Money:
-    try:
-        return Money.parse(text, currency)
-    except NotAnAmount as error:
-        raise BadAmount from error
-
-
-@contextmanager
-def _in_words(number: str) -> Iterator[None]:
-    """One line for a refusal, with what to do about it."""
-    try:
-        yield
-    except UnknownClaim as error:
-        raise Failure(f"there is no claim {number}: `jasho claims list` shows those that wait") from error
-    except Refusal as refusal:
-        raise Failure(_ADVICE.get(type(refusal), refusal.sentence).format(**{"number": number, **refusal.params})) from refusal

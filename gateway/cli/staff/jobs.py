@@ -3,7 +3,6 @@
 import click
 
 from core import clock, phones
-from core.errors import BadText, Refusal
 from core.jobs import hiring
 from core.jobs import market as job_list
 from core.jobs.market import Job, Side
@@ -11,12 +10,13 @@ from core.jobs.refusals import JobClosed, UnknownJob
 from core.ledger.refusals import AccountClosed
 from core.runtime import Runtime
 from gateway.cli.command import Failure, configured, run
+from gateway.cli.staff import words
+from gateway.cli.staff.words import Advice, in_words
 
-_ADVICE: dict[type[Refusal], str] = {
+_ADVICE: Advice = {
     UnknownJob: "there is no job {number}: `jasho jobs disputes` shows those that wait",
     JobClosed: "nobody disputes job {number}, or it is settled already: nothing was done",
     AccountClosed: "one of the two sides of job {number} has closed the account: nothing was done",
-    BadText: "--by is a name, 40 characters at most",
 }
 
 
@@ -49,13 +49,10 @@ def settle(number: str, pays: bool | None, by: str) -> None:
     pays_worker = pays
 
     async def work(runtime: Runtime) -> Job:
-        return await hiring.settle(runtime, number, pay_worker=pays_worker, by=by)
+        return await hiring.settle(runtime, number, pay_worker=pays_worker, by=words.staff(by))
 
-    with configured() as at:
-        try:
-            job = run(at, work)
-        except Refusal as refusal:
-            raise Failure(_ADVICE.get(type(refusal), refusal.sentence).format(number=number, **refusal.params)) from refusal
+    with configured() as at, in_words(_ADVICE, number=number):
+        job = run(at, work)
     getter = job.worker if pays_worker else job.employer
     click.echo(f"Job {job.number} is settled: {job.pay} to {_told(getter)}.")
 
