@@ -166,7 +166,7 @@ async def approve(runtime: Runtime, customer: Customer, approval_id: UUID, pin: 
         row = (await connection.execute(select(table).where(own, _is_waiting()))).one_or_none()
     if row is None:
         raise ApprovalClosed
-    await pins.check(runtime, customer.id, pin, for_money_out=True)
+    await pins.check_for_payment(runtime, customer.id, pin)
     request, carrier = _request(row), carriers[row.kind]
     price = carrier.price(request.amount)
     wish = await carrier.transfer(runtime, customer, request)

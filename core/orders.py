@@ -49,9 +49,9 @@ class Done:
 
 
 async def send(runtime: Runtime, sender: Customer, recipient_phone: str, amount: Money, key: str) -> Placed:
-    """Orders a transfer. Raises PinLocked, MoneyOutWaits, TooManyTries and what transfers.find_recipient and quote raise."""
-    await pins.require_open(runtime, sender.id)
-    recipient = await transfers.find_recipient(runtime, sender, recipient_phone)
+    """Orders a transfer. Raises PinLocked, MoneyOutWaits, TooManyTries and what transfers.get_recipient and quote raise."""
+    await pins.require_open_for_payment(runtime, sender.id)
+    recipient = await transfers.get_recipient(runtime, sender, recipient_phone)
     quoted = await transfers.quote(runtime, sender, amount)
     if amount + await _sent_lately(runtime, sender) > _most_by_sms(runtime, sender):
         await approval.ask(runtime, sender, recipient_phone, amount, key)
@@ -62,7 +62,7 @@ async def send(runtime: Runtime, sender: Customer, recipient_phone: str, amount:
 
 async def save(runtime: Runtime, customer: Customer, goal: Goal, amount: Money) -> Placed:
     """Orders a payment into a goal of her own: no limit but her balance. Raises PinLocked, TooManyTries, NotEnoughMoney."""
-    await pins.require_open(runtime, customer.id, for_money_out=False)
+    await pins.require_open(runtime, customer.id)
     await goals.check_enough(runtime, customer, amount)
     code_id = await _place(runtime, customer, SAVE, amount, goal_id=goal.id)
     return Placed(code_id, amount, Money(0, amount.currency), goal)
@@ -139,12 +139,12 @@ async def _carry_out(runtime: Runtime, customer: Customer, row: Row[tuple[object
     amount, key = Money(row.amount, row.currency), f"sms:{row.id}"
     to: Customer | Goal
     if row.kind == SEND:
-        await pins.require_open(runtime, customer.id)
-        to = await transfers.find_recipient(runtime, customer, row.recipient_phone)
+        await pins.require_open_for_payment(runtime, customer.id)
+        to = await transfers.get_recipient(runtime, customer, row.recipient_phone)
         receipt = await transfers.send_confirmed(runtime, customer, to, tariffs.quote(transfers.KIND, amount), key)
         done = Done(receipt.reference, amount, to, receipt.balance)
     else:
-        await pins.require_open(runtime, customer.id, for_money_out=False)
+        await pins.require_open(runtime, customer.id)
         saved = await goals.save_confirmed(runtime, customer, row.goal_id, amount, key)
         done = Done(saved.reference, amount, saved.goal, saved.balance)
     await _finish(runtime, row.id)

@@ -6,16 +6,18 @@ from functools import lru_cache
 import phonenumbers
 
 from core.errors import BadPhone
+from core.refusing import refuses
 
 _MOST_CHARACTERS = 24
 _WRITTEN = re.compile(r"(?:\+|00)?[0-9][0-9 ().-]*")
 _MOBILE = frozenset({phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE})
 
 
+@refuses(BadPhone)
 def parse(text: str, country: str) -> str:
     """E.164 (`+254722000111`) of a mobile number written in any way usual in `country` (ISO 3166: `KE`).
 
-    Takes `0722000111`, `722000111`, `254722000111`, `+254722000111`, with spaces and dashes too. Raises BadPhone.
+    Takes `0722000111`, `722000111`, `254722000111`, `+254722000111`, with spaces and dashes too.
     """
     if len(text) > _MOST_CHARACTERS:
         raise BadPhone

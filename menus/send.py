@@ -5,23 +5,20 @@ Whoever has no account yet can be sent money too: it waits for her.
 
 from core import clock, phones
 from core.customers import wallet
-from core.customers.refusals import OwnNumber, UnknownRecipient
-from core.errors import BadAmount, BadPhone, KeyConflict
+from core.customers.refusals import UnknownRecipient
 from core.i18n import _
-from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.money import Money
 from core.sending import invitations, texts, transfers
-from core.sending.refusals import TooManyWaiting
 from menus.engine import inputs
-from menus.engine.dsl import PAYING_PIN, Ask, End, Outcome, ok, outcomes, paying_again
+from menus.engine.dsl import Ask, End, Outcome, ok, outcomes, paying_again
 from menus.engine.session import Step
 
 
-@outcomes("ok", "unregistered", BadPhone, OwnNumber)
+@outcomes("ok", "unregistered", calls=(inputs.phone, transfers.get_recipient), catches=(UnknownRecipient,))
 async def find_recipient(step: Step) -> Outcome:
     sender, phone = step.session.registered, inputs.phone(step)
     try:
-        recipient = await transfers.find_recipient(step.runtime, sender, phone)
+        recipient = await transfers.get_recipient(step.runtime, sender, phone)
     except UnknownRecipient:
         balance = await wallet.balance(step.runtime, sender)
         return Outcome("unregistered", {"phone": phones.national(phone), "recipient_phone": phone, "balance": str(balance)})
@@ -29,26 +26,13 @@ async def find_recipient(step: Step) -> Outcome:
     return ok(recipient=recipient.name, recipient_phone=recipient.phone, balance=balance)
 
 
-@outcomes("ok", BadAmount, AmountTooSmall, OverLimit, NotEnoughMoney)
+@outcomes("ok", calls=(inputs.amount, transfers.quote))
 async def quote(step: Step) -> Outcome:
     quoted = await transfers.quote(step.runtime, step.session.registered, inputs.amount(step))
     return ok(amount=quoted.amount, amount_minor=quoted.amount.minor, fee=quoted.fee)
 
 
-@outcomes(
-    "ok",
-    "rounded",
-    *PAYING_PIN,
-    NotEnoughMoney,
-    OverLimit,
-    OverDayLimit,
-    OverBalanceLimit,
-    AmountTooSmall,
-    UnknownRecipient,
-    OwnNumber,
-    AccountClosed,
-    KeyConflict,
-)
+@outcomes("ok", "rounded", calls=(transfers.send,))
 async def send(step: Step) -> Outcome:
     session = step.session
     receipt = await transfers.send(
@@ -63,28 +47,14 @@ async def send(step: Step) -> Outcome:
     return done if receipt.saved is None else Outcome("rounded", {**done.slots, "saved": str(receipt.saved)})
 
 
-@outcomes("ok", BadAmount, AmountTooSmall, OverLimit, OverBalanceLimit, NotEnoughMoney, TooManyWaiting)
+@outcomes("ok", calls=(inputs.amount, invitations.quote))
 async def quote_invitation(step: Step) -> Outcome:
     session = step.session
     quoted = await invitations.quote(step.runtime, session.registered, session.slots["recipient_phone"], inputs.amount(step))
     return ok(amount=quoted.amount, amount_minor=quoted.amount.minor, fee=quoted.fee)
 
 
-@outcomes(
-    "ok",
-    "sent",
-    "rounded",
-    *PAYING_PIN,
-    NotEnoughMoney,
-    OverLimit,
-    OverDayLimit,
-    OverBalanceLimit,
-    AmountTooSmall,
-    TooManyWaiting,
-    OwnNumber,
-    AccountClosed,
-    KeyConflict,
-)
+@outcomes("ok", "sent", "rounded", calls=(invitations.send,))
 async def invite(step: Step) -> Outcome:
     session = step.session
     receipt = await invitations.send(

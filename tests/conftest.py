@@ -20,6 +20,7 @@ import pytest
 import redis
 import structlog
 
+from core import refusing
 from core.runtime import Runtime
 from core.settings import Settings
 from gateway import logs, wiring
@@ -33,6 +34,7 @@ LOGS = FOLDER / "logs"
 REDIS_DUMPS = FOLDER / "redis"
 # As gateway/cli/embedded.py starts the server.
 _REDIS_DATABASES = 64
+refusing.is_strict = True
 JASHO = Path(sys.executable).parent / "jasho"
 
 

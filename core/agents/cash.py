@@ -93,7 +93,7 @@ async def top_up(runtime: Runtime, *, agent: Agent, customer_phone: str, amount:
     """
     customer = await find_customer(runtime, agent, customer_phone)
     tariffs.fee(_CASH_IN_COMMISSION, amount)
-    await pins.check(runtime, agent.customer.id, pin, for_money_out=True)
+    await pins.check_for_payment(runtime, agent.customer.id, pin)
     country, today = runtime.settings.country, clock.today(runtime.settings.country)
     async with runtime.database.transaction() as connection:
         day = await _lock_day(connection, agent, customer, today)
@@ -134,7 +134,7 @@ async def withdraw(runtime: Runtime, *, customer: Customer, agent_number: str, a
     """
     agent = await find_agent(runtime, customer, agent_number)
     quoted = price(amount)
-    await pins.check(runtime, customer.id, pin, for_money_out=True)
+    await pins.check_for_payment(runtime, customer.id, pin)
     answer = await runtime.poster.submit(withdrawal(customer, agent, quoted, key))
     if not answer.is_done:
         answer.raise_refusal(amount.currency, needed=quoted.total)

@@ -15,6 +15,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from core import clock
 from core.credentials.refusals import BadPin, MoneyOutWaits, NoPin, PinLocked, WeakPin, WrongPin
+from core.errors import Busy
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.credentials import pin as pin_table
 
@@ -24,8 +26,9 @@ _RUNS = "01234567890", "09876543210"
 _KEYPAD_COLUMNS = frozenset({"2580", "0852"})
 
 
+@refuses(BadPin, WeakPin)
 def choose(pin: str, *, phone: str) -> str:
-    """A PIN somebody wants, if it is fit to be one. Raises BadPin (no four digits) or WeakPin."""
+    """A PIN somebody wants, if it is fit to be one."""
     if not re.fullmatch(r"[0-9]{4}", pin):
         raise BadPin
     if is_weak(pin) or phone.endswith(pin):
@@ -45,8 +48,9 @@ def is_weak(pin: str) -> bool:
     )
 
 
+@refuses(choose, Busy)
 async def hash_of(runtime: Runtime, customer_id: UUID, phone: str, pin: str) -> str:
-    """What is kept of a new PIN. Raises BadPin, WeakPin or Busy. Slow: never within a transaction."""
+    """What is kept of a new PIN. Slow: never within a transaction."""
     choose(pin, phone=phone)
     with runtime.pin_hasher.place():
         return await runtime.pin_hasher.hash(pin, customer_id)
@@ -78,13 +82,24 @@ async def replace(
     return (await connection.execute(own.values(values))).rowcount == 1
 
 
-async def check(runtime: Runtime, customer_id: UUID, pin: str, *, for_money_out: bool = False) -> None:
-    """Returns where the PIN is right. Raises BadPin, WrongPin, PinLocked or Busy.
+@refuses(BadPin, WrongPin, PinLocked, Busy)
+async def check(runtime: Runtime, customer_id: UUID, pin: str) -> None:
+    """Returns where the PIN is right.
 
     The try is counted and committed before the PIN is looked at, so that a hundred guesses sent at once, or a crash in
-    between, are no cheaper than a hundred in a row. A right PIN sets the count back. `for_money_out`: the PIN is to let money
-    leave for somebody else; raises MoneyOutWaits in the time after a forgotten PIN was replaced.
+    between, are no cheaper than a hundred in a row. A right PIN sets the count back.
     """
+    await _check(runtime, customer_id, pin)
+
+
+@refuses(check, MoneyOutWaits)
+async def check_for_payment(runtime: Runtime, customer_id: UUID, pin: str) -> None:
+    """`check` for a PIN that lets money leave for somebody else: it does not for a time after a forgotten PIN was replaced."""
+    _check_money_out(runtime, await _check(runtime, customer_id, pin))
+
+
+async def _check(runtime: Runtime, customer_id: UUID, pin: str) -> datetime | None:
+    """From when on money may leave."""
     if not re.fullmatch(r"[0-9]{4}", pin):
         raise BadPin
     with runtime.pin_hasher.place():
@@ -101,20 +116,30 @@ async def check(runtime: Runtime, customer_id: UUID, pin: str, *, for_money_out:
     # What was typed says nothing of a PIN that has replaced this one meanwhile.
     same_pin = (pin_table.c.customer_id == customer_id, pin_table.c.hash == row.hash)
     own = update(pin_table).where(*same_pin).returning(pin_table.c.failures)
-    if is_right:
-        # A lock set meanwhile by other guesses stays.
-        await _change(runtime, own.where(pin_table.c.locked_at.is_(None)).values(failures=0))
-    elif row.failures >= MOST_WRONG:
+    if not is_right:
+        if row.failures < MOST_WRONG:
+            raise WrongPin(tries_left=MOST_WRONG - row.failures)
         await _change(runtime, own.values(locked_at=clock.now()))
         raise PinLocked
-    else:
-        raise WrongPin(tries_left=MOST_WRONG - row.failures)
-    if for_money_out:
-        _check_money_out(runtime, row.money_out_from)
+    # A lock set meanwhile by other guesses stays.
+    await _change(runtime, own.where(pin_table.c.locked_at.is_(None)).values(failures=0))
+    money_out_from: datetime | None = row.money_out_from
+    return money_out_from
 
 
-async def require_open(runtime: Runtime, customer_id: UUID, *, for_money_out: bool = True) -> None:
-    """For what another proof than the PIN confirms. Raises NoPin, PinLocked, MoneyOutWaits: where the PIN would not do either."""
+@refuses(NoPin, PinLocked)
+async def require_open(runtime: Runtime, customer_id: UUID) -> None:
+    """For what another proof than the PIN confirms: it does not where the PIN would not either."""
+    await _require_open(runtime, customer_id)
+
+
+@refuses(require_open, MoneyOutWaits)
+async def require_open_for_payment(runtime: Runtime, customer_id: UUID) -> None:
+    """`require_open` for what lets money leave for somebody else."""
+    _check_money_out(runtime, await _require_open(runtime, customer_id))
+
+
+async def _require_open(runtime: Runtime, customer_id: UUID) -> datetime | None:
     query = select(pin_table.c.failures, pin_table.c.locked_at, pin_table.c.money_out_from)
     async with runtime.database.autocommit() as connection:
         row = (await connection.execute(query.where(pin_table.c.customer_id == customer_id))).one_or_none()
@@ -122,8 +147,8 @@ async def require_open(runtime: Runtime, customer_id: UUID, *, for_money_out: bo
         raise NoPin(service_code=runtime.settings.service_code)
     if row.locked_at is not None or row.failures >= MOST_WRONG:
         raise PinLocked
-    if for_money_out:
-        _check_money_out(runtime, row.money_out_from)
+    money_out_from: datetime | None = row.money_out_from
+    return money_out_from
 
 
 def _check_money_out(runtime: Runtime, begins: datetime | None) -> None:

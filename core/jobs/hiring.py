@@ -35,7 +35,7 @@ async def hire(runtime: Runtime, employer: Customer, job: UUID, worker: UUID, pi
     OverDayLimit, KeyConflict, and what a PIN that lets money out is refused with: BadPin, WrongPin, PinLocked, MoneyOutWaits,
     Busy.
     """
-    await pins.check(runtime, employer.id, pin, for_money_out=True)
+    await pins.check_for_payment(runtime, employer.id, pin)
     async with runtime.database.transaction() as connection:
         row = await _own(connection, job, employer)
         if row.worker_id == worker:
@@ -61,7 +61,7 @@ async def pay(runtime: Runtime, employer: Customer, job: UUID, pin: str, key: st
     Raises UnknownJob, NotPermitted, JobClosed, AccountClosed, OverBalanceLimit, BadPin, WrongPin, PinLocked, MoneyOutWaits or
     Busy.
     """
-    await pins.check(runtime, employer.id, pin, for_money_out=True)
+    await pins.check_for_payment(runtime, employer.id, pin)
     async with runtime.database.transaction() as connection:
         row = await _own(connection, job, employer)
         if row.status == PAID:

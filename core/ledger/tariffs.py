@@ -17,6 +17,7 @@ from core.ledger.chart import EXCISE, FEES, SystemAccount
 from core.ledger.refusals import AmountTooSmall, OverLimit
 from core.ledger.transfer import Leg
 from core.money import Money
+from core.refusing import refuses
 
 FILE = Path(__file__).parent / "tariffs.toml"
 KINDS = ("send", "withdraw", "cash_in_commission", "cash_out_commission")
@@ -85,8 +86,9 @@ class BadTariffs(ValueError):
     """What is wrong with a tariff file, a line a finding."""
 
 
+@refuses(AmountTooSmall, OverLimit)
 def fee(kind: str, amount: Money) -> Fee:
-    """What moving `amount` costs today. Raises AmountTooSmall, or OverLimit beyond the last band."""
+    """What moving `amount` costs today. OverLimit: it is beyond the last band."""
     tariff = current(kind, amount.currency)
     if amount < tariff.least:
         raise AmountTooSmall(least=tariff.least)
@@ -96,8 +98,9 @@ def fee(kind: str, amount: Money) -> Fee:
     raise OverLimit(most=tariff.most)
 
 
+@refuses(fee)
 def quote(kind: str, amount: Money) -> Quote:
-    """The same beside the amount."""
+    """The fee beside the amount."""
     return Quote(amount, fee(kind, amount))
 
 

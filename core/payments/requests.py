@@ -106,7 +106,7 @@ async def withdraw(runtime: Runtime, customer: Customer, amount: Money, *, pin: 
     rail = rail_for(runtime, OUT)
     row = _row(customer, rail, OUT, amount, key)
     quoted = tariffs.quote(TARIFF, amount)
-    await pins.check(runtime, customer.id, pin, for_money_out=True)
+    await pins.check_for_payment(runtime, customer.id, pin)
     gives = Leg(customer.wallet, -quoted.total.minor)
     takes = Leg(SystemAccount(SETTLEMENT, amount.currency), amount.minor)
     wish = Transfer(

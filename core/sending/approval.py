@@ -27,7 +27,7 @@ async def ask(runtime: Runtime, customer: Customer, recipient_phone: str, amount
 
     Raises OwnNumber, UnknownRecipient, AmountTooSmall, OverLimit, RequestWaits (five wait already), KeyConflict.
     """
-    recipient = await transfers.find_recipient(runtime, customer, recipient_phone)
+    recipient = await transfers.get_recipient(runtime, customer, recipient_phone)
     _price(amount)
     wanted: dict[str, Any] = {"kind": REQUEST_KIND, "key": f"own:{key}", "amount": amount, "recipient_phone": recipient.phone}
     async with runtime.database.transaction() as connection:
@@ -46,7 +46,7 @@ def _price(amount: Money) -> Quote:
 
 async def _transfer(runtime: Runtime, customer: Customer, request: Request) -> Transfer:
     assert request.recipient_phone is not None, request.id
-    recipient = await transfers.find_recipient(runtime, customer, request.recipient_phone)
+    recipient = await transfers.get_recipient(runtime, customer, request.recipient_phone)
     return transfers.transfer_of(customer, recipient, _price(request.amount), approvals.key_of(request.id))
 
 

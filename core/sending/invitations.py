@@ -22,6 +22,7 @@ from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.sending import texts, transfers, unclaimed
 from core.sending.refusals import TooManyWaiting
@@ -44,27 +45,27 @@ class Promise:
     until: datetime
 
 
+@refuses(transfers.quote, TooManyWaiting, OverBalanceLimit)
 async def quote(runtime: Runtime, sender: Customer, phone: str, amount: Money) -> Quote:
-    """The fee, before anything is asked for. Raises what `transfers.quote` raises, TooManyWaiting, and OverBalanceLimit where a
-    new wallet could not hold all that would wait for this E.164 number."""
+    """The fee, before anything is asked for. OverBalanceLimit: a new wallet could not hold all that waits for the number."""
     quoted = await transfers.quote(runtime, sender, amount)
     async with runtime.database.autocommit() as connection:
         await _check_room(connection, runtime, sender, phone, amount)
     return quoted
 
 
+@refuses(OwnNumber, tariffs.quote, pins.check_for_payment, transfers.send_confirmed, TooManyWaiting)
 async def send(
     runtime: Runtime, *, sender: Customer, phone: str, amount: Money, pin: str, key: str
 ) -> Promise | transfers.Receipt:
     """Takes amount and fee from the sender and tells both; once for each `key`, whose first receipt a repetition gets again.
 
-    Where the number has registered meanwhile it is an ordinary send, with that one's receipt. Raises what `transfers.send`
-    raises, but never UnknownRecipient, and TooManyWaiting.
+    Where the number has registered meanwhile it is an ordinary send, with that one's receipt.
     """
     if phone == sender.phone:
         raise OwnNumber
     quoted = tariffs.quote(transfers.KIND, amount)
-    await pins.check(runtime, sender.id, pin, for_money_out=True)
+    await pins.check_for_payment(runtime, sender.id, pin)
     recipient = await profiles.find(runtime, phone)
     if recipient is not None:
         # A conflict: this key's money was sent before she registered. It gets that receipt again, below.

@@ -8,12 +8,14 @@ from core.credentials import pins
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
 from core.customers.refusals import OwnNumber, UnknownRecipient
+from core.errors import Busy, KeyConflict
 from core.ledger import tariffs
-from core.ledger.refusals import NotEnoughMoney
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.sending import round_ups, texts
 
@@ -32,8 +34,9 @@ class Receipt:
     saved: Money | None = None
 
 
-async def find_recipient(runtime: Runtime, sender: Customer, phone: str) -> Customer:
-    """Who would get the money. Raises OwnNumber or UnknownRecipient."""
+@refuses(OwnNumber, UnknownRecipient)
+async def get_recipient(runtime: Runtime, sender: Customer, phone: str) -> Customer:
+    """Who would get the money."""
     if phone == sender.phone:
         raise OwnNumber
     recipient = await profiles.find(runtime, phone)
@@ -42,28 +45,18 @@ async def find_recipient(runtime: Runtime, sender: Customer, phone: str) -> Cust
     return recipient
 
 
+@refuses(tariffs.quote, NotEnoughMoney)
 async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
-    """The fee, before anything is asked for. Raises AmountTooSmall, OverLimit, or NotEnoughMoney by the balance of now."""
+    """The fee, before anything is asked for; NotEnoughMoney by the balance of now."""
     quoted = tariffs.quote(KIND, amount)
     if await wallet.balance(runtime, sender) < quoted.total:
         raise NotEnoughMoney(needed=quoted.total)
     return quoted
 
 
-async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amount: Money, pin: str, key: str) -> Receipt:
-    """Moves the money, fee included, and tells both sides; once for each `key`, whose first receipt a repetition gets again.
-
-    Raises what `find_recipient` and `quote` raise, and WrongPin, PinLocked, MoneyOutWaits, Busy, OverDayLimit, OverBalanceLimit,
-    AccountClosed, KeyConflict.
-    """
-    recipient = await find_recipient(runtime, sender, recipient_phone)
-    quoted = tariffs.quote(KIND, amount)
-    await pins.check(runtime, sender.id, pin, for_money_out=True)
-    return await send_confirmed(runtime, sender, recipient, quoted, key)
-
-
+@refuses(OverLimit, OverDayLimit, OverBalanceLimit, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
 async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer, quoted: Quote, key: str) -> Receipt:
-    """The same for whoever has checked the sender's PIN."""
+    """`send` for whoever has checked the sender's PIN."""
     amount = quoted.amount
     rounding = await round_ups.due(runtime, sender, quoted.total)
     answer = await runtime.poster.submit(transfer_of(sender, recipient, quoted, key, rounding))
@@ -84,6 +77,15 @@ async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer
         balance=Money(answer.available_minor[0], amount.currency),
         saved=None if rounding is None else rounding.saved,
     )
+
+
+@refuses(get_recipient, tariffs.quote, pins.check_for_payment, send_confirmed)
+async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amount: Money, pin: str, key: str) -> Receipt:
+    """Moves the money, fee included, and tells both sides; once for each `key`, whose first receipt a repetition gets again."""
+    recipient = await get_recipient(runtime, sender, recipient_phone)
+    quoted = tariffs.quote(KIND, amount)
+    await pins.check_for_payment(runtime, sender.id, pin)
+    return await send_confirmed(runtime, sender, recipient, quoted, key)
 
 
 def transfer_of(

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from core.credentials.refusals import BadPin, MoneyOutWaits, PinLocked, WrongPin
-from core.errors import Refusal
+from core.errors import BadChoice, Busy, Refusal, TooLong
+from core.refusing import refused_by
 from menus.engine.session import Item, Session, Step
 
 BACK, HOME, MORE = "0", "00", "98"
@@ -93,11 +94,22 @@ Handler = Callable[[Step], Coroutine[Any, Any, Outcome]]
 _AnyHandler = TypeVar("_AnyHandler", bound=Handler)
 
 
-def outcomes(*codes: str | type[Refusal]) -> Callable[[_AnyHandler], _AnyHandler]:
-    """Declares every outcome and refusal of a handler. The lint holds it against the `goto` of the screens that use it."""
+# What the engine answers by itself, on whichever screen.
+ANSWERED_BY_ENGINE = frozenset({BadChoice, TooLong, Busy})
+
+
+def outcomes(
+    *own: str | type[Refusal], calls: Iterable[Callable[..., Any]] = (), catches: Iterable[type[Refusal]] = ()
+) -> Callable[[_AnyHandler], _AnyHandler]:
+    """Declares every outcome of a handler: its own, and the refusals of what it calls but for those that it `catches`.
+
+    The lint holds them against the `goto` of the screens that use it.
+    """
+    called = {refusal for function in calls for refusal in refused_by(function)} - ANSWERED_BY_ENGINE - set(catches)
+    codes = {*(code if isinstance(code, str) else code.code for code in own), *(refusal.code for refusal in called)}
 
     def declare(handler: _AnyHandler) -> _AnyHandler:
-        handler.outcomes = frozenset(code if isinstance(code, str) else code.code for code in codes)  # type: ignore[attr-defined]
+        handler.outcomes = frozenset(codes)  # type: ignore[attr-defined]
         return handler
 
     return declare
@@ -105,8 +117,8 @@ def outcomes(*codes: str | type[Refusal]) -> Callable[[_AnyHandler], _AnyHandler
 
 def declared(handler: Handler) -> frozenset[str]:
     """The outcomes a handler has declared."""
-    found: frozenset[str] = getattr(handler, "outcomes", frozenset())
-    return found
+    known: frozenset[str] = getattr(handler, "outcomes", frozenset())
+    return known
 
 
 # What every question for the PIN may be refused with, and what one that lets money leave for somebody else may be.
@@ -115,12 +127,12 @@ PAYING_PIN = (*PIN, MoneyOutWaits)
 
 
 def again(screen: str) -> dict[str, str]:
-    """Where the refusals of PIN lead on the screen that asks for it."""
+    """Where what a question for the PIN may be refused with leads, on the screen that asks for it."""
     return {"bad_pin": screen, "wrong_pin": screen, "pin_locked": "pin_locked"}
 
 
 def paying_again(screen: str) -> dict[str, str]:
-    """Where those of PAYING_PIN lead."""
+    """The same where the PIN lets money leave for somebody else."""
     return {**again(screen), "money_out_waits": "money_out_waits"}
 
 

@@ -4,19 +4,23 @@ import datetime
 
 from core import phones, reading
 from core.money import Money
+from core.refusing import refuses
 from menus.engine.session import Step
 
 
+@refuses(phones.parse)
 def phone(step: Step) -> str:
-    """A mobile number in E.164. Raises BadPhone."""
+    """A mobile number in E.164."""
     return phones.parse(step.text, step.runtime.settings.country)
 
 
+@refuses(reading.whole_amount)
 def amount(step: Step) -> Money:
-    """A whole amount above nothing, in the customer's currency. Raises BadAmount."""
+    """A whole amount above nothing, in the customer's currency."""
     return reading.whole_amount(step.text, step.session.registered.currency)
 
 
+@refuses(reading.day)
 def date(step: Step) -> datetime.date:
-    """A day. Raises BadDate."""
+    """A day."""
     return reading.day(step.text)

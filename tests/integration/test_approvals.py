@@ -149,7 +149,7 @@ async def test_a_worker_that_dies_before_it_has_told_the_agent_has_ended_nothing
     await ask(runtime)
     with clock.at(clock.now() + DAY):
         with monkeypatch.context() as fault:
-            fault.setattr(agent_approval.notices, "tell", die)
+            fault.setattr("core.agents.approval.notices.tell", die)
             assert await approvals.expire(runtime, CARRIERS) == 0
         assert await status(runtime) == "waiting"
         assert await approvals.expire(runtime, CARRIERS) == 1

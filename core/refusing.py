@@ -1,0 +1,72 @@
+"""A service says what it refuses: `@refuses(NotEnoughMoney, pins.check)`."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
+
+import structlog
+
+from core.errors import Refusal
+
+_Params = ParamSpec("_Params")
+_Result = TypeVar("_Result")
+
+# Tests set it: an undeclared refusal is an error there.
+is_strict = False
+
+log = structlog.get_logger()
+
+
+class Undeclared(AssertionError):
+    """A function refused in a way that it had not declared."""
+
+
+def refuses(*declared: type[Refusal] | Callable[..., Any]) -> Callable[[Callable[_Params, _Result]], Callable[_Params, _Result]]:
+    """Says what a function refuses with: these refusals, and whatever the functions among them have declared.
+
+    Menus are held against it. A refusal that was not declared reaches the customer all the same and is told in the log; in tests
+    it is an error.
+    """
+    whole = frozenset(refusal for one in declared for refusal in ({one} if isinstance(one, type) else refused_by(one)))
+
+    def declare(function: Callable[_Params, _Result]) -> Callable[_Params, _Result]:
+        if inspect.iscoroutinefunction(function):
+            work = cast("Callable[_Params, Awaitable[Any]]", function)
+
+            @wraps(function)
+            async def held(*args: _Params.args, **kwargs: _Params.kwargs) -> Any:  # noqa: ANN401 - whatever it returns
+                try:
+                    return await work(*args, **kwargs)
+                except Refusal as refusal:
+                    _check_declared(function, refusal, whole)
+                    raise
+
+        else:
+
+            @wraps(function)
+            def held(*args: _Params.args, **kwargs: _Params.kwargs) -> Any:  # noqa: ANN401
+                try:
+                    return function(*args, **kwargs)
+                except Refusal as refusal:
+                    _check_declared(function, refusal, whole)
+                    raise
+
+        held.refuses = whole  # type: ignore[attr-defined]
+        return cast("Callable[_Params, _Result]", held)
+
+    return declare
+
+
+def refused_by(function: Callable[..., Any]) -> frozenset[type[Refusal]]:
+    """What a function has declared by `refuses`; nothing where it has not."""
+    found: frozenset[type[Refusal]] = getattr(function, "refuses", frozenset())
+    return found
+
+
+def _check_declared(function: Callable[..., Any], refusal: Refusal, declared: frozenset[type[Refusal]]) -> None:
+    if type(refusal) in declared:
+        return
+    if is_strict:
+        raise Undeclared(f"{function.__module__}.{function.__qualname__} refused with {refusal.code}") from refusal
+    log.error("a refusal that was not declared", function=f"{function.__module__}.{function.__qualname__}", code=refusal.code)
