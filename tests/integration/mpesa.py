@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from core.customers import profiles
 from core.customers.profiles import Customer
+from core.features import CHECKS
 from core.ledger import audit, statement
 from core.ledger.chart import SystemAccount
 from core.messaging import notices
@@ -133,7 +134,7 @@ class Stage:
 
     async def findings(self) -> list[tuple[str, str]]:
         async with self.runtime.database.transaction() as connection:
-            return (await audit.verify(connection)).findings
+            return (await audit.verify(connection, checks=CHECKS)).findings
 
 
 async def set_up(runtime: Runtime) -> Stage:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from core import ids
 from core.customers import profiles
 from core.customers.profiles import Customer
+from core.features import CHECKS
 from core.ledger import audit
 from core.ledger.chart import TRUST, SystemAccount
 from core.ledger.transfer import Leg, Transfer
@@ -77,4 +78,4 @@ class Saver:
 async def findings(runtime: Runtime) -> list[tuple[str, str]]:
     """What is wrong with the books."""
     async with runtime.database.transaction() as connection:
-        return (await audit.verify(connection)).findings
+        return (await audit.verify(connection, checks=CHECKS)).findings

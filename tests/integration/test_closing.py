@@ -15,7 +15,7 @@ from core.customers import profiles, wallet
 from core.customers.profiles import Customer
 from core.customers.refusals import UnknownRecipient
 from core.errors import NotPermitted, Refusal, RequestWaits
-from core.features import ENDINGS
+from core.features import CHECKS, ENDINGS
 from core.insurance import claims
 from core.jobs import applications
 from core.ledger import audit
@@ -61,7 +61,7 @@ async def rows(runtime: Runtime, query: str, **values: object) -> list[tuple[obj
 
 async def findings(runtime: Runtime) -> list[tuple[str, str]]:
     async with runtime.database.transaction() as connection:
-        return (await audit.verify(connection)).findings
+        return (await audit.verify(connection, checks=CHECKS)).findings
 
 
 async def test_an_empty_account_is_closed_with_all_that_is_in_it_and_she_is_told(runtime: Runtime) -> None:
