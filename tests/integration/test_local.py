@@ -9,12 +9,12 @@ import psycopg
 import pytest
 import redis
 
-from gateway.cli.embedded import CannotStart, Servers, embedded
+from gateway.cli.embedded import FOLDER, CannotStart, Servers, embedded
 
 _HOLD = """
 import sys
 from pathlib import Path
-from gateway.cli.embedded import embedded
+from gateway.cli.embedded import FOLDER, embedded
 with embedded(Path(sys.argv[1])):
     print("up", flush=True)
     sys.stdin.read()
@@ -78,3 +78,8 @@ def test_a_server_that_cannot_start_is_told_with_the_place_of_its_log(own_folder
     (own_folder / "postgres" / "PG_VERSION").write_text("18\n")
     with pytest.raises(CannotStart, match="PostgreSQL did not start; its log is"), embedded(own_folder):
         pass
+
+
+def test_the_data_of_a_checkout_lie_at_its_root_where_git_and_make_look_for_them() -> None:
+    assert Path(__file__).parents[2] / ".jasho" == FOLDER
+    assert (FOLDER.parent / "Makefile").exists()
