@@ -15,7 +15,7 @@ from core.settings import Settings
 from gateway.ussd.sessions import RESUME_SECONDS, TTL_SECONDS
 from tests import pins
 from tests.after.test_after import found_in
-from tests.integration.market import broken
+from tests.core.jobs.market import broken
 from tests.phone import Phone
 
 ASHA, BARAKA, NEW = "+254711000001", "+254722000002", "+254722000111"

@@ -20,7 +20,7 @@ from core.ledger.refusals import AmountTooSmall, KeyConflict, NotEnoughMoney
 from core.runtime import Runtime
 from core.sending import approval as send_approval
 from tests import pins
-from tests.counter import ASHA, BARAKA, NJERI, change, check_books, held, kes, one, person, received, shop
+from tests.core.counter import ASHA, BARAKA, NJERI, change, check_books, held, kes, one, person, received, shop
 
 DAY = timedelta(hours=24)
 

@@ -18,7 +18,7 @@ from core.money import Money
 from core.runtime import Runtime
 from menus import job_words
 from menus.engine.dsl import LONGEST
-from tests.integration.market import ASHA, ASHA_MINOR, NJERI, PAY_MINOR, Market
+from tests.core.jobs.market import ASHA, ASHA_MINOR, NJERI, PAY_MINOR, Market
 from tests.phone import Phone
 
 MakePhone = Callable[[str], Phone]

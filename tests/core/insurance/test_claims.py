@@ -20,8 +20,8 @@ from core.ledger.refusals import AccountClosed, KeyConflict, OverLimit
 from core.money import Money
 from core.runtime import Runtime
 from core.septets import count, foreign
-from tests.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received
-from tests.covers import COVER, PRICE, buy, day, on, premiums, set_balance, work
+from tests.core.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received
+from tests.core.insurance.covers import COVER, PRICE, buy, day, on, premiums, set_balance, work
 
 START = 1_250_000
 

@@ -16,8 +16,22 @@ from core.insurance.refusals import AlreadyCovered, OutOfSeason
 from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney
 from core.runtime import Runtime
 from tests import pins
-from tests.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received
-from tests.covers import COVER, CROP, FUNERAL, HOSPITAL, PRICE, buy, day, meeting, on, premiums, runs, set_balance, work
+from tests.core.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received
+from tests.core.insurance.covers import (
+    COVER,
+    CROP,
+    FUNERAL,
+    HOSPITAL,
+    PRICE,
+    buy,
+    day,
+    meeting,
+    on,
+    premiums,
+    runs,
+    set_balance,
+    work,
+)
 from tests.phone import Phone
 
 START = 1_250_000

@@ -17,7 +17,7 @@ from core.money import Money
 from core.runtime import Runtime
 from core.settings import Settings
 from tests import pins
-from tests.counter import ASHA, BARAKA, NJERI, NUMBER, change, check_books, held, kes, one, person, received, shop
+from tests.core.counter import ASHA, BARAKA, NJERI, NUMBER, change, check_books, held, kes, one, person, received, shop
 from tests.integration.test_command_line import check_failed_in_one_line, jasho
 
 

@@ -20,7 +20,7 @@ from core.settings import Settings
 from gateway import wiring
 from gateway.cli.embedded import Servers
 from tests import databases, pins
-from tests.integration.market import ASHA_MINOR, BARAKA_MINOR, Market, new_key
+from tests.core.jobs.market import ASHA_MINOR, BARAKA_MINOR, Market, new_key
 
 # Some are more than Asha has left after a hire or two.
 PAYS_MINOR = (100, 500_000, 900_000)

@@ -21,7 +21,7 @@ from core.sending import transfers
 from core.settings import Settings
 from gateway import wiring
 from tests import pins
-from tests.integration.saver import ASHA, BARAKA, Saver, findings, kes
+from tests.core.savings.saver import ASHA, BARAKA, Saver, findings, kes
 
 NOON = datetime(2027, 1, 31, 9, tzinfo=UTC)
 TODAY = date(2027, 1, 31)

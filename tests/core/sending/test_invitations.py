@@ -20,7 +20,7 @@ from core.sending import invitations, transfers
 from core.sending.invitations import Promise
 from core.sending.refusals import TooManyWaiting
 from tests import pins
-from tests.integration.invited import (
+from tests.core.sending.invited import (
     AMOUNT,
     ASHA,
     ASHA_MINOR,

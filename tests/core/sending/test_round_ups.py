@@ -16,7 +16,7 @@ from core.savings.goals import Goal
 from core.sending import round_ups, transfers
 from core.sending.transfers import Receipt
 from tests import pins
-from tests.integration.saver import BARAKA, Saver, findings, kes
+from tests.core.savings.saver import BARAKA, Saver, findings, kes
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from core.ledger.refusals import AmountTooSmall, KeyConflict, NotEnoughMoney, Ov
 from core.money import Money
 from core.runtime import Runtime
 from tests import pins
-from tests.counter import ASHA, BARAKA, NJERI, NUMBER, change, check_books, held, kes, one, person, received, shop
+from tests.core.counter import ASHA, BARAKA, NJERI, NUMBER, change, check_books, held, kes, one, person, received, shop
 
 FLOAT = 10_000_000
 # More right PINs at the same moment would look like guessing.

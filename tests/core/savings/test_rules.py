@@ -19,7 +19,7 @@ from core.savings.rules import Rule, following
 from core.settings import Settings
 from gateway import wiring
 from tests import pins
-from tests.integration.saver import BARAKA, Saver, findings, kes
+from tests.core.savings.saver import BARAKA, Saver, findings, kes
 
 # A Sunday, nine in the morning in Nairobi.
 START = datetime(2027, 1, 31, 6, tzinfo=UTC)

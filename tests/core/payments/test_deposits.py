@@ -16,7 +16,7 @@ from core.rail import Order
 from core.runtime import Runtime
 from core.sending import transfers
 from tests import pins
-from tests.integration.mpesa import ASHA, NOW, START, Stage, kes, set_up
+from tests.core.payments.mpesa import ASHA, NOW, START, Stage, kes, set_up
 
 BARAKA = "+254722000002"
 

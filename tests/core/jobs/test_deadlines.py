@@ -12,7 +12,7 @@ from core.jobs import applications, deadlines, hiring
 from core.jobs.market import Job
 from core.runtime import Runtime
 from core.settings import Settings
-from tests.integration.market import ASHA, BARAKA, PAY_MINOR, Market, broken
+from tests.core.jobs.market import ASHA, BARAKA, PAY_MINOR, Market, broken
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from core.ledger.post import post
 from core.ledger.transfer import Leg, Transfer
 from core.runtime import Runtime
 from tests import pins
-from tests.counter import held, one
+from tests.core.counter import held, one
 
 # A Tuesday at noon in Nairobi, after the demo people have joined, with crops on sale.
 BEGIN = datetime(2027, 3, 2, 9, tzinfo=UTC)

@@ -17,7 +17,7 @@ from core.membership.refusals import AccountInUse
 from core.rail import Order
 from core.runtime import Runtime
 from tests import pins
-from tests.integration.mpesa import ASHA, NOW, START, Stage, kes, set_up
+from tests.core.payments.mpesa import ASHA, NOW, START, Stage, kes, set_up
 
 
 @pytest.fixture

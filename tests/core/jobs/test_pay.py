@@ -23,7 +23,7 @@ from core.runtime import Runtime
 from core.sending import transfers
 from core.settings import Settings
 from tests import pins
-from tests.integration.market import ASHA, ASHA_MINOR, BARAKA, BARAKA_MINOR, NJERI, PAY_MINOR, Market, broken, new_key
+from tests.core.jobs.market import ASHA, ASHA_MINOR, BARAKA, BARAKA_MINOR, NJERI, PAY_MINOR, Market, broken, new_key
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from core.insurance import covers, products, renewals
 from core.runtime import Runtime
 from core.settings import Settings
 from tests import pins
-from tests.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received
-from tests.covers import ACCIDENT, FUNERAL, HOSPITAL, PRICE, buy, day, on, premiums, runs, set_balance, work
+from tests.core.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received
+from tests.core.insurance.covers import ACCIDENT, FUNERAL, HOSPITAL, PRICE, buy, day, on, premiums, runs, set_balance, work
 
 START = 1_250_000
 RENEWS, RENEWED, STOPPED, ENDED = "renews on", "cover renewed for", "has stopped", "has ended"

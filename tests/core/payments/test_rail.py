@@ -12,7 +12,7 @@ from core.payments.refusals import RailAway
 from core.rail import Order
 from core.runtime import Runtime
 from gateway import wiring
-from tests.integration.mpesa import NOW, START, PlayedRail, Stage, breaks, kes, refuses, set_up
+from tests.core.payments.mpesa import NOW, START, PlayedRail, Stage, breaks, kes, refuses, set_up
 
 
 @pytest.fixture

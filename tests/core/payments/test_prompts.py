@@ -12,7 +12,7 @@ from core.customers.profiles import Customer
 from core.payments import handover, prompts, requests
 from core.runtime import Runtime
 from tests import pins
-from tests.integration.mpesa import ASHA, NOW, kes
+from tests.core.payments.mpesa import ASHA, NOW, kes
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from core.sending import unclaimed
 from core.settings import Settings
 from core.tables.sending import invitation
 from tests import pins
-from tests.integration.invited import (
+from tests.core.sending.invited import (
     ASHA,
     ASHA_MINOR,
     BARAKA,
