@@ -149,7 +149,7 @@ async def test_a_worker_that_dies_before_it_has_told_the_agent_has_ended_nothing
     await ask(runtime)
     with clock.at(clock.now() + DAY):
         with monkeypatch.context() as fault:
-            fault.setattr(approvals, "_tell_agent", die)
+            fault.setattr(agent_approval, "_tell_agent", die)
             with pytest.raises(ConnectionError):
                 await approvals.expire(runtime, CARRIERS)
         assert await status(runtime) == "waiting"
