@@ -9,8 +9,8 @@ from core.ledger.refusals import NotEnoughMoney
 from menus.engine.dsl import Choice
 from menus.engine.machine import MOST_BACK, MOST_INPUT_CHARACTERS, Engine
 from menus.engine.session import Session
-from tests.unit import shop
-from tests.unit.shop import session, step
+from tests.menus.engine import shop
+from tests.menus.engine.shop import session, step
 
 ENGINE = Engine(shop.SCREENS)
 

@@ -12,7 +12,7 @@ from core.countries import CURRENCIES
 from core.ledger import holds, limits
 from core.ledger.limits import UNVERIFIED, VERIFIED
 from core.runtime import Runtime
-from tests.ledger.shop import Shop, payment
+from tests.core.ledger.shop import Shop, payment
 
 # Midnight in Nairobi.
 MIDNIGHT = datetime(2026, 3, 2, 21, tzinfo=UTC)

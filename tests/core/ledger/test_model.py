@@ -26,8 +26,8 @@ from core.tables.ledger import account, reversal
 from gateway import wiring
 from gateway.cli.embedded import Servers
 from tests import databases
-from tests.ledger.reference import Ledger, Verdict
-from tests.ledger.wishes import Asker, Wish, wishes
+from tests.core.ledger.reference import Ledger, Verdict
+from tests.core.ledger.wishes import Asker, Wish, wishes
 
 COUNTRY = "KE"
 TOLD = (Notice("+254711000001", "en", "Balance {balance}.", 0),)

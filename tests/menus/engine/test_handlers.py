@@ -9,8 +9,8 @@ from menus.engine import machine
 from menus.engine.dsl import Ask, End, Outcome, ok
 from menus.engine.machine import Engine, UndeclaredOutcome
 from menus.engine.session import Step
-from tests.unit import shop
-from tests.unit.shop import session, step
+from tests.menus.engine import shop
+from tests.menus.engine.shop import session, step
 
 ENGINE = Engine(shop.SCREENS)
 

@@ -13,7 +13,7 @@ from core.ledger.refusals import AccountClosed, KeyConflict, NotEnoughMoney
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
-from tests.ledger.shop import Shop
+from tests.core.ledger.shop import Shop
 
 # 100 Kenyan cents buy 29 whole Ugandan shillings.
 RATE = Rate(29, 100, "UGX")

@@ -10,7 +10,7 @@ from core.ledger import holds
 from core.ledger.chart import FEES, TRUST, SystemAccount
 from core.ledger.transfer import Leg, Notice, Transfer
 from core.runtime import Runtime
-from tests.ledger.shop import Shop, payment
+from tests.core.ledger.shop import Shop, payment
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

@@ -7,7 +7,7 @@ import pytest
 from menus import screens as jasho_screens
 from menus.draw import mermaid, svg, ways
 from menus.engine.dsl import Ask, Choice, End, Option, Screen
-from tests.unit import shop
+from tests.menus.engine import shop
 
 SVG = "{http://www.w3.org/2000/svg}"
 SHOP = (*shop.SCREENS, Choice("register_language", "Karibu"))

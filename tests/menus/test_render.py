@@ -11,7 +11,7 @@ from core.septets import SCREEN_SEPTETS, count, foreign
 from menus import screens
 from menus.engine.dsl import LONGEST, Ask, Choice, End, Option, Screen
 from menus.engine.screen import give_up, has_navigation, paginate, render, sentence
-from tests.unit.shop import is_agent, order, session
+from tests.menus.engine.shop import is_agent, order, session
 
 BELOW, MORE = "0. Back 00. Home", "98. More"
 LINES = st.lists(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.errors import BadDate
 from menus.engine import inputs
-from tests.unit.shop import session, step
+from tests.menus.engine.shop import session, step
 
 STEP = step(session(), "")
 

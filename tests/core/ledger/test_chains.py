@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from core.ledger import holds
 from core.runtime import Runtime
-from tests.ledger.shop import Shop, lopsided, payment
+from tests.core.ledger.shop import Shop, lopsided, payment
 
 UNTIL = datetime(2100, 1, 1, tzinfo=UTC)
 

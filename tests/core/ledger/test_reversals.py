@@ -13,7 +13,7 @@ from core.ledger.refusals import AccountClosed, AlreadyReversed, NeedsApproval, 
 from core.ledger.reversals import ALONE_BELOW, reverse
 from core.ledger.transfer import Answer
 from core.runtime import Runtime
-from tests.ledger.shop import Shop, payment
+from tests.core.ledger.shop import Shop, payment
 
 MUCH = ALONE_BELOW["KES"] * 100
 

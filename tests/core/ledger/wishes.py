@@ -12,7 +12,7 @@ from core import ids
 from core.ledger import holds
 from core.ledger.chart import FEES, TRUST, SystemAccount
 from core.ledger.transfer import Hold, Leg, Transfer
-from tests.ledger.reference import Ledger
+from tests.core.ledger.reference import Ledger
 
 # A number, or a share of what the giver has.
 Amount = int | Literal["all", "one too many", "half"]
