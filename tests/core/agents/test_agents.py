@@ -1,9 +1,8 @@
-"""Who is an agent, how customers find one, and what the office does for them by command."""
+"""Who is an agent, how customers find one, and how an agent's float is bought and sold."""
 
 import asyncio
 import secrets
 
-import psycopg
 import pytest
 
 from core.agents import directory, floats
@@ -15,10 +14,8 @@ from core.membership import registration
 from core.membership.refusals import AlreadyRegistered
 from core.money import Money
 from core.runtime import Runtime
-from core.settings import Settings
 from tests import pins
 from tests.core.counter import ASHA, BARAKA, NJERI, NUMBER, change, check_books, held, kes, one, person, received, shop
-from tests.integration.test_command_line import check_failed_in_one_line, jasho
 
 
 async def test_an_agent_made_twice_or_at_the_same_moment_is_one_agent_with_one_float(runtime: Runtime) -> None:
@@ -159,59 +156,3 @@ async def test_float_that_is_not_there_is_not_bought_back(runtime: Runtime) -> N
             await floats.buy(runtime, agent, kes(1), reference=reference, by=by)
     assert await held(runtime, NJERI, "float") == 0
     await check_books(runtime)
-
-
-def test_the_office_makes_an_agent_and_is_told_the_number_in_one_line(settings: Settings) -> None:
-    command = ["agent", "add", "--phone", "0711000001", "--name", "Asha's Kiosk", "--place", "Thika", "--float", "5,000"]
-    done = jasho(command, settings)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    [number] = done.stdout.splitlines()
-    again = jasho(command, settings)
-    assert (again.returncode, again.stdout, again.stderr) == (0, done.stdout, "")
-    renamed = jasho(["agent", "add", "--phone", "0711000001", "--name", "Other"], settings)
-    assert (renamed.returncode, renamed.stdout) == (0, done.stdout)
-    assert "was an agent already" in renamed.stderr
-    with psycopg.connect(settings.database_url) as connection:
-        query = "SELECT a.balance FROM account a JOIN agent g ON g.customer_id = a.owner WHERE a.kind = 'float' AND g.number = %s"
-        assert connection.execute(query, [number]).fetchone() == (500_000,)
-    assert jasho(["ledger", "verify"], settings).returncode == 0
-
-
-def test_the_office_sells_float_and_buys_it_back_and_is_told_what_was_done_before(settings: Settings) -> None:
-    buy = ["float", "buy", NUMBER, "5000", "--reference", "FT1", "--by", "Amina"]
-    first = jasho(buy, settings)
-    assert first.returncode == 0, first.stderr
-    assert "KES 5,000 added to the float of 200100 Mama Njeri Shop. It is KES 105,000 now." in first.stdout
-    second = jasho(buy, settings)
-    assert second.returncode == 0
-    assert second.stdout.startswith("The bank's reference FT1 was worked off before")
-    assert "nothing was done now" in second.stdout
-    sold = jasho(["float", "sell", NUMBER, "105000", "--reference", "FT1", "--by", "Amina"], settings)
-    assert "KES 105,000 taken from the float of 200100 Mama Njeri Shop. It is KES 0 now." in sold.stdout
-    assert jasho(["ledger", "verify"], settings).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["agent", "add", "--phone", "nobody", "--name", "Kiosk"], ["nobody is not a mobile number"]),
-        (["agent", "add", "--phone", "0799999999", "--name", "Kiosk"], ["0799999999 is not on Jasho yet", "*384*96#"]),
-        (["agent", "add", "--phone", "0711000001", "--name", "<>"], ["name or place cannot be read"]),
-        (["agent", "add", "--phone", "0711000001", "--name", "Kiosk", "--float", "much"], ["much is not an amount"]),
-        (["float", "buy", "999999", "5", "--reference", "FT1", "--by", "Amina"], ["no agent has the number 999999"]),
-        (["float", "buy", NUMBER, "-5", "--reference", "FT1", "--by", "Amina"], ["-5 is not an amount"]),
-        (["float", "buy", NUMBER, "0", "--reference", "FT1", "--by", "Amina"], ["0 is not an amount"]),
-        (["float", "buy", NUMBER, "1000000000", "--reference", "FT1", "--by", "Amina"], ["the most at once is KES 999,999,999"]),
-        (["float", "buy", NUMBER, "5", "--reference", "", "--by", "Amina"], ["--reference"]),
-        (["float", "sell", NUMBER, "100001", "--reference", "FT1", "--by", "Amina"], ["has a float of KES 100,000"]),
-    ],
-)
-def test_what_the_office_cannot_do_is_said_in_one_line(settings: Settings, arguments: list[str], words: list[str]) -> None:
-    check_failed_in_one_line(jasho(arguments, settings), *words)
-
-
-def test_a_reference_typed_for_the_wrong_agent_is_said_and_moves_nothing(settings: Settings) -> None:
-    assert jasho(["float", "buy", NUMBER, "5000", "--reference", "FT1", "--by", "Amina"], settings).returncode == 0
-    refused = jasho(["float", "buy", NUMBER, "6000", "--reference", "FT1", "--by", "Amina"], settings)
-    check_failed_in_one_line(refused, "FT1 was worked off before", "nothing was done")

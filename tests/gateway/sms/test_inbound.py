@@ -27,7 +27,7 @@ from core.tables.messaging import inbound as inbound_table
 from gateway import worker
 from tests import pins as typed
 from tests.conftest import running_client
-from tests.sms.post_office import twilio_account
+from tests.gateway.post_office import twilio_account
 
 ASHA, BARAKA = "+254711000001", "+254722000002"
 CALLBACK = "/api/sms/africastalking/local/inbound"

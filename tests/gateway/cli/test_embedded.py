@@ -14,7 +14,7 @@ from gateway.cli.embedded import CannotStart, Servers, embedded
 _HOLD = """
 import sys
 from pathlib import Path
-from gateway.local import embedded
+from gateway.cli.embedded import embedded
 with embedded(Path(sys.argv[1])):
     print("up", flush=True)
     sys.stdin.read()

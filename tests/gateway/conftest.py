@@ -7,8 +7,8 @@ import pytest
 from core.settings import Settings
 from gateway import wiring
 from gateway.providers.local import sms
-from tests import vendors
-from tests.sms.post_office import PostOffice, connected
+from tests.gateway import vendors
+from tests.gateway.post_office import PostOffice, connected
 
 
 @pytest.fixture

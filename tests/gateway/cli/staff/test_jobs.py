@@ -8,7 +8,7 @@ from core.jobs import hiring
 from core.runtime import Runtime
 from core.settings import Settings
 from tests.core.jobs.market import ASHA, ASHA_MINOR, BARAKA_MINOR, PAY_MINOR, Market
-from tests.integration.test_command_line import Done, check_failed_in_one_line, jasho
+from tests.gateway.cli.command import Done, check_failed_in_one_line, jasho
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from gateway.providers.twilio.sms import Twilio
 from gateway.sms import sending
 from gateway.sms.pool import ProviderPool
 from gateway.sms.provider import CALL_SECONDS
-from tests.vendors import Vendor
+from tests.gateway.vendors import Vendor
 
 ASHA, BARAKA = "+254711000001", "+254722000002"
 TOKEN = "twilio-token-of-a-test"

@@ -19,10 +19,10 @@ from core.runtime import Runtime
 from gateway import worker
 from gateway.sms import sending
 from gateway.sms.provider import MOST_THREADS
-from tests import vendors
 from tests.conftest import JASHO, LOGS
-from tests.sms.post_office import PostOffice
-from tests.vendors import Vendor
+from tests.gateway import vendors
+from tests.gateway.post_office import PostOffice
+from tests.gateway.vendors import Vendor
 
 MESSAGES = 300
 PHONES = 60

@@ -15,10 +15,10 @@ from core.messaging.deliveries import Answer, Answered, Outcome
 from core.messaging.kinds import CODE, RECEIPT
 from gateway.sms import sending
 from gateway.sms.pool import ProviderPool
-from tests import vendors
 from tests.conftest import running_client
-from tests.sms.post_office import ASHA, BARAKA, TOKEN, PostOffice, africastalking_of, connected
-from tests.vendors import Vendor
+from tests.gateway import vendors
+from tests.gateway.post_office import ASHA, BARAKA, TOKEN, PostOffice, africastalking_of, connected
+from tests.gateway.vendors import Vendor
 
 AT, TWILIO = "africastalking", "twilio"
 AT_DELIVERY = "/api/sms/africastalking/local/delivery"

@@ -16,7 +16,7 @@ from core.runtime import Runtime
 from core.settings import Settings
 from core.tables.messaging import outbox, sms_attempt
 from tests.conftest import running_client
-from tests.sms.post_office import twilio_account
+from tests.gateway.post_office import twilio_account
 
 ASHA = "+254711000001"
 AT = "/api/sms/africastalking/local"

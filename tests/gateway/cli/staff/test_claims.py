@@ -12,7 +12,7 @@ from core.runtime import Runtime
 from core.settings import Settings
 from tests.core.counter import ASHA, change, check_books, held, person, received
 from tests.core.insurance.covers import PRICE, buy
-from tests.integration.test_command_line import Done, check_failed_in_one_line, jasho
+from tests.gateway.cli.command import Done, check_failed_in_one_line, jasho
 
 LEFT = 1_250_000 - PRICE
 

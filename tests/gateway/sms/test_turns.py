@@ -7,9 +7,9 @@ import pytest
 from core import clock
 from core.messaging import optouts, outbox
 from core.messaging.kinds import CODE, RECEIPT, REMINDER, SECURITY
-from tests import vendors
-from tests.sms.post_office import ASHA, BARAKA, PostOffice
-from tests.vendors import Vendor
+from tests.gateway import vendors
+from tests.gateway.post_office import ASHA, BARAKA, PostOffice
+from tests.gateway.vendors import Vendor
 
 
 @pytest.mark.parametrize(("kind", "lasts"), [(CODE, 5), (SECURITY, 720), (RECEIPT, 720), (REMINDER, 360)])

@@ -18,9 +18,9 @@ from core.runtime import Runtime
 from gateway import worker
 from gateway.sms.pool import ProviderPool
 from gateway.sms.provider import Threads
-from tests import vendors
-from tests.sms.post_office import ASHA, BARAKA, PostOffice, africastalking_of, connected, twilio_of
-from tests.vendors import Behaviour, Vendor
+from tests.gateway import vendors
+from tests.gateway.post_office import ASHA, BARAKA, PostOffice, africastalking_of, connected, twilio_of
+from tests.gateway.vendors import Behaviour, Vendor
 
 AT, TWILIO = "africastalking", "twilio"
 HTTP_FAILURES = [vendors.says(status, "no") for status in (401, 429, 500, 503)]

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -13,34 +12,15 @@ import pytest
 
 from core.settings import Settings, as_environment
 from tests import databases, pins
-from tests.conftest import JASHO, LOGS, free_port, serving
+from tests.conftest import JASHO, free_port, serving
+from tests.gateway.cli.command import check_failed_in_one_line, jasho
 
-Done = subprocess.CompletedProcess[str]
 # What production does not start without, beside its servers.
 SECRETS = {
     "JASHO_CALLBACK_SECRET": "s3cret",
     "JASHO_PIN_PEPPER": "pepper",
     "JASHO_DATA_KEY": "ab" * 32,
 }
-
-
-def jasho(arguments: Sequence[str], settings: Settings | None = None, typed: str = "", **variables: str) -> Done:
-    environment = {**os.environ, **(as_environment(settings) if settings else {}), **variables}
-    done = subprocess.run(
-        [JASHO, *arguments], capture_output=True, text=True, timeout=60, env=environment, input=typed, check=False
-    )
-    with (LOGS / "command-line.log").open("a") as log:
-        log.write(done.stdout + done.stderr)
-    return done
-
-
-def check_failed_in_one_line(done: Done, *words: str) -> None:
-    assert done.returncode != 0
-    assert done.stdout == ""
-    [line] = done.stderr.splitlines()
-    assert line.startswith("jasho: ")
-    for word in words:
-        assert word in line
 
 
 def test_a_phone_in_the_terminal_shows_screens_and_takes_input(service_url: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from core import clock
 from core.runtime import Runtime
 from gateway.providers.local import sms
-from tests.integration.test_command_line import check_failed_in_one_line, jasho
+from tests.gateway.cli.command import check_failed_in_one_line, jasho
 
 ASHA = "0711000001"
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 from core import clock
 from core.messaging import outbox
 from gateway.sms.pool import ProviderPool
-from tests import vendors
-from tests.sms.post_office import PostOffice, africastalking_of, twilio_of
-from tests.vendors import Vendor
+from tests.gateway import vendors
+from tests.gateway.post_office import PostOffice, africastalking_of, twilio_of
+from tests.gateway.vendors import Vendor
 
 AT, TWILIO = "africastalking", "twilio"
 
