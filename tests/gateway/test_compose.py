@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import tomllib
-from dataclasses import fields
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -15,8 +14,8 @@ import click
 import pytest
 import yaml
 
-from core import settings
-from core.settings import Settings
+from core.settings import BadSettings, Settings, as_environment
+from gateway import wiring
 
 ROOT = Path(__file__).parent.parent.parent
 SERVICES = ("postgres", "redis", "migrate", "gateway", "worker")
@@ -57,6 +56,11 @@ def stages() -> tuple[tuple[tuple[str, str], ...], ...]:
 
 def given_to(stage: tuple[tuple[str, str], ...], wanted: str) -> list[str]:
     return [rest for word, rest in stage if word == wanted]
+
+
+def known_settings() -> set[str]:
+    """The variables that the service and its providers read."""
+    return {*as_environment(Settings()), *(name for vendor in wiring.VENDORS for name in vendor.variables)}
 
 
 def asked_for() -> set[str]:
@@ -105,22 +109,21 @@ def test_our_image_is_of_the_version_that_it_holds() -> None:
 
 def test_every_variable_is_a_setting() -> None:
     """A misspelt one is read by nobody, and the operator believes that it holds."""
-    known = {settings.variable(field.name) for field in fields(Settings)}
     used = set(SETTING.findall(text("docker-compose.yml"))) | set(SETTING.findall(text(".env.example")))
-    assert used <= known
+    assert used <= known_settings()
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_setting_can_be_given(name: str) -> None:
     """One that compose does not hand on has no effect, however often the operator writes it into .env."""
-    assert {settings.variable(field.name) for field in fields(Settings)} <= set(services()[name]["environment"])
+    assert known_settings() <= set(services()[name]["environment"])
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_the_settings_load_in_production(name: str) -> None:
     """Otherwise every container ends at once, and a restart policy starts it for ever."""
     given = {**dict.fromkeys(asked_for(), "0123456789abcdef" * 4), "JASHO_AT_USERNAME": "jasho", "JASHO_AT_API_KEY": "ours"}
-    loaded = settings.load({key: filled(value, given) for key, value in services()[name]["environment"].items()})
+    loaded = wiring.load({key: filled(value, given) for key, value in services()[name]["environment"].items()})
     assert not loaded.is_local
     assert loaded.database_url.endswith("@postgres:5432/jasho")
     assert loaded.redis_url.startswith("redis://redis:")
@@ -129,8 +132,8 @@ def test_the_settings_load_in_production(name: str) -> None:
 def test_without_secrets_nothing_loads() -> None:
     """A service that starts with the developers' secrets has none: they are public."""
     environment = {key: filled(value, {}) for key, value in services()["gateway"]["environment"].items()}
-    with pytest.raises(settings.BadSettings):
-        settings.load(environment)
+    with pytest.raises(BadSettings):
+        wiring.load(environment)
 
 
 @pytest.mark.parametrize("name", SERVICES)
