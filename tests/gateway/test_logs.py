@@ -62,7 +62,7 @@ def test_a_pin_in_an_exceptions_message_is_not_logged(written: StringIO) -> None
     event = event_in(written)
     assert RIGHT not in str(event)
     assert (event["event"], event["screen"], event["level"]) == ("hop failed", "send_pin", "error")
-    assert event["error"].startswith("ValueError at unit/test_logs.py:")
+    assert event["error"].startswith("ValueError at gateway/test_logs.py:")
 
 
 def test_a_pin_in_a_cause_is_not_logged_and_the_cause_is(written: StringIO) -> None:

@@ -120,6 +120,9 @@ def says(status: int, body: object = "") -> Behaviour:
     return behave
 
 
+HTTP_FAILURES = [says(status, "no") for status in (401, 429, 500, 503)]
+
+
 def at_refuses(code: int, status: str = "Failed") -> Behaviour:
     """Africa's Talking's answer about a recipient to whom nothing goes."""
     return says(201, _about({"statusCode": code, "status": status, "cost": "0", "messageId": "None", "number": "+254700000000"}))

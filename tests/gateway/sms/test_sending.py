@@ -20,96 +20,9 @@ from gateway.sms.pool import ProviderPool
 from gateway.sms.provider import Threads
 from tests.gateway import vendors
 from tests.gateway.post_office import ASHA, BARAKA, PostOffice, africastalking_of, connected, twilio_of
-from tests.gateway.vendors import Behaviour, Vendor
+from tests.gateway.vendors import Vendor
 
 AT, TWILIO = "africastalking", "twilio"
-HTTP_FAILURES = [vendors.says(status, "no") for status in (401, 429, 500, 503)]
-
-
-async def test_a_message_is_handed_to_africas_talking_as_it_wants_it(post: PostOffice, africastalking: Vendor) -> None:
-    message = await post.queue("You received KES 500. ^{}")
-    assert await post.all_rounds() == 1
-    [request] = africastalking.requests
-    assert request.path == "/version1/messaging"
-    assert request.headers["apikey"] == "k"
-    assert request.form == {
-        "username": "jasho",
-        "to": ASHA,
-        "message": "You received KES 500. ^{}",
-        "bulkSMSMode": "1",
-        "from": "JASHO",
-    }
-    [attempt] = await post.attempts(message)
-    assert (attempt.outcome, attempt.provider_id, attempt.cost, attempt.parts) == (
-        "sent",
-        africastalking.last_id,
-        "KES 0.8000",
-        1,
-    )
-    assert (await post.message(message)).provider == AT
-
-
-async def test_a_message_is_handed_to_twilio_with_an_address_for_its_report(post: PostOffice, twilio: Vendor) -> None:
-    await post.weigh(africastalking=0, twilio=1)
-    message = await post.queue("You received KES 500.")
-    await post.all_rounds()
-    [request] = twilio.requests
-    [attempt] = await post.attempts(message)
-    assert request.path == f"/2010-04-01/Accounts/AC{'0' * 32}/Messages.json"
-    assert request.headers["authorization"].startswith("Basic ")
-    assert request.form == {
-        "To": ASHA,
-        "From": "+15005550006",
-        "Body": "You received KES 500.",
-        "StatusCallback": f"http://127.0.0.1:8000/api/sms/twilio/status?attempt={attempt.id}",
-    }
-    assert (attempt.outcome, attempt.provider_id, attempt.cost) == ("sent", twilio.last_id, "USD -0.0500")
-
-
-async def test_an_answer_whose_content_type_is_not_exactly_json_is_understood(post: PostOffice, africastalking: Vendor) -> None:
-    body = '{"SMSMessageData": {"Recipients": [{"statusCode": 102, "messageId": "ATXid_9", "cost": "KES 1.6000"}]}}'
-    africastalking.behaviours.append(vendors.says(201, body))
-    message = await post.queue("x")
-    await post.all_rounds()
-    assert await post.status(message) == "sent"
-    assert (await post.attempts(message))[0].provider_id == "ATXid_9"
-
-
-@pytest.mark.parametrize("code", [401, 402, 405, 407, 500, 501, 502])
-async def test_a_provider_that_says_no_costs_no_time(post: PostOffice, africastalking: Vendor, twilio: Vendor, code: int) -> None:
-    africastalking.behaviours.append(vendors.at_refuses(code))
-    message = await post.queue("x")
-    assert await post.one_round() == 1
-    assert await post.status(message) == "sent"
-    assert twilio.bodies == ["x"]
-    assert [provider for provider, _ in await post.outcomes(message)] == [AT, TWILIO]
-
-
-@pytest.mark.parametrize("behaviour", [*HTTP_FAILURES, vendors.at_refuses_all("InvalidSenderId")])
-async def test_a_provider_that_is_ill_costs_no_time(post: PostOffice, africastalking: Vendor, behaviour: Behaviour) -> None:
-    africastalking.behaviours.append(behaviour)
-    message = await post.queue("x")
-    await post.one_round()
-    assert await post.outcomes(message) == [(AT, "away"), (TWILIO, "sent")]
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "outcome"),
-    [
-        *((behaviour, "away") for behaviour in HTTP_FAILURES),
-        (vendors.twilio_refuses(20003, 401), "away"),
-        (vendors.twilio_refuses(20429, 429), "away"),
-        (vendors.twilio_refuses(21606), "away"),
-        (vendors.twilio_refuses(21408), "refused"),
-        (vendors.twilio_refuses(21612), "refused"),
-    ],
-)
-async def test_twilio_saying_no_costs_no_time(post: PostOffice, twilio: Vendor, behaviour: Behaviour, outcome: str) -> None:
-    await post.weigh(africastalking=0, twilio=1)
-    twilio.behaviours.append(behaviour)
-    message = await post.queue("x")
-    await post.one_round()
-    assert await post.outcomes(message) == [(TWILIO, outcome), (AT, "sent")]
 
 
 async def test_a_provider_that_nobody_reaches_costs_no_time(post: PostOffice, africastalking: Vendor, twilio: Vendor) -> None:
@@ -118,31 +31,6 @@ async def test_a_provider_that_nobody_reaches_costs_no_time(post: PostOffice, af
     message = await office.queue("x")
     await office.one_round()
     assert await office.outcomes(message) == [(AT, "away"), (TWILIO, "sent")]
-
-
-@pytest.mark.parametrize("code", [403, 404, 406, 409])
-async def test_a_number_that_gets_no_sms_is_not_tried_again(
-    post: PostOffice, africastalking: Vendor, twilio: Vendor, code: int
-) -> None:
-    africastalking.behaviours.append(vendors.at_refuses(code))
-    message = await post.queue("x")
-    await post.all_rounds()
-    assert await post.after(hours=1) == 0
-    assert await post.status(message) == "failed"
-    assert await post.outcomes(message) == [(AT, "barred")]
-    assert twilio.requests == []
-
-
-@pytest.mark.parametrize("code", [21211, 21610, 21614, 21635])
-async def test_a_number_that_twilio_bars_is_not_tried_again(
-    post: PostOffice, africastalking: Vendor, twilio: Vendor, code: int
-) -> None:
-    await post.weigh(africastalking=0, twilio=1)
-    twilio.behaviours.append(vendors.twilio_refuses(code))
-    message = await post.queue("x")
-    await post.all_rounds()
-    assert await post.status(message) == "failed"
-    assert africastalking.requests == []
 
 
 @pytest.mark.parametrize("provider", [AT, TWILIO])
@@ -213,25 +101,6 @@ async def test_an_ambiguous_silence_waits_for_a_report_before_another_provider_s
     assert await post.after(minutes=5, seconds=1) == 1
     assert await post.outcomes(message) == [(AT, "unsure"), (TWILIO, "sent")]
     assert await post.status(message) == "sent"
-
-
-@pytest.mark.parametrize(
-    "nonsense", ["", "<html>", "[]", "{}", '{"SMSMessageData": 5}', '{"SMSMessageData": {"Recipients": [{}]}}']
-)
-async def test_an_answer_that_makes_no_sense_is_ambiguous(post: PostOffice, africastalking: Vendor, nonsense: str) -> None:
-    africastalking.behaviours.append(vendors.says(200, nonsense))
-    message = await post.queue("x")
-    await post.all_rounds()
-    assert await post.outcomes(message) == [(AT, "unsure")]
-
-
-@pytest.mark.parametrize("nonsense", ["", "<html>", "[]", "{}"])
-async def test_an_answer_of_twilio_that_makes_no_sense_is_ambiguous(post: PostOffice, twilio: Vendor, nonsense: str) -> None:
-    await post.weigh(africastalking=0, twilio=1)
-    twilio.behaviours.append(vendors.says(201, nonsense))
-    message = await post.queue("x")
-    await post.all_rounds()
-    assert await post.outcomes(message) == [(TWILIO, "unsure")]
 
 
 @pytest.mark.parametrize("provider", [AT, TWILIO])
