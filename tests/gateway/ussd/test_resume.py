@@ -14,9 +14,9 @@ from core.sending import transfers
 from core.settings import Settings
 from gateway.ussd.sessions import RESUME_SECONDS, TTL_SECONDS
 from tests import pins
-from tests.after.test_after import found_in
 from tests.core.jobs.market import broken
 from tests.phone import Phone
+from tests.pins import found_in
 
 ASHA, BARAKA, NEW = "+254711000001", "+254722000002", "+254722000111"
 ASHA_MINOR, SENT_MINOR = 1_250_000, 50_700
