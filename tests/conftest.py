@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import hypothesis
 import pytest
 import redis
 import structlog
@@ -36,6 +37,17 @@ REDIS_DUMPS = FOLDER / "redis"
 _REDIS_DATABASES = 64
 refusing.is_strict = True
 JASHO = Path(sys.executable).parent / "jasho"
+
+# The same cases in every run, and however busy the machine is.
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    print_blob=True,
+)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -25,9 +25,9 @@ from menus.engine.machine import Engine
 from menus.engine.session import Session, Step
 from menus.screens import SCREENS
 from tests import pins
-from tests.after.test_after import found_in
 from tests.journeys.guesses import Person
 from tests.phone import CALLBACK, SERVICE_CODE
+from tests.pins import found_in
 
 _APOLOGIES = frozenset(
     translate(message, language) for message in (road.NOTHING_DONE, road.STILL_WORKING, road.MAYBE_DONE) for language in LANGUAGES

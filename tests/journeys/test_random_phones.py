@@ -33,11 +33,11 @@ from gateway import wiring
 from gateway.cli.embedded import Servers
 from menus.screens import SCREENS
 from tests import databases, pins
-from tests.after.test_after import found_in
 from tests.conftest import dump_redis, forget_sessions, running_client
-from tests.integration.invited import paid_in
+from tests.core.sending.invited import paid_in
 from tests.journeys.callers import Caller, Line, Network
 from tests.journeys.guesses import SMS, Chooser, Guess, Person, asked, guesses, is_pin
+from tests.pins import found_in
 
 PEOPLE = (
     Person("+254711000001", "Asha Wanjiku", "22345601"),
