@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 import redis
 import structlog
@@ -92,7 +92,7 @@ async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
 
 
 @pytest.fixture
-async def client(settings: Settings, redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
+async def client(settings: Settings, redis_url: str) -> AsyncIterator[httpx2.AsyncClient]:
     """The whole application, called without a network between."""
     forget_sessions(redis_url)
     async with running_client(settings) as client:
@@ -101,7 +101,7 @@ async def client(settings: Settings, redis_url: str) -> AsyncIterator[httpx.Asyn
 
 
 @pytest.fixture
-def phone(client: httpx.AsyncClient) -> Callable[[str], Phone]:
+def phone(client: httpx2.AsyncClient) -> Callable[[str], Phone]:
     return lambda number: Phone(client, number)
 
 
@@ -156,9 +156,9 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) ->
         if process.poll() is not None:
             break
         try:
-            if httpx.get(f"{url}/readyz", timeout=1).status_code == 200:
+            if httpx2.get(f"{url}/readyz", timeout=1).status_code == 200:
                 return
-        except httpx.TransportError:
+        except httpx2.TransportError:
             time.sleep(0.1)  # between two looks at another process
     raise AssertionError(f"the service did not come up:\n{log.read_text()[-2000:]}")
 
@@ -170,11 +170,11 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running_client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def running_client(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     app = application(settings, with_worker=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client,
     ):
         yield client
 

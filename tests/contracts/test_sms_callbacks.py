@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import urlencode
 
-import httpx
+import httpx2
 import pytest
 import structlog
 from sqlalchemy import insert, select
@@ -33,7 +33,7 @@ def twilio_settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def twilio(twilio_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def twilio(twilio_settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     async with running_client(twilio_settings) as client:
         yield client
 
@@ -63,20 +63,20 @@ def signed(url: str, form: dict[str, str], token: str = TOKEN) -> dict[str, str]
     return {"X-Twilio-Signature": RequestValidator(token).compute_signature(url, form)}
 
 
-async def test_a_delivery_report_is_taken(client: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_a_delivery_report_is_taken(client: httpx2.AsyncClient, runtime: Runtime) -> None:
     message, _ = await sent(runtime, "africastalking", "ATXid_1")
     assert (await client.post(f"{AT}/delivery", data=REPORT)).status_code == 200
     assert await status_of(runtime, message) == "delivered"
 
 
-async def test_a_report_of_a_message_that_nobody_knows_is_taken_and_changes_nothing(client: httpx.AsyncClient) -> None:
+async def test_a_report_of_a_message_that_nobody_knows_is_taken_and_changes_nothing(client: httpx2.AsyncClient) -> None:
     for _ in range(2):
         assert (await client.post(f"{AT}/delivery", data=REPORT)).status_code == 200
 
 
 @pytest.mark.parametrize("secret", ["wrong", "localx", "Local", "%20", "l%C3%B6cal"])
 async def test_a_stranger_without_the_secret_finds_nothing_and_changes_nothing(
-    client: httpx.AsyncClient, runtime: Runtime, secret: str
+    client: httpx2.AsyncClient, runtime: Runtime, secret: str
 ) -> None:
     message, _ = await sent(runtime, "africastalking", "ATXid_1")
     for form, path in ((REPORT, "delivery"), ({"senderId": "JASHO", "phoneNumber": ASHA}, "optout")):
@@ -99,7 +99,7 @@ async def test_a_stranger_without_the_secret_finds_nothing_and_changes_nothing(
     ],
 )
 async def test_a_malformed_report_is_refused_and_its_contents_are_not_logged(
-    client: httpx.AsyncClient, wrong: dict[str, str | None]
+    client: httpx2.AsyncClient, wrong: dict[str, str | None]
 ) -> None:
     form = {name: value for name, value in {**REPORT, **wrong}.items() if value is not None}
     with structlog.testing.capture_logs() as logged:
@@ -111,13 +111,13 @@ async def test_a_malformed_report_is_refused_and_its_contents_are_not_logged(
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"{}", b"&".join([b"a=1"] * 100), b"id=" + b"1" * 70_000])
-async def test_a_body_that_is_no_form_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
+async def test_a_body_that_is_no_form_is_refused(client: httpx2.AsyncClient, body: bytes) -> None:
     kind = {"content-type": "application/x-www-form-urlencoded"}
     for path in ("delivery", "optout"):
         assert (await client.post(f"{AT}/{path}", content=body, headers=kind)).status_code == 400
 
 
-async def test_an_opt_out_is_taken_once_and_for_all(client: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_an_opt_out_is_taken_once_and_for_all(client: httpx2.AsyncClient, runtime: Runtime) -> None:
     for written in ("+254711000001", "0711000001"):
         form = {"senderId": "JASHO", "phoneNumber": written}
         assert (await client.post(f"{AT}/optout", data=form)).status_code == 200
@@ -131,14 +131,14 @@ async def test_only_allowed_networks_may_call_back(settings: Settings, runtime: 
     assert not await is_opted_out(runtime)
 
 
-async def test_twilios_signature_is_that_of_the_public_address(twilio: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_twilios_signature_is_that_of_the_public_address(twilio: httpx2.AsyncClient, runtime: Runtime) -> None:
     message, attempt = await sent(runtime, "twilio", "SM1")
     path = f"{STATUS}?attempt={attempt}"
     assert (await twilio.post(path, data=FORM, headers=signed(f"{PUBLIC}{path}", FORM))).status_code == 200
     assert await status_of(runtime, message) == "delivered"
 
 
-async def test_a_forged_status_changes_nothing(twilio: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_a_forged_status_changes_nothing(twilio: httpx2.AsyncClient, runtime: Runtime) -> None:
     message, attempt = await sent(runtime, "twilio", "SM1")
     path = f"{STATUS}?attempt={attempt}"
     good = signed(f"{PUBLIC}{path}", FORM)
@@ -164,7 +164,7 @@ async def test_a_forged_status_changes_nothing(twilio: httpx.AsyncClient, runtim
     assert await status_of(runtime, message) == "sent"
 
 
-async def test_a_field_that_is_sent_twice_is_signed_twice(twilio: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_a_field_that_is_sent_twice_is_signed_twice(twilio: httpx2.AsyncClient, runtime: Runtime) -> None:
     message, attempt = await sent(runtime, "twilio", "SM1")
     path = f"{STATUS}?attempt={attempt}"
     kind = {"content-type": "application/x-www-form-urlencoded"}
@@ -174,7 +174,7 @@ async def test_a_field_that_is_sent_twice_is_signed_twice(twilio: httpx.AsyncCli
     assert await status_of(runtime, message) == "sent"
 
 
-async def test_without_a_token_nobody_is_twilio(client: httpx.AsyncClient) -> None:
+async def test_without_a_token_nobody_is_twilio(client: httpx2.AsyncClient) -> None:
     path = "http://127.0.0.1:8000" + STATUS
     for token in ("", TOKEN):
         assert (await client.post(STATUS, data=FORM, headers=signed(path, FORM, token))).status_code == 403
@@ -190,7 +190,7 @@ async def test_without_a_token_nobody_is_twilio(client: httpx.AsyncClient) -> No
         ("", {"MessageSid": ""}),
     ],
 )
-async def test_a_malformed_status_is_refused(twilio: httpx.AsyncClient, query: str, wrong: dict[str, str | None]) -> None:
+async def test_a_malformed_status_is_refused(twilio: httpx2.AsyncClient, query: str, wrong: dict[str, str | None]) -> None:
     form = {name: value for name, value in {**FORM, **wrong}.items() if value is not None}
     headers = signed(f"{PUBLIC}{STATUS}{query}", form)
     assert (await twilio.post(f"{STATUS}{query}", data=form, headers=headers)).status_code == 400

@@ -7,7 +7,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import func, select, text, update
 from twilio.request_validator import RequestValidator
@@ -36,10 +36,10 @@ CALLBACK = "/api/sms/africastalking/local/inbound"
 class Handset:
     """A phone that writes SMS to the service and reads what it gets."""
 
-    def __init__(self, client: httpx.AsyncClient, runtime: Runtime, number: str) -> None:
+    def __init__(self, client: httpx2.AsyncClient, runtime: Runtime, number: str) -> None:
         self.client, self.runtime, self.number = client, runtime, number
 
-    async def send(self, body: str, *, sms_id: str = "", **fields: str) -> httpx.Response:
+    async def send(self, body: str, *, sms_id: str = "", **fields: str) -> httpx2.Response:
         form = {"id": sms_id or uuid4().hex, "from": self.number, "to": "22384", "text": body, "date": "2026-01-02T10:00:00Z"}
         return await self.client.post(CALLBACK, data={**form, **fields})
 
@@ -64,12 +64,12 @@ class Handset:
 
 
 @pytest.fixture
-async def asha(client: httpx.AsyncClient, runtime: Runtime) -> Handset:
+async def asha(client: httpx2.AsyncClient, runtime: Runtime) -> Handset:
     return Handset(client, runtime, ASHA)
 
 
 @pytest.fixture
-async def twilio(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def twilio(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """A service that has a Twilio account."""
     configured = replace(
         settings,
@@ -169,7 +169,7 @@ async def test_a_code_is_good_for_five_minutes(asha: Handset, runtime: Runtime) 
     assert await wallet_minor(runtime, ASHA) == 1_250_000
 
 
-async def test_a_code_of_somebody_else_moves_nothing(asha: Handset, client: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_a_code_of_somebody_else_moves_nothing(asha: Handset, client: httpx2.AsyncClient, runtime: Runtime) -> None:
     code = await asha.order("SEND 500 0722000002")
     baraka = Handset(client, runtime, BARAKA)
     assert (await baraka.send(f"OK {code}")).status_code == 200
@@ -221,7 +221,7 @@ async def test_money_spent_between_order_and_code_is_refused(asha: Handset, runt
 
 
 async def test_a_flood_from_one_number_costs_nothing_and_hides_nobody(
-    asha: Handset, client: httpx.AsyncClient, runtime: Runtime
+    asha: Handset, client: httpx2.AsyncClient, runtime: Runtime
 ) -> None:
     before = len(await asha.read())
     for _ in range(inbound.MOST_IN_AN_HOUR + 5):
@@ -266,7 +266,7 @@ def signed(form: dict[str, str], path: str = "/api/sms/twilio/inbound") -> dict[
 FORM = {"MessageSid": "SM1", "AccountSid": "AC1", "From": ASHA, "To": "+15005550006", "Body": "BAL & more", "NumMedia": "0"}
 
 
-async def test_twilio_is_answered_with_nothing_and_the_sender_by_the_outbox(twilio: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_twilio_is_answered_with_nothing_and_the_sender_by_the_outbox(twilio: httpx2.AsyncClient, runtime: Runtime) -> None:
     for _ in range(2):
         response = await twilio.post("/api/sms/twilio/inbound", content=urlencode(FORM), headers=signed(FORM))
         assert response.status_code == 200
@@ -292,7 +292,7 @@ async def test_twilio_is_answered_with_nothing_and_the_sender_by_the_outbox(twil
     ],
 )
 async def test_what_twilio_has_not_signed_changes_nothing(
-    twilio: httpx.AsyncClient, runtime: Runtime, form: dict[str, str], headers: dict[str, str]
+    twilio: httpx2.AsyncClient, runtime: Runtime, form: dict[str, str], headers: dict[str, str]
 ) -> None:
     response = await twilio.post("/api/sms/twilio/inbound", content=urlencode(form), headers=headers)
     assert response.status_code == 403
@@ -300,7 +300,7 @@ async def test_what_twilio_has_not_signed_changes_nothing(
         assert await connection.scalar(select(func.count()).select_from(inbound_table)) == 0
 
 
-async def test_nobody_signs_for_an_account_that_is_not_there(client: httpx.AsyncClient) -> None:
+async def test_nobody_signs_for_an_account_that_is_not_there(client: httpx2.AsyncClient) -> None:
     signature = RequestValidator("").compute_signature("http://127.0.0.1:8000/api/sms/twilio/inbound", FORM)
     headers = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
     assert (await client.post("/api/sms/twilio/inbound", content=urlencode(FORM), headers=headers)).status_code == 403
