@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import tomllib
-from dataclasses import fields
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -15,8 +14,10 @@ import click
 import pytest
 import yaml
 
+import core
 from core import settings
 from core.settings import Settings
+from gateway import wiring
 
 ROOT = Path(__file__).parent.parent.parent
 SERVICES = ("postgres", "redis", "migrate", "gateway", "worker")
@@ -74,6 +75,11 @@ def filled(value: str, given: dict[str, str]) -> str:
     return REFERENCE.sub(lambda found: given.get(found["name"]) or ("" if found["kind"] == "?" else found["text"]), value)
 
 
+def every_setting() -> set[str]:
+    """Every variable that is a setting: the service's own, and what its providers are told."""
+    return {*settings.as_environment(Settings()), *(name for vendor in wiring.VENDORS for name in vendor.variables)}
+
+
 def commands() -> list[tuple[str, list[str]]]:
     of_image: list[str] = yaml.safe_load(given_to(stages()[-1], "CMD")[-1])
     return [("Dockerfile", of_image), *((name, services()[name]["command"]) for name in OURS)]
@@ -99,21 +105,19 @@ def test_the_base_image_is_of_one_version() -> None:
 
 def test_our_image_is_of_the_version_that_it_holds() -> None:
     """An operator who reads `docker ps` during an incident would be told the wrong version."""
-    version = tomllib.loads(text("pyproject.toml"))["project"]["version"]
-    assert {services()[name]["image"] for name in OURS} == {f"jasho:{version}"}
+    assert {services()[name]["image"] for name in OURS} == {f"jasho:{core.__version__}"}
 
 
 def test_every_variable_is_a_setting() -> None:
     """A misspelt one is read by nobody, and the operator believes that it holds."""
-    known = {settings.variable(field.name) for field in fields(Settings)}
     used = set(SETTING.findall(text("docker-compose.yml"))) | set(SETTING.findall(text(".env.example")))
-    assert used <= known
+    assert used <= every_setting()
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_setting_can_be_given(name: str) -> None:
     """One that compose does not hand on has no effect, however often the operator writes it into .env."""
-    assert {settings.variable(field.name) for field in fields(Settings)} <= set(services()[name]["environment"])
+    assert every_setting() <= set(services()[name]["environment"])
 
 
 @pytest.mark.parametrize("name", OURS)
