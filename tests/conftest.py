@@ -34,6 +34,9 @@ REDIS_DUMPS = FOLDER / "redis"
 # As gateway/cli/embedded.py starts the server.
 _REDIS_DATABASES = 64
 JASHO = Path(sys.executable).parent / "jasho"
+# `make coverage` measures the processes of the suite. What a test starts is left as it is everywhere else.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_START", None)
 
 
 @pytest.fixture(scope="session")
