@@ -12,7 +12,7 @@ from core.tables.credentials import attempt
 
 
 async def take(connection: AsyncConnection, subject: UUID, kind: str, *, most: int, country: str) -> int:
-    """Counts one more try of today, by the country's calendar, and says the how manyth it is. Raises TooManyTries after `most`.
+    """Counts one more try of today, by the country's calendar, and returns the count. Raises TooManyTries after `most`.
 
     On a connection of `autocommit` it counts whatever becomes of the try.
     """

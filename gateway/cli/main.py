@@ -9,6 +9,7 @@ import uvicorn
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
+import core
 import gateway
 from core import demo as demo_people
 from core import features, inventory, migrations, settings
@@ -28,6 +29,7 @@ from menus.screens import SCREENS
 
 
 @click.group(cls=OneLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(core.__version__, prog_name="jasho", message="%(prog)s %(version)s")
 def main() -> None:
     """Jasho: money, savings, work and cover for people with a feature phone."""
 

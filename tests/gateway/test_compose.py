@@ -14,6 +14,7 @@ import click
 import pytest
 import yaml
 
+import core
 from core.settings import BadSettings, Settings, as_environment
 from gateway import wiring
 
@@ -103,8 +104,7 @@ def test_the_base_image_is_of_one_version() -> None:
 
 def test_our_image_is_of_the_version_that_it_holds() -> None:
     """An operator who reads `docker ps` during an incident would be told the wrong version."""
-    version = tomllib.loads(text("pyproject.toml"))["project"]["version"]
-    assert {services()[name]["image"] for name in OURS} == {f"jasho:{version}"}
+    assert {services()[name]["image"] for name in OURS} == {f"jasho:{core.__version__}"}
 
 
 def test_every_variable_is_a_setting() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -65,7 +65,7 @@ async def dial_in_time(phone: Phone, code: str = "*384*96#") -> Screen:
     return await in_time(asyncio.ensure_future(phone.dial(code)))
 
 
-async def check_apology(client: httpx.AsyncClient) -> None:
+async def check_apology(client: httpx2.AsyncClient) -> None:
     screen = await dial_in_time(Phone(client, ASHA))
     assert not screen.is_open
     assert screen.text.startswith("Sorry, we cannot answer now. Nothing was done.")
@@ -74,7 +74,7 @@ async def check_apology(client: httpx.AsyncClient) -> None:
     assert (await client.get("/healthz")).status_code == 200
 
 
-async def check_service(client: httpx.AsyncClient) -> None:
+async def check_service(client: httpx2.AsyncClient) -> None:
     asha = Phone(client, ASHA)
     await asha.dial()
     assert "Your balance is" in (await asha.type("1")).text

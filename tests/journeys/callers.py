@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-import httpx
+import httpx2
 import redis
 from hypothesis import note
 
@@ -67,7 +67,7 @@ class Caller:
 class Network:
     """Carries hops to the callback and looks at every answer. Several clients: processes of one service."""
 
-    def __init__(self, clients: Sequence[httpx.AsyncClient], runtime: Runtime, redis_url: str) -> None:
+    def __init__(self, clients: Sequence[httpx2.AsyncClient], runtime: Runtime, redis_url: str) -> None:
         self._clients = clients
         self._runtime = runtime
         self._redis = redis.Redis.from_url(redis_url)
@@ -140,7 +140,7 @@ class Network:
             row = await codes.newest(connection, customer.id, purpose)
         return "" if row is None else code_digits(self._runtime.settings.pin_pepper, row.id, purpose)
 
-    async def _post(self, person: Person, line: Line, text: str, number: int) -> httpx.Response:
+    async def _post(self, person: Person, line: Line, text: str, number: int) -> httpx2.Response:
         is_dialled = line.dialled and not text
         form = {
             "sessionId": line.session_id,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from core import clock, demo, phones
@@ -30,7 +30,7 @@ def name(journey: Path) -> str:
 
 
 @pytest.mark.parametrize("journey", JOURNEYS, ids=name)
-async def test_a_customer_sees_what_the_journey_says(journey: Path, client: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_a_customer_sees_what_the_journey_says(journey: Path, client: httpx2.AsyncClient, runtime: Runtime) -> None:
     callers: dict[str, Phone] = {}
     codes: dict[str, str] = {}
     await deliver(runtime)
@@ -78,7 +78,7 @@ async def check_sms(act: Act, runtime: Runtime, number: str, read: dict[str, int
     return inbox[position].body
 
 
-async def send_sms(act: Act, client: httpx.AsyncClient, number: str, text: str) -> None:
+async def send_sms(act: Act, client: httpx2.AsyncClient, number: str, text: str) -> None:
     """Delivers an SMS as Africa's Talking does."""
     form = {"id": uuid4().hex, "from": number, "to": "22384", "text": text, "date": f"{clock.now():%Y-%m-%d %H:%M:%S}"}
     response = await client.post("/api/sms/africastalking/local/inbound", data=form)

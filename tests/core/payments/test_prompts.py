@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from core import clock
@@ -22,7 +22,7 @@ async def asha(runtime: Runtime) -> Customer:
     return found
 
 
-async def shown(client: httpx.AsyncClient, phone: str = ASHA) -> list[dict[str, str]]:
+async def shown(client: httpx2.AsyncClient, phone: str = ASHA) -> list[dict[str, str]]:
     response = await client.get("/simulator/prompts", params={"phone": phone})
     assert response.status_code == 200
     prompts: list[dict[str, str]] = response.json()
@@ -30,7 +30,7 @@ async def shown(client: httpx.AsyncClient, phone: str = ASHA) -> list[dict[str, 
 
 
 async def test_a_prompt_comes_once_the_rail_was_asked_and_goes_with_its_answer(
-    runtime: Runtime, client: httpx.AsyncClient, asha: Customer
+    runtime: Runtime, client: httpx2.AsyncClient, asha: Customer
 ) -> None:
     await requests.deposit(runtime, asha, kes(500), key="in")
     assert await shown(client) == []
@@ -45,7 +45,7 @@ async def test_a_prompt_comes_once_the_rail_was_asked_and_goes_with_its_answer(
 
 
 async def test_money_that_is_rejected_on_the_phone_comes_back(
-    runtime: Runtime, client: httpx.AsyncClient, asha: Customer
+    runtime: Runtime, client: httpx2.AsyncClient, asha: Customer
 ) -> None:
     await requests.withdraw(runtime, asha, kes(500), pin=pins.RIGHT, key="out")
     await handover.ask(runtime)
@@ -70,7 +70,7 @@ async def test_a_prompt_to_pay_goes_away_and_money_to_be_had_waits(runtime: Runt
     "body", [b"", b"pay", b"[]", b'{"answer": "maybe"}', b'{"answer": 1}', b'{"answer": "pay' + b" " * 2_000]
 )
 async def test_an_answer_that_is_none_moves_nothing(
-    runtime: Runtime, client: httpx.AsyncClient, asha: Customer, body: bytes
+    runtime: Runtime, client: httpx2.AsyncClient, asha: Customer, body: bytes
 ) -> None:
     await requests.deposit(runtime, asha, kes(500), key="in")
     await handover.ask(runtime)
@@ -80,6 +80,6 @@ async def test_an_answer_that_is_none_moves_nothing(
     assert await wallet.balance(runtime, asha) == kes(12_500)
 
 
-async def test_a_prompt_that_never_was_cannot_be_answered(client: httpx.AsyncClient) -> None:
+async def test_a_prompt_that_never_was_cannot_be_answered(client: httpx2.AsyncClient) -> None:
     assert (await client.post(f"/simulator/prompts/{uuid4()}", json={"answer": "pay"})).status_code == 404
     assert (await client.get("/simulator/prompts", params={"phone": "nobody"})).status_code == 400

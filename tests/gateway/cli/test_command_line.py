@@ -6,7 +6,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -115,10 +115,10 @@ def test_several_processes_serve_one_customer_and_production_shows_no_simulator(
     with serving({**servers_environment, **SECRETS, "JASHO_ENV": "production"}, "--workers", "2", "--no-worker") as url:
         form = {"sessionId": "ATUid_w", "phoneNumber": "+254711000001", "serviceCode": "*384*96#"}
         for count, inputs in enumerate(["", "1", "1*0", "1*0*1"]):
-            body = httpx.post(f"{url}/api/ussd/africastalking/s3cret", data={**form, "text": inputs}).text
+            body = httpx2.post(f"{url}/api/ussd/africastalking/s3cret", data={**form, "text": inputs}).text
             assert ("Jasho" if count % 2 == 0 else "Your balance is KES") in body
-        assert httpx.get(f"{url}/simulator").status_code == 404
-        assert httpx.post(f"{url}/api/ussd/africastalking/local", data=form).status_code == 404
+        assert httpx2.get(f"{url}/simulator").status_code == 404
+        assert httpx2.post(f"{url}/api/ussd/africastalking/local", data=form).status_code == 404
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

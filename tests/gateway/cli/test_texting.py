@@ -4,7 +4,7 @@ import re
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
-import httpx
+import httpx2
 import pytest
 
 from core import clock
@@ -63,7 +63,7 @@ def test_another_service_at_the_address_is_told_in_one_line() -> None:
 
 
 async def test_the_simulator_says_when_it_took_an_sms_so_that_the_answer_comes_after_it(
-    client: httpx.AsyncClient, runtime: Runtime
+    client: httpx2.AsyncClient, runtime: Runtime
 ) -> None:
     before = clock.now()
     taken = await client.post("/simulator/sms", json={"phone": ASHA, "text": "BAL"})
@@ -77,7 +77,7 @@ async def test_the_simulator_says_when_it_took_an_sms_so_that_the_answer_comes_a
 @pytest.mark.parametrize(
     "body", ["", "BAL", '{"text": "BAL"}', '{"phone": "12", "text": "BAL"}', '{"phone": 1}', '"' + "x" * 5000]
 )
-async def test_what_is_no_sms_is_refused_with_a_sentence(client: httpx.AsyncClient, body: str) -> None:
+async def test_what_is_no_sms_is_refused_with_a_sentence(client: httpx2.AsyncClient, body: str) -> None:
     refused = await client.post("/simulator/sms", content=body)
     assert refused.status_code == 400
     assert refused.json()["reason"].endswith(".")

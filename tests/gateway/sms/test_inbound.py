@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import func, select, text, update
 
@@ -29,10 +29,10 @@ CALLBACK = "/api/sms/africastalking/local/inbound"
 class Handset:
     """A phone that writes SMS to the service and reads what it gets."""
 
-    def __init__(self, client: httpx.AsyncClient, runtime: Runtime, number: str) -> None:
+    def __init__(self, client: httpx2.AsyncClient, runtime: Runtime, number: str) -> None:
         self.client, self.runtime, self.number = client, runtime, number
 
-    async def send(self, body: str, *, sms_id: str = "", **fields: str) -> httpx.Response:
+    async def send(self, body: str, *, sms_id: str = "", **fields: str) -> httpx2.Response:
         form = {"id": sms_id or uuid4().hex, "from": self.number, "to": "22384", "text": body, "date": "2026-01-02T10:00:00Z"}
         return await self.client.post(CALLBACK, data={**form, **fields})
 
@@ -57,7 +57,7 @@ class Handset:
 
 
 @pytest.fixture
-async def asha(client: httpx.AsyncClient, runtime: Runtime) -> Handset:
+async def asha(client: httpx2.AsyncClient, runtime: Runtime) -> Handset:
     return Handset(client, runtime, ASHA)
 
 
@@ -150,7 +150,7 @@ async def test_a_code_is_good_for_five_minutes(asha: Handset, runtime: Runtime) 
     assert await wallet_minor(runtime, ASHA) == 1_250_000
 
 
-async def test_a_code_of_somebody_else_moves_nothing(asha: Handset, client: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_a_code_of_somebody_else_moves_nothing(asha: Handset, client: httpx2.AsyncClient, runtime: Runtime) -> None:
     code = await asha.order("SEND 500 0722000002")
     baraka = Handset(client, runtime, BARAKA)
     assert (await baraka.send(f"OK {code}")).status_code == 200
@@ -202,7 +202,7 @@ async def test_money_spent_between_order_and_code_is_refused(asha: Handset, runt
 
 
 async def test_a_flood_from_one_number_costs_nothing_and_hides_nobody(
-    asha: Handset, client: httpx.AsyncClient, runtime: Runtime
+    asha: Handset, client: httpx2.AsyncClient, runtime: Runtime
 ) -> None:
     before = len(await asha.read())
     for _ in range(inbound.MOST_IN_AN_HOUR + 5):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import permutations
 
-import httpx
+import httpx2
 import pytest
 from twilio.request_validator import RequestValidator
 
@@ -26,7 +26,7 @@ TWILIO_STATUS = "/api/sms/twilio/status"
 
 
 @pytest.fixture
-async def client(post: PostOffice) -> AsyncIterator[httpx.AsyncClient]:
+async def client(post: PostOffice) -> AsyncIterator[httpx2.AsyncClient]:
     async with running_client(post.runtime.settings) as client:
         yield client
 
@@ -34,7 +34,7 @@ async def client(post: PostOffice) -> AsyncIterator[httpx.AsyncClient]:
 class Reporter:
     """Calls with reports as the providers do."""
 
-    def __init__(self, client: httpx.AsyncClient, settings_url: str = "http://127.0.0.1:8000") -> None:
+    def __init__(self, client: httpx2.AsyncClient, settings_url: str = "http://127.0.0.1:8000") -> None:
         self._client = client
         self._public_url = settings_url
 
@@ -52,7 +52,7 @@ class Reporter:
 
 
 @pytest.fixture
-def report(client: httpx.AsyncClient) -> Reporter:
+def report(client: httpx2.AsyncClient) -> Reporter:
     return Reporter(client)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-import httpx
+import httpx2
 import pytest
 import structlog
 
@@ -21,20 +21,20 @@ async def is_opted_out(runtime: Runtime) -> bool:
         return await optouts.is_opted_out(connection, ASHA)
 
 
-async def test_a_delivery_report_is_taken(client: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_a_delivery_report_is_taken(client: httpx2.AsyncClient, runtime: Runtime) -> None:
     message, _ = await sent(runtime, "africastalking", "ATXid_1")
     assert (await client.post(f"{AT}/delivery", data=REPORT)).status_code == 200
     assert await status_of(runtime, message) == "delivered"
 
 
-async def test_a_report_of_a_message_that_nobody_knows_is_taken_and_changes_nothing(client: httpx.AsyncClient) -> None:
+async def test_a_report_of_a_message_that_nobody_knows_is_taken_and_changes_nothing(client: httpx2.AsyncClient) -> None:
     for _ in range(2):
         assert (await client.post(f"{AT}/delivery", data=REPORT)).status_code == 200
 
 
 @pytest.mark.parametrize("secret", ["wrong", "localx", "Local", "%20", "l%C3%B6cal"])
 async def test_a_stranger_without_the_secret_finds_nothing_and_changes_nothing(
-    client: httpx.AsyncClient, runtime: Runtime, secret: str
+    client: httpx2.AsyncClient, runtime: Runtime, secret: str
 ) -> None:
     message, _ = await sent(runtime, "africastalking", "ATXid_1")
     for form, path in ((REPORT, "delivery"), ({"senderId": "JASHO", "phoneNumber": ASHA}, "optout")):
@@ -57,7 +57,7 @@ async def test_a_stranger_without_the_secret_finds_nothing_and_changes_nothing(
     ],
 )
 async def test_a_malformed_report_is_refused_and_its_contents_are_not_logged(
-    client: httpx.AsyncClient, wrong: dict[str, str | None]
+    client: httpx2.AsyncClient, wrong: dict[str, str | None]
 ) -> None:
     form = {name: value for name, value in {**REPORT, **wrong}.items() if value is not None}
     with structlog.testing.capture_logs() as logged:
@@ -69,13 +69,13 @@ async def test_a_malformed_report_is_refused_and_its_contents_are_not_logged(
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"{}", b"&".join([b"a=1"] * 100), b"id=" + b"1" * 70_000])
-async def test_a_body_that_is_no_form_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
+async def test_a_body_that_is_no_form_is_refused(client: httpx2.AsyncClient, body: bytes) -> None:
     kind = {"content-type": "application/x-www-form-urlencoded"}
     for path in ("delivery", "optout"):
         assert (await client.post(f"{AT}/{path}", content=body, headers=kind)).status_code == 400
 
 
-async def test_an_opt_out_is_taken_once_and_for_all(client: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_an_opt_out_is_taken_once_and_for_all(client: httpx2.AsyncClient, runtime: Runtime) -> None:
     for written in ("+254711000001", "0711000001"):
         form = {"senderId": "JASHO", "phoneNumber": written}
         assert (await client.post(f"{AT}/optout", data=form)).status_code == 200

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import httpx
+import httpx2
 import pytest
 
 from core.customers import profiles, wallet
@@ -23,7 +23,7 @@ async def balance_minor(runtime: Runtime, phone: str) -> int:
     return (await wallet.balance(runtime, customer)).minor
 
 
-async def test_the_network_reads_con_as_plain_text_with_the_screen_in_a_header(client: httpx.AsyncClient) -> None:
+async def test_the_network_reads_con_as_plain_text_with_the_screen_in_a_header(client: httpx2.AsyncClient) -> None:
     response = await client.post(CALLBACK, data=FORM)
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
@@ -32,14 +32,14 @@ async def test_the_network_reads_con_as_plain_text_with_the_screen_in_a_header(c
 
 
 @pytest.mark.parametrize("secret", ["wrong", "localx", "Local", "%20", "l%C3%B6cal"])
-async def test_a_stranger_without_the_secret_finds_nothing_and_changes_nothing(client: httpx.AsyncClient, secret: str) -> None:
+async def test_a_stranger_without_the_secret_finds_nothing_and_changes_nothing(client: httpx2.AsyncClient, secret: str) -> None:
     response = await client.post(f"/api/ussd/africastalking/{secret}", data=FORM)
     assert response.status_code == 404
     assert (await client.post("/api/ussd/africastalking/", data=FORM)).status_code == 404
 
 
 @pytest.mark.parametrize("missing", ["sessionId", "phoneNumber", "serviceCode", "text"])
-async def test_a_form_without_a_field_is_refused_and_the_field_named(client: httpx.AsyncClient, missing: str) -> None:
+async def test_a_form_without_a_field_is_refused_and_the_field_named(client: httpx2.AsyncClient, missing: str) -> None:
     response = await client.post(CALLBACK, data={name: value for name, value in FORM.items() if name != missing})
     assert response.status_code == 400
     assert missing in response.text
@@ -59,19 +59,19 @@ async def test_a_form_without_a_field_is_refused_and_the_field_named(client: htt
         {"serviceCode": ""},
     ],
 )
-async def test_a_malformed_field_is_refused(client: httpx.AsyncClient, wrong: dict[str, str]) -> None:
+async def test_a_malformed_field_is_refused(client: httpx2.AsyncClient, wrong: dict[str, str]) -> None:
     assert (await client.post(CALLBACK, data={**FORM, **wrong})).status_code == 400
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"\xff\xfe", b"text=%ff%fe&sessionId=1", b"{}", b"&".join([b"a=1"] * 100), b"text=" + b"1" * 70_000]
 )
-async def test_a_body_that_is_no_form_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
+async def test_a_body_that_is_no_form_is_refused(client: httpx2.AsyncClient, body: bytes) -> None:
     response = await client.post(CALLBACK, content=body, headers={"content-type": "application/x-www-form-urlencoded"})
     assert response.status_code == 400
 
 
-async def test_the_log_of_a_malformed_callback_does_not_repeat_what_was_typed(client: httpx.AsyncClient) -> None:
+async def test_the_log_of_a_malformed_callback_does_not_repeat_what_was_typed(client: httpx2.AsyncClient) -> None:
     text = f"4*0722000002*500*{pins.RIGHT}"
     response = await client.post(CALLBACK, data={"text": text, "phoneNumber": ASHA})
     assert response.status_code == 400
@@ -81,7 +81,7 @@ async def test_the_log_of_a_malformed_callback_does_not_repeat_what_was_typed(cl
 @pytest.mark.parametrize(
     "written", ["+254711000001", "254711000001", "0711000001", "711000001", "+254 711 000 001", "0711-000-001"]
 )
-async def test_a_customer_is_known_however_the_network_writes_her_number(client: httpx.AsyncClient, written: str) -> None:
+async def test_a_customer_is_known_however_the_network_writes_her_number(client: httpx2.AsyncClient, written: str) -> None:
     response = await client.post(CALLBACK, data={**FORM, "sessionId": f"ATUid_{written}", "phoneNumber": written, "text": "1"})
     assert response.text == "CON Your balance is KES 12,500.\nReply 0 for menu."
 
@@ -135,7 +135,7 @@ async def test_nonsense_is_answered_with_the_screen_again(phone: MakePhone, type
     assert "1. Check Balance" in screen.text
 
 
-async def test_the_end_event_is_taken_and_its_input_is_left_alone(client: httpx.AsyncClient) -> None:
+async def test_the_end_event_is_taken_and_its_input_is_left_alone(client: httpx2.AsyncClient) -> None:
     event = {"sessionId": "ATUid_1", "status": "Success", "input": f"4*0722000002*500*{pins.RIGHT}", "hopsCount": "5"}
     assert (await client.post(f"{CALLBACK}/events", data=event)).status_code == 200
     assert (await client.post("/api/ussd/africastalking/wrong/events", data=event)).status_code == 404

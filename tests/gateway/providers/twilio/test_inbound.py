@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import urlencode
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import func, select, text
 from twilio.request_validator import RequestValidator
@@ -20,7 +20,7 @@ FORM = {"MessageSid": "SM1", "AccountSid": "AC1", "From": ASHA, "To": "+15005550
 
 
 @pytest.fixture
-async def twilio(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def twilio(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """A service that has a Twilio account."""
     configured = replace(
         settings,
@@ -36,7 +36,7 @@ def signed(form: dict[str, str], path: str = "/api/sms/twilio/inbound") -> dict[
     return {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
 
 
-async def test_twilio_is_answered_with_nothing_and_the_sender_by_the_outbox(twilio: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_twilio_is_answered_with_nothing_and_the_sender_by_the_outbox(twilio: httpx2.AsyncClient, runtime: Runtime) -> None:
     for _ in range(2):
         response = await twilio.post("/api/sms/twilio/inbound", content=urlencode(FORM), headers=signed(FORM))
         assert response.status_code == 200
@@ -62,7 +62,7 @@ async def test_twilio_is_answered_with_nothing_and_the_sender_by_the_outbox(twil
     ],
 )
 async def test_what_twilio_has_not_signed_changes_nothing(
-    twilio: httpx.AsyncClient, runtime: Runtime, form: dict[str, str], headers: dict[str, str]
+    twilio: httpx2.AsyncClient, runtime: Runtime, form: dict[str, str], headers: dict[str, str]
 ) -> None:
     response = await twilio.post("/api/sms/twilio/inbound", content=urlencode(form), headers=headers)
     assert response.status_code == 403
@@ -70,7 +70,7 @@ async def test_what_twilio_has_not_signed_changes_nothing(
         assert await connection.scalar(select(func.count()).select_from(inbound_table)) == 0
 
 
-async def test_nobody_signs_for_an_account_that_is_not_there(client: httpx.AsyncClient) -> None:
+async def test_nobody_signs_for_an_account_that_is_not_there(client: httpx2.AsyncClient) -> None:
     signature = RequestValidator("").compute_signature("http://127.0.0.1:8000/api/sms/twilio/inbound", FORM)
     headers = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
     assert (await client.post("/api/sms/twilio/inbound", content=urlencode(FORM), headers=headers)).status_code == 403

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import urlencode
 
-import httpx
+import httpx2
 import pytest
 from twilio.request_validator import RequestValidator
 
@@ -27,7 +27,7 @@ def twilio_settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def twilio(twilio_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def twilio(twilio_settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     async with running_client(twilio_settings) as client:
         yield client
 
@@ -36,14 +36,14 @@ def signed(url: str, form: dict[str, str], token: str = TOKEN) -> dict[str, str]
     return {"X-Twilio-Signature": RequestValidator(token).compute_signature(url, form)}
 
 
-async def test_twilios_signature_is_that_of_the_public_address(twilio: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_twilios_signature_is_that_of_the_public_address(twilio: httpx2.AsyncClient, runtime: Runtime) -> None:
     message, attempt = await sent(runtime, "twilio", "SM1")
     path = f"{STATUS}?attempt={attempt}"
     assert (await twilio.post(path, data=FORM, headers=signed(f"{PUBLIC}{path}", FORM))).status_code == 200
     assert await status_of(runtime, message) == "delivered"
 
 
-async def test_a_forged_status_changes_nothing(twilio: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_a_forged_status_changes_nothing(twilio: httpx2.AsyncClient, runtime: Runtime) -> None:
     message, attempt = await sent(runtime, "twilio", "SM1")
     path = f"{STATUS}?attempt={attempt}"
     good = signed(f"{PUBLIC}{path}", FORM)
@@ -69,7 +69,7 @@ async def test_a_forged_status_changes_nothing(twilio: httpx.AsyncClient, runtim
     assert await status_of(runtime, message) == "sent"
 
 
-async def test_a_field_that_is_sent_twice_is_signed_twice(twilio: httpx.AsyncClient, runtime: Runtime) -> None:
+async def test_a_field_that_is_sent_twice_is_signed_twice(twilio: httpx2.AsyncClient, runtime: Runtime) -> None:
     message, attempt = await sent(runtime, "twilio", "SM1")
     path = f"{STATUS}?attempt={attempt}"
     kind = {"content-type": "application/x-www-form-urlencoded"}
@@ -79,7 +79,7 @@ async def test_a_field_that_is_sent_twice_is_signed_twice(twilio: httpx.AsyncCli
     assert await status_of(runtime, message) == "sent"
 
 
-async def test_without_a_token_nobody_is_twilio(client: httpx.AsyncClient) -> None:
+async def test_without_a_token_nobody_is_twilio(client: httpx2.AsyncClient) -> None:
     path = "http://127.0.0.1:8000" + STATUS
     for token in ("", TOKEN):
         assert (await client.post(STATUS, data=FORM, headers=signed(path, FORM, token))).status_code == 403
@@ -95,7 +95,7 @@ async def test_without_a_token_nobody_is_twilio(client: httpx.AsyncClient) -> No
         ("", {"MessageSid": ""}),
     ],
 )
-async def test_a_malformed_status_is_refused(twilio: httpx.AsyncClient, query: str, wrong: dict[str, str | None]) -> None:
+async def test_a_malformed_status_is_refused(twilio: httpx2.AsyncClient, query: str, wrong: dict[str, str | None]) -> None:
     form = {name: value for name, value in {**FORM, **wrong}.items() if value is not None}
     headers = signed(f"{PUBLIC}{STATUS}{query}", form)
     assert (await twilio.post(f"{STATUS}{query}", data=form, headers=headers)).status_code == 400
