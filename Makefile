@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: run test check bench soak lock catalogues picture clean
+.PHONY: run test unit check bench soak lock catalogues picture clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/jasho serve --port $(PORT)
@@ -13,6 +13,9 @@ test: $(VENV)/.development
 	@$(MAKE) --no-print-directory check
 	$(BIN)/pytest -n 2 --dist loadgroup --ignore tests/after
 	$(BIN)/pytest tests/after
+
+unit: $(VENV)/.development  ## the tests that need no server: seconds
+	$(BIN)/pytest -m unit -n 2
 
 check: $(VENV)/.development
 	$(BIN)/ruff format --check .

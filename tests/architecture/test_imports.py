@@ -74,11 +74,13 @@ def lint(folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([LINT_IMPORTS, "--no-cache"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.system
 def test_the_source_keeps_every_contract(house: Path) -> None:
     answer = lint(house)
     assert answer.returncode == 0, answer.stdout
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("importer", "imported"),
     [
