@@ -80,6 +80,11 @@ def test_the_source_keeps_every_contract(house: Path) -> None:
     assert answer.returncode == 0, answer.stdout
 
 
+def reported(imported: str) -> str:
+    """How the linter calls what is imported: a module of ours by its whole name, somebody else's by its first part."""
+    return imported if imported.partition(".")[0] in PACKAGES else imported.partition(".")[0]
+
+
 @pytest.mark.system
 @pytest.mark.parametrize(
     ("importer", "imported"),
@@ -97,6 +102,21 @@ def test_the_source_keeps_every_contract(house: Path) -> None:
         ("menus/send.py", "redis"),
         ("api/problems.py", "menus.engine.dsl"),
         ("api/problems.py", "gateway.logs"),
+        ("core/money.py", "core.ledger.post"),
+        ("core/ledger/holds.py", "core.runtime"),
+        ("core/ledger/statement.py", "core.tables.customers"),
+        ("core/messaging/notices.py", "core.credentials.codes"),
+        ("core/credentials/codes.py", "core.customers.profiles"),
+        ("core/customers/profiles.py", "core.sending.transfers"),
+        ("core/sending/transfers.py", "core.savings.goals"),
+        ("core/jobs/market.py", "core.features"),
+        ("core/membership/joining.py", "core.features"),
+        ("menus/engine/machine.py", "menus.send"),
+        ("menus/send.py", "menus.lint"),
+        ("gateway/sms/sending.py", "gateway.wiring"),
+        ("gateway/ussd/road.py", "gateway.sms.pool"),
+        ("gateway/providers/twilio/sms.py", "gateway.providers.africastalking.sms"),
+        ("gateway/wiring.py", "gateway.worker"),
     ],
 )
 def test_an_import_in_the_wrong_direction_is_found(house: Path, importer: str, imported: str) -> None:
@@ -108,7 +128,7 @@ def test_an_import_in_the_wrong_direction_is_found(house: Path, importer: str, i
     finally:
         file.write_text(before)
     assert answer.returncode == 1, answer.stdout + answer.stderr
-    assert f"{importer.removesuffix('.py').replace('/', '.')} -> {imported.partition('.')[0]}" in answer.stdout
+    assert f"{importer.removesuffix('.py').replace('/', '.')} -> {reported(imported)}" in answer.stdout
 
 
 def test_the_rule_finds_a_check_that_was_taken_out() -> None:
