@@ -34,8 +34,9 @@ def unguarded(contracts: list[dict[str, Any]]) -> set[str]:
     return set(PACKAGES) - {package.strip() for layer in layers for package in layer.split("|")}
 
 
-def linter() -> dict[str, Any]:
-    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+def told(tool: str) -> dict[str, Any]:
+    """What pyproject.toml tells a tool."""
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"][tool]
     return found
 
 
@@ -51,13 +52,18 @@ def test_make_test_begins_with_make_check_and_runs_every_test() -> None:
 
 
 def test_every_package_of_the_service_is_under_a_contract() -> None:
-    assert set(linter()["root_packages"]) == set(PACKAGES)
-    assert unguarded(linter()["contracts"]) == set()
+    assert set(told("importlinter")["root_packages"]) == set(PACKAGES)
+    assert unguarded(told("importlinter")["contracts"]) == set()
 
 
 def test_no_package_of_the_service_was_forgotten() -> None:
     no_service = {"tests", "locales"}
     assert {path.parent.name for path in ROOT.glob("*/__init__.py")} - no_service == set(PACKAGES)
+
+
+def test_types_are_checked_in_every_folder_of_code() -> None:
+    code = {path.parent.name for path in ROOT.glob("*/*.py")}
+    assert {folder for folder in code if not folder.startswith(".")} == set(told("mypy")["files"])
 
 
 @pytest.fixture(scope="module")
