@@ -88,7 +88,8 @@ def serving(at: Settings) -> Iterator[tuple[int, psutil.Process]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [Path(sys.executable).parent / "uvicorn", "--factory", "server:create", "--app-dir", HERE, "--port", str(port)]
+    uvicorn = str(Path(sys.executable).parent / "uvicorn")
+    command = [uvicorn, "--factory", "server:create", "--app-dir", str(HERE), "--port", str(port)]
     options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
     process = subprocess.Popen([*command, *options], env={**os.environ, **settings.as_environment(at)})
     try:
@@ -111,7 +112,8 @@ def wait_until_ready(url: str) -> None:
 
 def in_turns(port: int, process: psutil.Process, *, is_dial_timed: bool) -> tuple[float, float]:
     """Median hops a second of ours and of the echo."""
-    ours, echoed = [], []
+    ours: list[float] = []
+    echoed: list[float] = []
     for turn in range(TURNS + 1):
         for path, figures in ((CALLBACK, ours), (ECHO, echoed)):
             before, begun = process.cpu_times(), time.perf_counter()

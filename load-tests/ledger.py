@@ -110,9 +110,10 @@ def pgbench(at: Settings) -> float:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "transfer.sql"
         file.write_text(script)
-        options = ["-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(SECONDS), "-f", file, "-d", at.database_url]
+        how = ["-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(SECONDS)]
+        what = ["-f", str(file), "-d", at.database_url]
         done = subprocess.run(
-            [POSTGRES_VERSIONS[18] / "pgbench", *options], capture_output=True, text=True, check=True, timeout=SECONDS * 10
+            [POSTGRES_VERSIONS[18] / "pgbench", *how, *what], capture_output=True, text=True, check=True, timeout=SECONDS * 10
         )
     found = re.search(r"tps = ([0-9.]+)", done.stdout)
     assert found is not None, done.stdout

@@ -42,7 +42,7 @@ def sms_outbox(at: Settings) -> list[Figure]:
 
 @contextmanager
 def vendor() -> Iterator[str]:
-    command = [sys.executable, Path(__file__).parent / "vendor.py"]
+    command = [sys.executable, str(Path(__file__).parent / "vendor.py")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Row, Select, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock, ids, phones
+from core.customers.profiles import Customer
 from core.errors import Refusal
 from core.ledger import limits
 from core.ledger.chart import UNCLAIMED, WALLET, SystemAccount, named
@@ -30,9 +31,6 @@ from core.tables.chores import chore
 from core.tables.customers import customer
 from core.tables.ledger import account, posting
 from core.tables.sending import invitation
-
-if TYPE_CHECKING:
-    from core.customers.profiles import Customer
 
 LASTS = timedelta(days=7)
 KIND_CREDIT, KIND_RETURN = "invite_credit", "invite_return"
@@ -63,7 +61,7 @@ class _Waiting:
     sender: _Person
 
 
-async def credit(connection: AsyncConnection, runtime: Runtime, arrived: "Customer") -> int:
+async def credit(connection: AsyncConnection, runtime: Runtime, arrived: Customer) -> int:
     """Gives somebody who registers in this transaction all that waits for her number; says how many payments it was.
 
     Never in the way of her registration: what cannot be credited now goes on waiting, and a worker comes back to it.
@@ -123,7 +121,7 @@ async def _credit_registered(connection: AsyncConnection, runtime: Runtime, one:
     await _credit(connection, runtime, one, _Person(row.phone, row.language, row.name, row.id, is_here=True))
 
 
-async def _credit(connection: AsyncConnection, runtime: Runtime, one: _Waiting, arrived: "Customer | _Person") -> None:
+async def _credit(connection: AsyncConnection, runtime: Runtime, one: _Waiting, arrived: Customer | _Person) -> None:
     transfer_id, sender = ids.new_id(), one.sender
     said: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": one.amount}
     told = [notices.write(arrived, texts.RECEIVED, leg=1, name=sender.name, phone=phones.national(sender.phone), **said)]

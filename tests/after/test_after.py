@@ -20,6 +20,8 @@ from tests import databases, pins
 from tests.conftest import FOLDER, LOGS, REDIS_DUMPS
 from tests.pins import found_in
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture(scope="module")
 def left_behind(servers: Servers) -> list[str]:

@@ -280,6 +280,7 @@ def test_every_command_is_one_that_jasho_has(where: str, command: list[str]) -> 
     found.make_parser(click.Context(found)).parse_args(list(arguments))
 
 
+@pytest.mark.system
 def test_ci_runs_the_same_tests() -> None:
     """A second list of what to check would drift from the one that contributors run."""
     lines = text(".ci/run").splitlines()
