@@ -20,7 +20,7 @@ from core.insurance import products, texts
 from core.insurance.policies import ACTIVE, ENDED, GRACE, open_policy, premium, read_policy
 from core.insurance.products import Product, Term
 from core.ledger.post import post
-from core.ledger.transfer import REFUSED
+from core.ledger.transfer import REFUSALS
 from core.messaging import kinds, notices
 from core.runtime import Runtime
 from core.tables.chores import chore
@@ -99,7 +99,7 @@ async def _pay(
     )
     wish = premium(transfer_id, customer, product, f"renewal:{row.id}:{row.ends}", said)
     [answer] = await post(connection, [wish], runtime.settings.country)
-    if answer.outcome in REFUSED:
+    if answer.outcome in REFUSALS:
         return False
     assert answer.outcome == "posted", f"the renewal of {row.id} is {answer.outcome}"
     own = update(policy_table).where(policy_table.c.id == row.id)

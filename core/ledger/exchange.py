@@ -7,10 +7,13 @@ from sqlalchemy import insert
 
 from core import ids
 from core.db import Database
+from core.errors import KeyConflict
 from core.ledger.chart import LIQUIDITY, SystemAccount
 from core.ledger.post import post
+from core.ledger.refusals import AccountClosed, NotEnoughMoney
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
+from core.refusing import refuses
 from core.tables.ledger import exchange as exchange_table
 
 KIND = "exchange"
@@ -29,12 +32,13 @@ class Rate:
         return Money(amount.minor * self.bought // self.sold, self.currency)
 
 
+@refuses(NotEnoughMoney, AccountClosed, KeyConflict)
 async def exchange(
     database: Database, *, country: str, sold_from: UUID, bought_into: UUID, amount: Money, rate: Rate, key: str
 ) -> Money:
     """Sells `amount` out of one account and puts what it buys into another, both or neither; answers with what was bought.
 
-    Raises what the ledger refuses, and ValueError for an amount that buys nothing.
+    Raises ValueError for an amount that buys nothing.
     """
     bought = rate.of(amount)
     if amount.minor <= 0 or bought.minor <= 0:

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, ids
 from core.ledger import limits
 from core.ledger.chart import STRIPES, SystemAccount
-from core.ledger.transfer import Account, Answer, Transfer
+from core.ledger.transfer import REFUSALS, Account, Answer, Transfer
+from core.refusing import refuses
 
 # Arrays travel as PostgreSQL's own text form: the driver would look at every element of every list.
 _CALL = """SELECT * FROM ledger_post(
@@ -38,6 +39,7 @@ async def post(
     return await call(driver, transfers, country, chains)
 
 
+@refuses(*REFUSALS.values())
 async def post_one(connection: AsyncConnection, transfer: Transfer, *, country: str, currency: str, **params: object) -> Answer:
     """Posts one transfer in the caller's transaction, or raises the Refusal that undoes all of it.
 

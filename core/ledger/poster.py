@@ -19,6 +19,7 @@ from core.deadline import within
 from core.errors import Busy
 from core.ledger.post import call
 from core.ledger.transfer import Answer, Transfer
+from core.refusing import refuses
 
 _MOST_WAITING = 10_000
 _MOST_TOGETHER = 256
@@ -53,11 +54,13 @@ class Poster:
         self._lanes = list(self._idle)
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @refuses(Busy)
     async def submit(self, transfer: Transfer) -> Answer:
-        """Posts one transfer. Raises Busy; psycopg.OperationalError or TimeoutError where nobody can tell what became of it."""
+        """Posts one transfer. Raises psycopg.OperationalError or TimeoutError where nobody can tell what became of it."""
         [answer] = await self._submit([transfer])
         return answer
 
+    @refuses(Busy)
     async def submit_chain(self, transfers: Sequence[Transfer]) -> list[Answer]:
         """Posts all of the transfers or none."""
         return await self._submit(transfers)

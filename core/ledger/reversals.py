@@ -11,9 +11,10 @@ from core.db import Database
 from core.ledger import exchange
 from core.ledger.chart import named
 from core.ledger.post import post
-from core.ledger.refusals import AlreadyReversed, NeedsApproval
+from core.ledger.refusals import AccountClosed, AlreadyReversed, NeedsApproval, NotEnoughMoney
 from core.ledger.transfer import Answer, Leg, Transfer
 from core.money import Money
+from core.refusing import refuses
 from core.staff import Staff
 from core.tables.ledger import account, posting, reversal, transfer
 
@@ -35,6 +36,7 @@ class _Original:
         return Money(max(abs(leg.amount_minor) for leg in self.legs), self.currency)
 
 
+@refuses(AlreadyReversed, NeedsApproval, NotEnoughMoney, AccountClosed)
 async def reverse(
     database: Database,
     transfer_id: UUID,
@@ -47,8 +49,7 @@ async def reverse(
 ) -> Answer:
     """Sends every leg back, fee and excise too; or, with `as_much_as_there`, what the receiver still has of what she got.
 
-    Raises AlreadyReversed (or nothing there to undo, or half of an exchange), NeedsApproval (nobody else has agreed),
-    NotEnoughMoney (it is spent), AccountClosed.
+    AlreadyReversed also where there is nothing to undo, and for one half of an exchange.
     """
     if not reason.strip():
         raise ValueError("a reversal needs a reason")

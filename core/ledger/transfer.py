@@ -21,7 +21,8 @@ from core.money import Money
 
 Account = UUID | SystemAccount
 
-_REFUSALS: dict[str, type[Refusal]] = {
+# By outcome. What else the ledger may answer (`invalid`, `chain_broken`) is the caller's bug or business.
+REFUSALS: dict[str, type[Refusal]] = {
     "not_enough": NotEnoughMoney,
     "over_transfer_limit": OverLimit,
     "over_day_limit": OverDayLimit,
@@ -32,8 +33,6 @@ _REFUSALS: dict[str, type[Refusal]] = {
     "hold_expired": HoldClosed,
     "already_reversed": AlreadyReversed,
 }
-# What the ledger refuses to a customer; what else it may say (`invalid`, `chain_broken`) is the caller's bug or business.
-REFUSED = frozenset(_REFUSALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class Transfer:
 class Answer:
     """What became of a transfer.
 
-    `outcome` is `posted`, `repeated` (the key's first answer again) or why not: a code of REFUSED, `invalid` (it does not add up:
+    `outcome` is `posted`, `repeated` (the key's first answer again) or why not: a key of REFUSALS, `invalid` (it does not add up:
     a bug), or `chain_broken`. `transfer_id` is the first one's where repeated. `available_minor` holds, a leg each, what the
     leg's account could spend afterwards, and nothing where refused. `detail` is the limit that was in the way, the amount that an
     `at_most` moved, or the place in the call of the transfer that broke the chain.
@@ -127,6 +126,6 @@ class Answer:
 
     def raise_refusal(self, currency: str, **params: object) -> NoReturn:
         """Raises the Refusal that the outcome stands for; `params` fill its sentence beside the limit that was in the way."""
-        if self.outcome not in _REFUSALS:
+        if self.outcome not in REFUSALS:
             raise ValueError(f"transfer {self.transfer_id} is {self.outcome}")
-        raise _REFUSALS[self.outcome](most=Money(max(self.detail or 0, 0), currency), **params)
+        raise REFUSALS[self.outcome](most=Money(max(self.detail or 0, 0), currency), **params)

@@ -19,7 +19,7 @@ from core.ledger import audit, holds, limits
 from core.ledger.chart import SystemAccount
 from core.ledger.limits import UNVERIFIED, VERIFIED, Limit
 from core.ledger.post import post
-from core.ledger.transfer import REFUSED, Answer, Hold, Notice, Transfer
+from core.ledger.transfer import REFUSALS, Answer, Hold, Notice, Transfer
 from core.runtime import Runtime
 from core.settings import Settings
 from core.tables.ledger import account, reversal
@@ -260,5 +260,5 @@ def test_whatever_is_asked_in_whatever_order_the_books_are_those_of_the_referenc
     profile = "soak" if request.config.getoption("--hypothesis-profile") == "soak" else "ledger"
     run_state_machine_as_test(Machine, settings=settings.get_profile(profile))
     # Nearly all that the ledger can say was heard: the comparison was not about a few easy cases.
-    unheard = {"posted", "repeated", "invalid", "chain_broken", *REFUSED} - set(Machine.outcomes)
+    unheard = {"posted", "repeated", "invalid", "chain_broken", *REFUSALS} - set(Machine.outcomes)
     assert len(unheard) <= 2, unheard
