@@ -5,7 +5,7 @@ from core.refusing import refuses
 
 
 @refuses(KeyConflict)
-def check_same(earlier: object, **asked: object) -> None:
+def check_same(earlier: object, **request: object) -> None:
     """Raises KeyConflict unless the request that was made before under the key, a row or a record, asked for the same."""
-    if any(getattr(earlier, name) != value for name, value in asked.items()):
+    if any(getattr(earlier, name) != value for name, value in request.items()):
         raise KeyConflict

@@ -25,7 +25,7 @@ from core import clock, ids
 from core.db import conninfo
 from core.ledger import limits
 from core.ledger.chart import FEES, STRIPES, TRUST, SystemAccount
-from core.ledger.post import call
+from core.ledger.post import post_on_driver
 from core.ledger.poster import Poster
 from core.ledger.transfer import Leg, Transfer
 from core.settings import Settings
@@ -165,7 +165,7 @@ async def one_at_a_time(at: Settings) -> tuple[list[float], list[float]]:
         begun = time.perf_counter()
         await poster.submit(one)
         between = time.perf_counter()
-        await call(driver, [other], "KE")
+        await post_on_driver(driver, [other], "KE")
         ended = time.perf_counter()
         if turn >= 20:
             by_poster.append((between - begun) * 1e6)

@@ -102,7 +102,7 @@ CHECKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AuditReport:
     """`findings` holds (invariant, the row that breaks it); empty: the books are proved."""
 
     transfers: int
@@ -111,14 +111,14 @@ class Report:
     findings: list[tuple[str, str]]
 
 
-async def verify(connection: AsyncConnection, begins: Callable[[str], None] = lambda _: None) -> Report:
-    """Checks every invariant on one snapshot, while the service runs or not. `begins` is told each one's name first."""
+async def verify(connection: AsyncConnection, announce: Callable[[str], None] = lambda _: None) -> AuditReport:
+    """Checks every invariant on one snapshot, while the service runs or not. `announce` is told each one's name first."""
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     await connection.execute(text("SET LOCAL statement_timeout = 0"))
     await connection.execute(text("SET LOCAL work_mem = '256MB'"))
     findings = []
     for invariant, query in CHECKS.items():
-        begins(invariant)
+        announce(invariant)
         named = f"SELECT * FROM ({query}) AS broken LIMIT {_MOST_NAMED}"  # noqa: S608 - our own queries
         rows = await connection.scalars(text(named))
         findings += [(invariant, row) for row in rows]
@@ -129,4 +129,4 @@ async def verify(connection: AsyncConnection, begins: Callable[[str], None] = la
         )
     )
     transfers, postings, sealed = counted.one()
-    return Report(transfers, postings, sealed, findings)
+    return AuditReport(transfers, postings, sealed, findings)

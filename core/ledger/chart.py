@@ -59,12 +59,12 @@ def _stripe(kind: str, currency: str, number: int) -> UUID:
     return uuid5(NAMESPACE_URL, f"jasho:account:{kind}:{currency}:{number}")
 
 
-def named(account_id: UUID, owner: UUID | None, kind: str, currency: str) -> UUID | SystemAccount:
+def name_account(account_id: UUID, owner: UUID | None, kind: str, currency: str) -> UUID | SystemAccount:
     """What a leg calls an account's row: people's by its id, the service's own without its stripe."""
     return SystemAccount(kind, currency) if owner is None else account_id
 
 
-def every_system_account() -> list[tuple[UUID, SystemAccount]]:
+def list_system_accounts() -> list[tuple[UUID, SystemAccount]]:
     """A row for each stripe of each kind in each currency: what a new database starts with."""
     return [
         (account.stripe(number), account)

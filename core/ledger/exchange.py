@@ -27,7 +27,7 @@ class Rate:
     sold: int
     currency: str
 
-    def of(self, amount: Money) -> Money:
+    def convert(self, amount: Money) -> Money:
         """What the amount buys; a fraction of a minor unit stays with the service."""
         return Money(amount.minor * self.bought // self.sold, self.currency)
 
@@ -40,17 +40,17 @@ async def exchange(
 
     Raises ValueError for an amount that buys nothing.
     """
-    bought = rate.of(amount)
+    bought = rate.convert(amount)
     if amount.minor <= 0 or bought.minor <= 0:
         raise ValueError(f"{amount} buys nothing at this rate")
-    selling = _half(sold_from, -amount, key)
-    buying = _half(bought_into, bought, key)
+    selling = _transfer_half(sold_from, -amount, key)
+    buying = _transfer_half(bought_into, bought, key)
     async with database.transaction() as connection:
-        answers = await post(connection, [selling, buying], country, chains=[1, 1])
-        for answer in answers:
-            if answer.outcome not in ("posted", "repeated", "chain_broken"):
-                answer.raise_refusal(amount.currency, needed=amount)
-        if answers[0].outcome == "posted":
+        results = await post(connection, [selling, buying], country, chains=[1, 1])
+        for result in results:
+            if result.outcome not in ("posted", "repeated", "chain_broken"):
+                result.raise_refusal(amount.currency, needed=amount)
+        if results[0].outcome == "posted":
             await connection.execute(
                 insert(exchange_table).values(
                     sold_transfer_id=selling.id, bought_transfer_id=buying.id, rate_bought=rate.bought, rate_sold=rate.sold
@@ -59,6 +59,6 @@ async def exchange(
     return bought
 
 
-def _half(wallet: UUID, amount: Money, key: str) -> Transfer:
+def _transfer_half(wallet: UUID, amount: Money, key: str) -> Transfer:
     legs = (Leg(wallet, amount.minor), Leg(SystemAccount(LIQUIDITY, amount.currency), -amount.minor))
     return Transfer(ids.new_id(), wallet, key, KIND, legs)

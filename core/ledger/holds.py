@@ -9,22 +9,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
 from core.db import Database
-from core.ledger.chart import SystemAccount, named
+from core.ledger.chart import SystemAccount, name_account
 from core.ledger.poster import Poster
 from core.ledger.transfer import Hold, Leg, Transfer
-from core.tables.ledger import account, hold_leg, open_hold, transfer
+from core.tables.ledger import account, hold_leg, open_hold
+from core.tables.ledger import transfer as transfer_table
 
 KIND_CAPTURE, KIND_VOID, KIND_EXPIRE = "capture", "void", "expire"
 
 
-def reserve(wish: Transfer, until: datetime) -> Transfer:
+def reserve(transfer: Transfer, until: datetime) -> Transfer:
     """The same transfer as a hold: its debits are held until then, and nothing is posted. Its id is the hold's.
 
     Only people's accounts can be held: raises ValueError where the service's own would give.
     """
-    if any(leg.amount_minor < 0 and isinstance(leg.account, SystemAccount) for leg in wish.legs):
+    if any(leg.amount_minor < 0 and isinstance(leg.account, SystemAccount) for leg in transfer.legs):
         raise ValueError("a hold takes from people's accounts only")
-    return replace(wish, hold_until=until)
+    return replace(transfer, hold_until=until)
 
 
 def capture(hold: Hold, key: str, legs: tuple[Leg, ...] | None = None, limited_minor: int | None = None) -> Transfer:
@@ -42,20 +43,22 @@ def give_back(hold: Hold, key: str, kind: str = KIND_VOID) -> Transfer:
     return Transfer(ids.new_id(), hold.initiator, key, kind, (), settles=hold)
 
 
-async def load(connection: AsyncConnection, hold_id: UUID) -> Hold | None:
+async def find(connection: AsyncConnection, hold_id: UUID) -> Hold | None:
     """A hold by its id, settled or not."""
-    rows = await connection.execute(
-        select(transfer.c.initiator, transfer.c.limited, hold_leg, account.c.owner, account.c.kind, account.c.currency)
-        .join(hold_leg, hold_leg.c.hold_id == transfer.c.id)
+    query = (
+        select(
+            transfer_table.c.initiator, transfer_table.c.limited, hold_leg, account.c.owner, account.c.kind, account.c.currency
+        )
+        .join(hold_leg, hold_leg.c.hold_id == transfer_table.c.id)
         .join(account, account.c.id == hold_leg.c.account_id)
-        .where(transfer.c.id == hold_id)
+        .where(transfer_table.c.id == hold_id)
         .order_by(hold_leg.c.position)
     )
-    found = rows.all()
-    if not found:
+    rows = (await connection.execute(query)).all()
+    if not rows:
         return None
-    legs = tuple(Leg(named(row.account_id, row.owner, row.kind, row.currency), row.amount) for row in found)
-    return Hold(hold_id, found[0].initiator, legs, found[0].limited)
+    legs = tuple(Leg(name_account(row.account_id, row.owner, row.kind, row.currency), row.amount) for row in rows)
+    return Hold(hold_id, rows[0].initiator, legs, rows[0].limited)
 
 
 async def expire(database: Database, poster: Poster, most: int = 100) -> int:
@@ -64,10 +67,10 @@ async def expire(database: Database, poster: Poster, most: int = 100) -> int:
         late = await connection.scalars(
             select(open_hold.c.hold_id).where(open_hold.c.expires_at <= clock.now()).order_by(open_hold.c.expires_at).limit(most)
         )
-        holds = [await load(connection, hold_id) for hold_id in late.all()]
+        holds = [await find(connection, hold_id) for hold_id in late.all()]
     count = 0
     for hold in holds:
         assert hold is not None
-        answer = await poster.submit(give_back(hold, f"expire:{hold.id}", KIND_EXPIRE))
-        count += answer.outcome == "posted"
+        result = await poster.submit(give_back(hold, f"expire:{hold.id}", KIND_EXPIRE))
+        count += result.outcome == "posted"
     return count

@@ -35,18 +35,18 @@ class Limit:
 @lru_cache(maxsize=4)
 def as_json(today: date) -> str:
     """The limits of a day as the ledger takes them."""
-    return msgspec.json.encode(current(today)).decode()
+    return msgspec.json.encode(list_current(today)).decode()
 
 
-def current(today: date) -> list[Limit]:
+def list_current(today: date) -> list[Limit]:
     """The newest limit that has begun, of each tier and currency."""
     begun = sorted((limit for limit in _limits() if limit.starts <= today), key=lambda limit: limit.starts)
     return list({(limit.tier, limit.currency): limit for limit in begun}.values())
 
 
-def of(tier: str, currency: str, today: date) -> Limit:
+def get(tier: str, currency: str, today: date) -> Limit:
     """The limit of one tier and currency. Raises LookupError where there is none."""
-    for limit in current(today):
+    for limit in list_current(today):
         if (limit.tier, limit.currency) == (tier, currency):
             return limit
     raise LookupError(f"no limit for {tier} in {currency} on {today}")

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, ids
 from core.ledger import limits
 from core.ledger.chart import STRIPES, SystemAccount
-from core.ledger.transfer import REFUSALS, Account, Answer, Transfer
+from core.ledger.transfer import REFUSALS, Account, PostingResult, Transfer
 from core.refusing import refuses
 
 # Arrays travel as PostgreSQL's own text form: the driver would look at every element of every list.
@@ -28,7 +28,7 @@ _CALL = """SELECT * FROM ledger_post(
 
 async def post(
     connection: AsyncConnection, transfers: Sequence[Transfer], country: str, chains: Sequence[int] | None = None
-) -> list[Answer]:
+) -> list[PostingResult]:
     """Posts the transfers in the connection's transaction and answers in their order.
 
     `chains`: a number for each transfer; neighbours with the same one, not 0, stand or fall together. `country` says what day it
@@ -36,44 +36,46 @@ async def post(
     """
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, psycopg.AsyncConnection)
-    return await call(driver, transfers, country, chains)
+    return await post_on_driver(driver, transfers, country, chains)
 
 
 @refuses(*REFUSALS.values())
-async def post_one(connection: AsyncConnection, transfer: Transfer, *, country: str, currency: str, **params: object) -> Answer:
+async def post_one(
+    connection: AsyncConnection, transfer: Transfer, *, country: str, currency: str, **params: object
+) -> PostingResult:
     """Posts one transfer in the caller's transaction, or raises the Refusal that undoes all of it.
 
     For work that changes its own rows too: those are locked and written first, the ledger's accounts last. `params` fill the
     refusal's sentence (`needed=` for NotEnoughMoney).
     """
-    [answer] = await post(connection, [transfer], country)
-    if not answer.is_done:
-        answer.raise_refusal(currency, **params)
-    return answer
+    [result] = await post(connection, [transfer], country)
+    if not result.is_done:
+        result.raise_refusal(currency, **params)
+    return result
 
 
-async def call(
+async def post_on_driver(
     driver: "psycopg.AsyncConnection[tuple[object, ...]]",
     transfers: Sequence[Transfer],
     country: str,
     chains: Sequence[int] | None = None,
-) -> list[Answer]:
+) -> list[PostingResult]:
     """The same on a connection of the driver itself."""
     cursor = await driver.execute(_CALL, _arguments(transfers, country, chains), prepare=True)
     row = await cursor.fetchone()
     assert row is not None
-    outcomes, firsts, details, available = msgspec.convert(
+    outcomes, firsts, details, available_minors = msgspec.convert(
         row, tuple[list[str], list[UUID | None], list[int | None], list[int | None]]
     )
-    answers = []
+    results = []
     begin = 0
     for transfer, outcome, first, detail in zip(transfers, outcomes, firsts, details, strict=True):
         end = begin + len(transfer.legs)
         is_done = outcome in ("posted", "repeated")
-        left = tuple(minor or 0 for minor in available[begin:end]) if is_done else ()
-        answers.append(Answer(outcome, first or transfer.id, left, detail))
+        available_minor = tuple(minor or 0 for minor in available_minors[begin:end]) if is_done else ()
+        results.append(PostingResult(outcome, first or transfer.id, available_minor, detail))
         begin = end
-    return answers
+    return results
 
 
 def _arguments(transfers: Sequence[Transfer], country: str, chains: Sequence[int] | None) -> tuple[object, ...]:
@@ -86,12 +88,12 @@ def _arguments(transfers: Sequence[Transfer], country: str, chains: Sequence[int
     for index, transfer in enumerate(transfers, start=1):
         firsts.setdefault((transfer.initiator, transfer.key), index)
         for notice in transfer.notices:
-            leg = len(leg_accounts) + notice.leg + 1
-            said = {"phone": notice.phone, "language": notice.language, "body": notice.body}
-            notices.append({"id": ids.new_id(), "transfer": index, "leg": leg, **said})
-        for one in transfer.legs:
-            leg_accounts.append(position[one.account])
-            leg_amounts.append(one.amount_minor)
+            number = len(leg_accounts) + notice.leg + 1
+            text = {"phone": notice.phone, "language": notice.language, "body": notice.body}
+            notices.append({"id": ids.new_id(), "transfer": index, "leg": number, **text})
+        for leg in transfer.legs:
+            leg_accounts.append(position[leg.account])
+            leg_amounts.append(leg.amount_minor)
         leg_ends.append(len(leg_accounts))
     now = clock.now()
     today = clock.day(now, country)
@@ -121,16 +123,16 @@ def _positions(transfers: Sequence[Transfer]) -> tuple[dict[Account, int], list[
     # One stripe a call: a batch then locks one row of each of the service's accounts, and processes rarely share it.
     stripe = random.randrange(STRIPES)  # noqa: S311 - spreads load, guards nothing
     people: set[UUID] = set()
-    own: dict[SystemAccount, UUID] = {}
+    system: dict[SystemAccount, UUID] = {}
     for transfer in transfers:
         people.add(transfer.initiator)
         for leg in transfer.legs if transfer.settles is None else (*transfer.legs, *transfer.settles.legs):
             if isinstance(leg.account, SystemAccount):
-                own[leg.account] = leg.account.stripe(stripe)
+                system[leg.account] = leg.account.stripe(stripe)
             else:
                 people.add(leg.account)
     order: list[tuple[Account, UUID]] = [(account, account) for account in sorted(people, key=_number)]
-    order += sorted(own.items(), key=lambda item: item[1])
+    order += sorted(system.items(), key=lambda item: item[1])
     return {account: index for index, (account, _) in enumerate(order, start=1)}, [row for _, row in order]
 
 

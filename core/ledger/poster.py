@@ -17,8 +17,8 @@ import structlog
 
 from core.deadline import within
 from core.errors import Busy
-from core.ledger.post import call
-from core.ledger.transfer import Answer, Transfer
+from core.ledger.post import post_on_driver
+from core.ledger.transfer import PostingResult, Transfer
 from core.refusing import refuses
 
 _MOST_WAITING = 10_000
@@ -35,11 +35,11 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True, eq=False)
-class _Wish:
+class _Submission:
     """One transfer, or a chain of them, and who waits for it."""
 
     transfers: Sequence[Transfer]
-    answer: "asyncio.Future[list[Answer]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    results: "asyncio.Future[list[PostingResult]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Poster:
@@ -49,19 +49,19 @@ class Poster:
         self._conninfo = conninfo
         self._country = country
         self._most_waiting = most_waiting
-        self._waiting: list[_Wish] = []
+        self._waiting: list[_Submission] = []
         self._idle: list[_Lane] = [_Lane(conninfo) for _ in range(lanes)]
         self._lanes = list(self._idle)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @refuses(Busy)
-    async def submit(self, transfer: Transfer) -> Answer:
+    async def submit(self, transfer: Transfer) -> PostingResult:
         """Posts one transfer. Raises psycopg.OperationalError or TimeoutError where nobody can tell what became of it."""
-        [answer] = await self._submit([transfer])
-        return answer
+        [result] = await self._submit([transfer])
+        return result
 
     @refuses(Busy)
-    async def submit_chain(self, transfers: Sequence[Transfer]) -> list[Answer]:
+    async def submit_chain(self, transfers: Sequence[Transfer]) -> list[PostingResult]:
         """Posts all of the transfers or none."""
         return await self._submit(transfers)
 
@@ -72,14 +72,14 @@ class Poster:
         for lane in self._lanes:
             await lane.hang_up()
 
-    async def _submit(self, transfers: Sequence[Transfer]) -> list[Answer]:
+    async def _submit(self, transfers: Sequence[Transfer]) -> list[PostingResult]:
         if len(self._waiting) >= self._most_waiting:
             raise Busy
-        wish = _Wish(transfers)
-        self._waiting.append(wish)
+        submission = _Submission(transfers)
+        self._waiting.append(submission)
         if self._idle:
             self._start(self._idle.pop())
-        return await wish.answer
+        return await submission.results
 
     def _start(self, lane: "_Lane") -> None:
         task = asyncio.create_task(self._work(lane))
@@ -92,45 +92,47 @@ class Poster:
                 batch = self._waiting[:_MOST_TOGETHER]
                 del self._waiting[:_MOST_TOGETHER]
                 # Who has given up meanwhile (a deadline, a disconnect) has nothing posted in his name.
-                batch = [wish for wish in batch if not wish.answer.done()]
+                batch = [submission for submission in batch if not submission.results.done()]
                 if batch:
                     await self._post(lane, batch)
         finally:
             self._idle.append(lane)
 
-    async def _post(self, lane: "_Lane", batch: list[_Wish]) -> None:
-        transfers = [transfer for wish in batch for transfer in wish.transfers]
+    async def _post(self, lane: "_Lane", batch: list[_Submission]) -> None:
+        transfers = [transfer for submission in batch for transfer in submission.transfers]
         chains = None
-        if any(len(wish.transfers) > 1 for wish in batch):
+        if any(len(submission.transfers) > 1 for submission in batch):
             chains = [
-                number if len(wish.transfers) > 1 else 0 for number, wish in enumerate(batch, start=1) for _ in wish.transfers
+                number if len(submission.transfers) > 1 else 0
+                for number, submission in enumerate(batch, start=1)
+                for _ in submission.transfers
             ]
         try:
-            answers = await self._call(lane, transfers, chains)
+            results = await self._call(lane, transfers, chains)
         except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it was
             if len(batch) == 1 or isinstance(error, psycopg.OperationalError | OSError):
-                for wish in batch:
-                    if not wish.answer.done():
-                        wish.answer.set_exception(error)
+                for submission in batch:
+                    if not submission.results.done():
+                        submission.results.set_exception(error)
                 return
             log.warning("a batch is taken apart", error=type(error).__name__, transfers=len(transfers))
-            for wish in batch:
-                if not wish.answer.done():
-                    await self._post(lane, [wish])
+            for submission in batch:
+                if not submission.results.done():
+                    await self._post(lane, [submission])
             return
         begin = 0
-        for wish in batch:
-            end = begin + len(wish.transfers)
-            if not wish.answer.done():
-                wish.answer.set_result(answers[begin:end])
+        for submission in batch:
+            end = begin + len(submission.transfers)
+            if not submission.results.done():
+                submission.results.set_result(results[begin:end])
             begin = end
 
-    async def _call(self, lane: "_Lane", transfers: list[Transfer], chains: list[int] | None) -> list[Answer]:
+    async def _call(self, lane: "_Lane", transfers: list[Transfer], chains: list[int] | None) -> list[PostingResult]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _RESOLVE_SECONDS
         while True:
             try:
-                return await within(_CALL_SECONDS, call(await lane.connected(), transfers, self._country, chains))
+                return await within(_CALL_SECONDS, post_on_driver(await lane.connected(), transfers, self._country, chains))
             except (psycopg.OperationalError, OSError) as error:
                 if not isinstance(error, _WORTH_ANOTHER_TRY):
                     await lane.hang_up()

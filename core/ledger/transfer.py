@@ -74,7 +74,7 @@ class Transfer:
     posted. `settles` captures a hold with these legs, or gives it back where there are none. `reverses` may name a transfer
     once in all history. `at_most`, with two legs (out, in), moves what is there up to their amount.
 
-    `asked` says in a few words what was asked for, where the legs depend on more than that (a commission that grows with the
+    `request` says in a few words what was asked for, where the legs depend on more than that (a commission that grows with the
     day): the same request is then known again by it. Only for a transfer that is posted alone, in a transaction of its own.
     """
 
@@ -89,24 +89,24 @@ class Transfer:
     settles: Hold | None = None
     reverses: UUID | None = None
     at_most: bool = False
-    asked: str = ""
+    request: str = ""
 
     def request_hash(self) -> int:
         """Tells the same request under the same key from another one: 63 bits of what it would do."""
-        said = [self.kind, self.asked] if self.asked else [self.kind]
-        for leg in () if self.asked else self.legs:
+        parts = [self.kind, self.request] if self.request else [self.kind]
+        for leg in () if self.request else self.legs:
             account = leg.account
-            said.append(account.hex if isinstance(account, UUID) else f"{account.kind} {account.currency}")
-            said.append(str(leg.amount_minor))
+            parts.append(account.hex if isinstance(account, UUID) else f"{account.kind} {account.currency}")
+            parts.append(str(leg.amount_minor))
         if self.settles is not None or self.reverses is not None:
-            said.append(f"{self.settles and self.settles.id} {self.reverses}")
+            parts.append(f"{self.settles and self.settles.id} {self.reverses}")
         if self.hold_until is not None or self.at_most:
-            said.append("at most" if self.at_most else "hold")
-        return int.from_bytes(hashlib.blake2b(" ".join(said).encode(), digest_size=8).digest(), "big") >> 1
+            parts.append("at most" if self.at_most else "hold")
+        return int.from_bytes(hashlib.blake2b(" ".join(parts).encode(), digest_size=8).digest(), "big") >> 1
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PostingResult:
     """What became of a transfer.
 
     `outcome` is `posted`, `repeated` (the key's first answer again) or why not: a key of REFUSALS, `invalid` (it does not add up:

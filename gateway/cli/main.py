@@ -214,7 +214,7 @@ async def _work(runtime: Runtime) -> None:
     await worker.work(runtime, wiring.sms_pool(runtime.settings))
 
 
-async def _verify(runtime: Runtime) -> audit.Report:
+async def _verify(runtime: Runtime) -> audit.AuditReport:
     async with runtime.database.transaction() as connection:
         return await audit.verify(connection, _show_progress)
 

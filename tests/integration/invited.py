@@ -52,7 +52,7 @@ async def balance_minor(runtime: Runtime, phone: str) -> int:
 
 async def system_minor(runtime: Runtime, *kinds: str) -> int:
     async with runtime.database.autocommit() as connection:
-        return sum([(await statement.system_balance(connection, SystemAccount(kind, "KES"))).minor for kind in kinds])
+        return sum([(await statement.get_system_balance(connection, SystemAccount(kind, "KES"))).minor for kind in kinds])
 
 
 async def states(runtime: Runtime) -> list[str]:

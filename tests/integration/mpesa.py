@@ -112,7 +112,7 @@ class Stage:
 
     async def own(self, kind: str) -> int:
         async with self.runtime.database.autocommit() as connection:
-            return (await statement.system_balance(connection, SystemAccount(kind, "KES"))).minor
+            return (await statement.get_system_balance(connection, SystemAccount(kind, "KES"))).minor
 
     async def status(self, payment_id: UUID) -> str:
         return await self.one("SELECT status FROM payment WHERE id = :id", id=payment_id)
