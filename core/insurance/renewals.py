@@ -65,7 +65,7 @@ def _due(condition: ColumnElement[bool]) -> Due:
 
 
 async def _settle(connection: AsyncConnection, runtime: Runtime, row: Row[Any], today: date) -> None:
-    if not await chores.claim(connection, row.id, _RENEWAL, f"{row.ends} {today}"):
+    if not await chores.mark_done(connection, row.id, _RENEWAL, f"{row.ends} {today}"):
         return
     customer = await profiles.load(connection, row.customer_id)
     # An unpaid cover goes on from the day it is paid; one that a worker comes to late has no gap.
@@ -138,7 +138,7 @@ async def _end(connection: AsyncConnection, runtime: Runtime, row: Row[Any], cus
 
 async def _tell_of_end(connection: AsyncConnection, runtime: Runtime, row: Row[Any]) -> None:
     customer = await profiles.load(connection, row.customer_id)
-    if not await chores.claim(connection, row.id, _NOTICE, str(row.ends)) or customer is None:
+    if not await chores.mark_done(connection, row.id, _NOTICE, str(row.ends)) or customer is None:
         return
     policy = read_policy(row)
     said: dict[str, Any] = {"product": translate(policy.name, customer.language)}

@@ -185,7 +185,7 @@ async def _reversed(connection: AsyncConnection, transfer_id: UUID) -> list[Leg]
 
 async def _report(runtime: Runtime, invitation_id: UUID, reason: str) -> None:
     async with runtime.database.transaction() as connection:
-        if await chores.claim(connection, invitation_id, _REPORTED, "once"):
+        if await chores.mark_done(connection, invitation_id, _REPORTED, "once"):
             log.error("waiting money needs somebody to decide", invitation=str(invitation_id), reason=reason)
 
 

@@ -73,7 +73,7 @@ async def told(runtime: Runtime, phone: str) -> list[str]:
     """What the phone has got by SMS, newest first."""
     while await worker.drain(runtime):
         pass
-    return [message.body for message in await notices.inbox(runtime, phone)]
+    return [message.body for message in await notices.list_inbox(runtime, phone)]
 
 
 async def paid_in(runtime: Runtime, phone: str, minor: int) -> None:

@@ -129,7 +129,8 @@ class Stage:
         """Her new messages, oldest first."""
         while await worker.drain(self.runtime):
             pass
-        return [message.body for message in reversed(await notices.inbox(self.runtime, ASHA))][1:]  # the first one says welcome
+        messages = reversed(await notices.list_inbox(self.runtime, ASHA))
+        return [message.body for message in messages][1:]  # the first one says welcome
 
     async def findings(self) -> list[tuple[str, str]]:
         async with self.runtime.database.transaction() as connection:
