@@ -1,4 +1,4 @@
-"""Proves the books: every invariant as a query that finds the rows which break it, and names them."""
+"""Proves the books. Each invariant is a query that finds the rows which break it, and names them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _MOST_NAMED = 20
 
-# Each query answers with a text a broken row, and with nothing where all is well.
+# Each query returns one text for each broken row, and no row where all is well.
 CHECKS = {
     "all balances of a currency add up to zero": """
         SELECT currency || ' is off by ' || sum(balance) FROM account GROUP BY currency HAVING sum(balance) <> 0""",
@@ -103,7 +103,7 @@ CHECKS = {
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """`findings` holds (invariant, the row that breaks it); empty: the books are proved."""
+    """`findings` holds (invariant, the row that breaks it). Where it is empty the books are proved."""
 
     transfers: int
     postings: int
@@ -112,7 +112,7 @@ class AuditReport:
 
 
 async def verify(connection: AsyncConnection, announce: Callable[[str], None] = lambda _: None) -> AuditReport:
-    """Checks every invariant on one snapshot, while the service runs or not. `announce` is told each one's name first."""
+    """Checks every invariant on one snapshot; the service may go on running. `announce` gets each invariant's name beforehand."""
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     await connection.execute(text("SET LOCAL statement_timeout = 0"))
     await connection.execute(text("SET LOCAL work_mem = '256MB'"))

@@ -1,4 +1,4 @@
-"""One currency for another: two transfers in a chain through the service's liquidity accounts, and the rate on record."""
+"""Currency exchange: a chain of two transfers through the service's liquidity accounts, and the rate on record."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -21,14 +21,14 @@ KIND = "exchange"
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`bought` minor units of one currency for `sold` minor units of the other: whole numbers, never rounded twice."""
+    """`bought` minor units of `currency` for `sold` minor units of the other. Both are whole, so nothing is rounded twice."""
 
     bought: int
     sold: int
     currency: str
 
     def convert(self, amount: Money) -> Money:
-        """What the amount buys; a fraction of a minor unit stays with the service."""
+        """What the amount buys. The service keeps the fraction of a minor unit."""
         return Money(amount.minor * self.bought // self.sold, self.currency)
 
 
@@ -36,9 +36,9 @@ class Rate:
 async def exchange(
     database: Database, *, country: str, sold_from: UUID, bought_into: UUID, amount: Money, rate: Rate, key: str
 ) -> Money:
-    """Sells `amount` out of one account and puts what it buys into another, both or neither; answers with what was bought.
+    """Sells `amount` out of one account and puts what it buys into another, or does neither. Returns what was bought.
 
-    Raises ValueError for an amount that buys nothing.
+    Raises ValueError where the amount buys nothing.
     """
     bought = rate.convert(amount)
     if amount.minor <= 0 or bought.minor <= 0:

@@ -1,4 +1,4 @@
-"""Holds: money kept back while something outside decides. Reserve, then capture in part or whole, or give back; exactly once."""
+"""Holds keep money back while something outside decides. Reserve, then capture in part or whole, or give back; exactly once."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -19,9 +19,9 @@ KIND_CAPTURE, KIND_VOID, KIND_EXPIRE = "capture", "void", "expire"
 
 
 def reserve(transfer: Transfer, until: datetime) -> Transfer:
-    """The same transfer as a hold: its debits are held until then, and nothing is posted. Its id is the hold's.
+    """The transfer as a hold: its debits are held until then, and nothing is posted. The hold has the transfer's id.
 
-    Only people's accounts can be held: raises ValueError where the service's own would give.
+    Raises ValueError where it would take from the service's own accounts: only people's can be held.
     """
     if any(leg.amount_minor < 0 and isinstance(leg.account, SystemAccount) for leg in transfer.legs):
         raise ValueError("a hold takes from people's accounts only")
@@ -29,9 +29,9 @@ def reserve(transfer: Transfer, until: datetime) -> Transfer:
 
 
 def capture(hold: Hold, key: str, legs: tuple[Leg, ...] | None = None, limited_minor: int | None = None) -> Transfer:
-    """Posts the hold's legs, or smaller ones on the same accounts; what is not captured is given back.
+    """Posts the hold's legs, or smaller ones on the same accounts, and gives the rest back.
 
-    `limited_minor` is how much of a part still counts against the day's limit.
+    `limited_minor`: how much of a part still counts against the day's limit.
     """
     if legs is None:
         legs, limited_minor = hold.legs, hold.limited_minor
@@ -39,7 +39,7 @@ def capture(hold: Hold, key: str, legs: tuple[Leg, ...] | None = None, limited_m
 
 
 def give_back(hold: Hold, key: str, kind: str = KIND_VOID) -> Transfer:
-    """Posts nothing: all that was held can be spent again, and the day's limit is as it was."""
+    """Posts nothing. The owner can spend again what was held, and the day's limit is as it was."""
     return Transfer(ids.new_id(), hold.initiator, key, kind, (), settles=hold)
 
 
@@ -62,7 +62,7 @@ async def find(connection: AsyncConnection, hold_id: UUID) -> Hold | None:
 
 
 async def expire(database: Database, poster: Poster, most: int = 100) -> int:
-    """Gives back the holds whose time is over; says how many. Any number of workers may do it at once."""
+    """Gives back the holds whose time is over and returns how many. Any number of workers may do it at once."""
     async with database.autocommit() as connection:
         late = await connection.scalars(
             select(open_hold.c.hold_id).where(open_hold.c.expires_at <= clock.now()).order_by(open_hold.c.expires_at).limit(most)

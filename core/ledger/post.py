@@ -1,8 +1,8 @@
-"""The only way money moves: transfers in, one round trip, one answer each.
+"""The only way money moves: transfers in, one round trip, one result each.
 
 `post` hands any number of transfers to the SQL function beside this file, which accepts or refuses each by itself, in the
-caller's transaction. Postings, balances, limits and notices of an accepted transfer are written together; a refused one leaves
-every row as it was. What only moves money goes through `poster.py`, which shares one call among many requests.
+caller's transaction. It writes the postings, balances, limits and notices of an accepted transfer together; a refused one leaves
+every row as it was. Work that only moves money goes through `poster.py`, which shares one call among many requests.
 """
 
 import random
@@ -20,7 +20,7 @@ from core.ledger.chart import STRIPES, SystemAccount
 from core.ledger.transfer import REFUSALS, Account, PostingResult, Transfer
 from core.refusing import refuses
 
-# Arrays travel as PostgreSQL's own text form: the driver would look at every element of every list.
+# Arrays travel in PostgreSQL's own text form: the driver would look at every element of every list.
 _CALL = """SELECT * FROM ledger_post(
     %s, %s, %s::uuid[], %s::uuid[], %s::int[], %s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::int[], %s::int[],
     %s::int[], %s::bigint[], %s::int[], %s::timestamptz[], %s::uuid[], %s::uuid[], %s::boolean[], %s::jsonb, %s::jsonb)"""
@@ -29,10 +29,10 @@ _CALL = """SELECT * FROM ledger_post(
 async def post(
     connection: AsyncConnection, transfers: Sequence[Transfer], country: str, chains: Sequence[int] | None = None
 ) -> list[PostingResult]:
-    """Posts the transfers in the connection's transaction and answers in their order.
+    """Posts the transfers in the connection's transaction. The results come in their order.
 
-    `chains`: a number for each transfer; neighbours with the same one, not 0, stand or fall together. `country` says what day it
-    is. Raises psycopg.Error where the database is away or something is wrong with the call as a whole.
+    `chains`: a number for each transfer; neighbours with the same number other than 0 stand or fall together. The `country`
+    decides which day it is. Raises psycopg.Error where the database is away or something is wrong with the call as a whole.
     """
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, psycopg.AsyncConnection)
@@ -45,7 +45,7 @@ async def post_one(
 ) -> PostingResult:
     """Posts one transfer in the caller's transaction, or raises the Refusal that undoes all of it.
 
-    For work that changes its own rows too: those are locked and written first, the ledger's accounts last. `params` fill the
+    For work that also changes rows of its own: lock and write those first, the ledger's accounts last. `params` fill the
     refusal's sentence (`needed=` for NotEnoughMoney).
     """
     [result] = await post(connection, [transfer], country)
@@ -60,7 +60,7 @@ async def post_on_driver(
     country: str,
     chains: Sequence[int] | None = None,
 ) -> list[PostingResult]:
-    """The same on a connection of the driver itself."""
+    """`post` on a connection of the driver itself."""
     cursor = await driver.execute(_CALL, _arguments(transfers, country, chains), prepare=True)
     row = await cursor.fetchone()
     assert row is not None
@@ -119,8 +119,8 @@ def _arguments(transfers: Sequence[Transfer], country: str, chains: Sequence[int
 
 
 def _positions(transfers: Sequence[Transfer]) -> tuple[dict[Account, int], list[UUID]]:
-    """Every account that is touched, by its place in the lock order: people's by id, then the service's own by id."""
-    # One stripe a call: a batch then locks one row of each of the service's accounts, and processes rarely share it.
+    """Each account's place in the lock order, and the rows in that order: people's by id, then the service's own by id."""
+    # One stripe for the whole call: it locks one row of each of the service's accounts, and processes rarely share that.
     stripe = random.randrange(STRIPES)  # noqa: S311 - spreads load, guards nothing
     people: set[UUID] = set()
     system: dict[SystemAccount, UUID] = {}
@@ -137,7 +137,7 @@ def _positions(transfers: Sequence[Transfer]) -> tuple[dict[Account, int], list[
 
 
 def _rare(transfers: Sequence[Transfer]) -> tuple[str | None, str | None, str | None, str | None]:
-    """What few transfers have; a column that no transfer of the call has is left out whole."""
+    """What few transfers have. A column that no transfer of the call has is null as a whole."""
     until = [transfer.hold_until.isoformat() if transfer.hold_until else None for transfer in transfers]
     settles = [transfer.settles.id.hex if transfer.settles else None for transfer in transfers]
     reverses = [transfer.reverses.hex if transfer.reverses else None for transfer in transfers]
@@ -145,7 +145,7 @@ def _rare(transfers: Sequence[Transfer]) -> tuple[str | None, str | None, str | 
     return _sparse(until), _sparse(settles), _sparse(reverses), _sparse(at_most)
 
 
-# UUIDs compare in Python, one by one; their numbers compare in C.
+# Python code compares two UUIDs; C compares their numbers, which is faster.
 _number = attrgetter("int")
 
 

@@ -1,11 +1,12 @@
-"""Group commit: transfers that many requests ask for at the same time share one call and one commit.
+"""Group commit: transfers that many requests submit at the same time share one call and one commit.
 
-Whoever comes while a batch is under way joins the next one; a lone request leaves at once. A few lanes work side by side, so
-that one prepares while the other's commit is written to disk. The queue is bounded: one more is refused at once.
+A transfer that comes while a batch is under way joins the next batch; a lone transfer leaves at once. A few lanes work side by
+side, so that one prepares while the other's commit is written to disk. The queue is bounded: the next transfer is refused at
+once.
 
-When a connection is lost nobody knows whether its batch was committed. The batch is then sent again on a new connection, under
-the same keys: what was done is found, what was not is done now, and only then does anybody get an answer. When a batch fails for
-another reason it is taken apart, so that a poisoned transfer takes no neighbour down.
+When a connection is lost nobody knows whether its batch was committed. The lane then sends the batch again on a new connection,
+under the same keys: the ledger finds what was done and does what was not. Only then does a request get its result. When a batch
+fails for another reason, each submission is posted by itself, so that a poisoned one takes no neighbour down.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ _RESOLVE_SECONDS = 5.0
 _CONNECT_SECONDS = 3.0
 _CALL_SECONDS = 6.0
 _AGAIN_SECONDS = 0.1
-# A deadlock, or a lock waited for too long: nothing was done, and a second try may do it.
+# After a deadlock or a lock timeout nothing was done, and a second try may succeed.
 _WORTH_ANOTHER_TRY = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable, psycopg.errors.SerializationFailure)
 
 log = structlog.get_logger()
@@ -36,14 +37,14 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, eq=False)
 class _Submission:
-    """One transfer, or a chain of them, and who waits for it."""
+    """One transfer or one chain, and the future that its request waits for."""
 
     transfers: Sequence[Transfer]
     results: "asyncio.Future[list[PostingResult]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Poster:
-    """`conninfo` and `options` are libpq's; nothing is connected before the first transfer."""
+    """`conninfo` is libpq's. Nothing is connected before the first transfer."""
 
     def __init__(self, conninfo: str, country: str, *, most_waiting: int = _MOST_WAITING, lanes: int = _LANES) -> None:
         self._conninfo = conninfo
@@ -66,7 +67,7 @@ class Poster:
         return await self._submit(transfers)
 
     async def close(self) -> None:
-        """Waits for what is under way, then hangs up."""
+        """Waits for the batches under way, then closes the connections."""
         if self._tasks:
             await asyncio.wait(self._tasks)
         for lane in self._lanes:
@@ -91,7 +92,7 @@ class Poster:
             while self._waiting:
                 batch = self._waiting[:_MOST_TOGETHER]
                 del self._waiting[:_MOST_TOGETHER]
-                # Who has given up meanwhile (a deadline, a disconnect) has nothing posted in his name.
+                # A request that has given up meanwhile (a deadline, a disconnect) has nothing posted for it.
                 batch = [submission for submission in batch if not submission.results.done()]
                 if batch:
                     await self._post(lane, batch)
@@ -109,7 +110,7 @@ class Poster:
             ]
         try:
             results = await self._call(lane, transfers, chains)
-        except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it was
+        except Exception as error:  # noqa: BLE001 - whatever it is, the requests get it
             if len(batch) == 1 or isinstance(error, psycopg.OperationalError | OSError):
                 for submission in batch:
                     if not submission.results.done():
@@ -143,7 +144,7 @@ class Poster:
 
 
 class _Lane:
-    """A connection of its own, made when needed."""
+    """One connection, made when it is needed."""
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo

@@ -1,4 +1,4 @@
-"""Undoing a transfer: by a new one that goes the other way, once, with a reason, and two people above a threshold."""
+"""Reverses a transfer: by a new one that goes the other way, once, with a reason, and with two people above a threshold."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -20,13 +20,13 @@ from core.tables.ledger import account, posting, reversal
 from core.tables.ledger import transfer as transfer_table
 
 KIND = "reversal"
-# One person may undo less than this by himself, in whole units of the currency.
+# One person may reverse less than this alone, in whole units of the currency.
 ALONE_BELOW = {"KES": 10_000, "TZS": 200_000, "UGX": 280_000, "RWF": 100_000, "USD": 80}
 
 
 @dataclass(frozen=True, slots=True)
 class _Original:
-    """`kept`: accounts of the payer's own that got a part of it, such as the savings goal that a send was rounded up into."""
+    """`kept`: the payer's own accounts that got a part, such as the savings goal that a send was rounded up into."""
 
     legs: tuple[Leg, ...]
     currency: str
@@ -48,9 +48,9 @@ async def reverse(
     approved_by: Staff | None = None,
     as_much_as_there: bool = False,
 ) -> PostingResult:
-    """Sends every leg back, fee and excise too; or, with `as_much_as_there`, what the receiver still has of what she got.
+    """Sends every leg back, fee and excise too; or, with `as_much_as_there`, what the receiver still has of it.
 
-    AlreadyReversed also where there is nothing to undo, and for one half of an exchange.
+    AlreadyReversed also where there is nothing to reverse, and for one half of an exchange.
     """
     if not reason.strip():
         raise ValueError("a reversal needs a reason")
@@ -62,7 +62,7 @@ async def reverse(
         undoing = _undo(transfer_id, original, as_much_as_there=as_much_as_there)
         [result] = await post(connection, [undoing], country)
         if result.outcome == "key_conflict":
-            raise AlreadyReversed  # as much as there was, and now whole, or the other way around
+            raise AlreadyReversed  # in part before and now as a whole, or the other way around
         if not result.is_done:
             result.raise_refusal(original.currency, needed=original.moved)
         if result.outcome == "posted":

@@ -1,4 +1,4 @@
-"""The history of an account: what it can spend, what it held at any moment, and its postings page by page."""
+"""The history of an account: what its owner can spend, its balance at any moment, and its postings page by page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from core.tables.ledger import account, hold_leg, posting, transfer
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One posting. `amount` is negative where money left; `other_owner` is the other customer's id, if there is one."""
+    """`amount` is negative where money left; `other_owner` is the other customer's id, if there is one."""
 
     version: int
     moment: datetime
@@ -29,7 +29,7 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class RequestedTransfer:
-    """A transfer that somebody asked for, as her own account saw it. `amount`: moved or held, negative where it left."""
+    """A transfer as an account of its requester saw it. `amount`: moved or held, negative where it left."""
 
     transfer_id: UUID
     kind: str
@@ -39,8 +39,10 @@ class RequestedTransfer:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Postings newest first. `opening` is the balance before the oldest of them, `closing` after the newest; `cursor` asks for
-    the page of older ones, None where there are none."""
+    """Postings, newest first. `opening` is the balance before the oldest of them, `closing` the one after the newest.
+
+    `cursor` asks for the page of older ones; None where there are none.
+    """
 
     lines: list[Posting]
     opening: Money
@@ -64,7 +66,7 @@ async def get_system_balance(connection: AsyncConnection, system: SystemAccount)
 
 
 async def get_balance_at(connection: AsyncConnection, account_id: UUID, moment: datetime) -> Money:
-    """The balance after everything that was posted up to and with `moment`; nothing before the first posting."""
+    """The balance after everything that was posted up to and at `moment`; zero before the first posting."""
     last_posting = (
         select(posting.c.balance_after)
         .where(posting.c.account_id == account_id, posting.c.created_at <= moment)
@@ -79,7 +81,7 @@ async def get_balance_at(connection: AsyncConnection, account_id: UUID, moment: 
 
 
 async def list_newest(connection: AsyncConnection, account_id: UUID, most: int) -> list[Posting]:
-    """The account's `most` newest postings."""
+    """The account's newest postings, at most `most`."""
     return (await get_page(connection, account_id, most=most)).lines
 
 
@@ -92,7 +94,7 @@ async def get_page(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page:
-    """A page of the statement, newest first, `cursor` being the one of the page before; `since` and `until` bound the time.
+    """A page of the statement, newest first. `cursor` is the one of the page before; `since` and `until` bound the time.
 
     Postings never change, so pages stay what they were while new postings arrive.
     """
@@ -113,9 +115,9 @@ async def get_page(
 
 
 async def find_requested(connection: AsyncConnection, owner: UUID, keys: Sequence[str]) -> RequestedTransfer | None:
-    """The newest transfer that the owner, from whichever of her accounts, asked for under one of these idempotency keys.
+    """The newest transfer that the owner asked for under one of these idempotency keys, from any of her accounts.
 
-    Told as her wallet saw it, where it was touched: what she takes out of a savings goal is money that comes in.
+    The amount is her wallet's, where the transfer touched it: what she takes out of a savings goal comes in.
     """
     side = account.alias("side")
     moved = (
@@ -149,7 +151,7 @@ async def _balance_before(connection: AsyncConnection, account_id: UUID, cursor:
 
 
 def _other_owner(transfer_id: Column[UUID], account_id: Column[UUID]) -> ScalarSelect[Any]:
-    """The customer on the other side of a transfer; none where it went between accounts of one owner."""
+    """The customer on the other side of a transfer; null where it went between accounts of one owner."""
     other_posting, other, this = posting.alias("other_posting"), account.alias("other"), account.alias("this")
     return (
         select(other.c.owner)
