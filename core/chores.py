@@ -39,15 +39,15 @@ async def work_through(
     A row that another worker has, or that is no longer due once it is locked, is passed over. One whose work fails is told of in
     the log and left for the next round. Raises OperationalError where the database is away: so it is for the others.
     """
-    some = due.rows.with_only_columns(due.key).order_by(*due.order, due.key).limit(_MOST_A_ROUND)
+    due_keys = due.rows.with_only_columns(due.key).order_by(*due.order, due.key).limit(_MOST_A_ROUND)
     async with database.autocommit() as connection:
-        keys = (await connection.scalars(some)).all()
+        keys = (await connection.scalars(due_keys)).all()
     count = 0
     for key in keys:
-        own = due.rows.where(due.key == key).with_for_update(of=due.key.table, skip_locked=True, key_share=due.is_shared)
+        query = due.rows.where(due.key == key).with_for_update(of=due.key.table, skip_locked=True, key_share=due.is_shared)
         try:
             async with database.transaction() as connection:
-                row = (await connection.execute(own)).one_or_none()
+                row = (await connection.execute(query)).one_or_none()
                 count += row is not None and await work(connection, row)
         except OperationalError:
             raise
@@ -56,12 +56,12 @@ async def work_through(
     return count
 
 
-async def claim(connection: AsyncConnection, subject: UUID, kind: str, period: str) -> bool:
+async def mark_done(connection: AsyncConnection, subject: UUID, kind: str, period: str) -> bool:
     """Is it the caller's to do? True once: in the transaction that does it, so that a rollback gives it back."""
-    taken = (
+    added = (
         insert(chore)
         .values(subject=subject, kind=kind, period=period, done_at=clock.now())
         .on_conflict_do_nothing()
         .returning(chore.c.subject)
     )
-    return (await connection.execute(taken)).one_or_none() is not None
+    return (await connection.execute(added)).one_or_none() is not None

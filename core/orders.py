@@ -168,4 +168,4 @@ async def _sent_lately(runtime: Runtime, customer: Customer) -> Money:
 def _most_by_sms(runtime: Runtime, customer: Customer) -> Money:
     today = clock.today(runtime.settings.country)
     # Who has a PIN has given her ID number too.
-    return Money(limits.of(limits.VERIFIED, customer.currency, today).sms, customer.currency)
+    return Money(limits.get(limits.VERIFIED, customer.currency, today).sms, customer.currency)

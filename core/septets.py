@@ -4,8 +4,8 @@ import unicodedata
 
 SCREEN_SEPTETS = 160
 # What one SMS holds by itself, and as a part of a longer one, whose header takes the rest.
-_ONE, _PART = SCREEN_SEPTETS, 153
-_ONE_UCS2, _PART_UCS2 = 70, 67
+_ALONE, _PART = SCREEN_SEPTETS, 153
+_ALONE_UCS2, _PART_UCS2 = 70, 67
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
@@ -14,7 +14,7 @@ _BASIC = frozenset(
 # Each of these is an escape and a character: two septets.
 _EXTENDED = frozenset("^{}\\[~]|€")
 _ALPHABET = _BASIC | _EXTENDED
-_SAID_OTHERWISE = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "`": "'"})
+_LIKENESSES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "`": "'"})
 
 
 def count(text: str) -> int:
@@ -34,20 +34,20 @@ def parts(text: str) -> tuple[str, ...]:
     two places (an escape, a surrogate pair) is never cut in half.
     """
     if foreign(text):
-        return _cut(text, [1 + (character > "\uffff") for character in text], _ONE_UCS2, _PART_UCS2)
-    return _cut(text, [1 + (character in _EXTENDED) for character in text], _ONE, _PART)
+        return _cut(text, [1 + (character > "\uffff") for character in text], _ALONE_UCS2, _PART_UCS2)
+    return _cut(text, [1 + (character in _EXTENDED) for character in text], _ALONE, _PART)
 
 
-def _cut(text: str, widths: list[int], one: int, part: int) -> tuple[str, ...]:
-    if sum(widths) <= one:
+def _cut(text: str, widths: list[int], most_alone: int, most_in_part: int) -> tuple[str, ...]:
+    if sum(widths) <= most_alone:
         return (text,)
-    found, begin, filled = [], 0, 0
+    cut, begin, filled = [], 0, 0
     for position, width in enumerate(widths):
-        if filled + width > part:
-            found.append(text[begin:position])
+        if filled + width > most_in_part:
+            cut.append(text[begin:position])
             begin, filled = position, 0
         filled += width
-    return (*found, text[begin:])
+    return (*cut, text[begin:])
 
 
 def plain(text: str) -> str:
@@ -57,11 +57,11 @@ def plain(text: str) -> str:
     """
     if _ALPHABET.issuperset(text):
         return text
-    said = []
-    for character in text.translate(_SAID_OTHERWISE):
+    likeness = []
+    for character in text.translate(_LIKENESSES):
         if character in _ALPHABET:
-            said.append(character)
+            likeness.append(character)
             continue
         bare = unicodedata.normalize("NFKD", character)
-        said.append("".join(part for part in bare if part in _ALPHABET) or ("" if unicodedata.combining(character) else "?"))
-    return "".join(said)
+        likeness.append("".join(part for part in bare if part in _ALPHABET) or ("" if unicodedata.combining(character) else "?"))
+    return "".join(likeness)

@@ -1,6 +1,6 @@
 """What the service is told from outside. The environment is read here and nowhere else.
 
-`load()` takes the `JASHO_...` variables (and a `.env` file in the current folder) and answers with a frozen Settings.
+`read()` takes the `JASHO_...` variables (and a `.env` file in the current folder) and answers with a frozen Settings.
 Nothing is required on a developer's machine; in production every secret is. What a provider is told stays as it is for the
 provider's own `settings.py`, which makes a frozen class of it by a Vendor.
 """
@@ -72,18 +72,18 @@ class Settings:
         return tuple(ipaddress.ip_network(part.strip()) for part in self.callback_allow.split(",") if part.strip())
 
 
-_Told = TypeVar("_Told")
+_VendorSettings = TypeVar("_VendorSettings")
 
 
 @dataclass(frozen=True, slots=True)
-class Vendor(Generic[_Told]):
-    """How a provider's settings are read: `told` is a frozen dataclass of texts, each field the variable `<prefix><FIELD>`.
+class Vendor(Generic[_VendorSettings]):
+    """Reads a provider's settings into `settings_type`, a frozen dataclass of texts: one for each variable `<prefix><FIELD>`.
 
     `needed` are the fields without which the others are of no use; a field `base_url` has to be an address like `example`.
     """
 
     prefix: str
-    told: type[_Told]
+    settings_type: type[_VendorSettings]
     needed: tuple[str, ...]
     example: str
 
@@ -91,10 +91,10 @@ class Vendor(Generic[_Told]):
     def variables(self) -> tuple[str, ...]:
         return tuple(self._variable(name) for name in self._names)
 
-    def read(self, settings: "Settings") -> _Told | None:
-        """What the provider was told; None where that is not enough to work with. `load` has checked it."""
+    def read(self, settings: "Settings") -> _VendorSettings | None:
+        """What the provider was told; None where that is not enough to work with. `read` has checked it."""
         given = self._given(settings)
-        return self.told(**given) if all(name in given for name in self.needed) else None
+        return self.settings_type(**given) if all(name in given for name in self.needed) else None
 
     def complaints(self, settings: "Settings") -> list[str]:
         """What the operator has to mend, a line a variable."""
@@ -112,21 +112,21 @@ class Vendor(Generic[_Told]):
 
     @property
     def _names(self) -> list[str]:
-        return [known.name for known in fields(self.told)]  # type: ignore[arg-type]
+        return [setting.name for setting in fields(self.settings_type)]  # type: ignore[arg-type]
 
     def _given(self, settings: "Settings") -> dict[str, str]:
         named = ((name, settings.vendors.get(self._variable(name), "")) for name in self._names)
         return {name: value for name, value in named if value}
 
 
-def load(environment: Mapping[str, str] | None = None, vendors: Sequence[Vendor[Any]] = ()) -> Settings:
+def read(environment: Mapping[str, str] | None = None, vendors: Sequence[Vendor[Any]] = ()) -> Settings:
     """Settings from the process's environment, over a `.env` file. Raises BadSettings naming everything that is wrong."""
     if environment is None:
         environment = {name: value for name, value in dotenv_values(".env").items() if value is not None} | dict(os.environ)
-    told = {name: value.strip() for name, value in environment.items() if name.startswith(_PREFIX) and value.strip()}
-    own = {variable(name): name for name in _own_names()}
-    given = {own[name]: value for name, value in told.items() if name in own}
-    settings = Settings(**given, vendors={name: value for name, value in told.items() if name not in own})
+    variables = {name: value.strip() for name, value in environment.items() if name.startswith(_PREFIX) and value.strip()}
+    ours = {variable(name): name for name in _names()}
+    given = {ours[name]: value for name, value in variables.items() if name in ours}
+    settings = Settings(**given, vendors={name: value for name, value in variables.items() if name not in ours})
     wrong = [*_malformed(settings), *_missing_in_production(settings, given)]
     wrong += [complaint for vendor in vendors for complaint in vendor.complaints(settings)]
     if wrong:
@@ -135,8 +135,8 @@ def load(environment: Mapping[str, str] | None = None, vendors: Sequence[Vendor[
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
-    """The variables that `load` would make these settings of."""
-    return {variable(name): str(getattr(settings, name)) for name in _own_names()} | dict(settings.vendors)
+    """The variables that `read` would make these settings of."""
+    return {variable(name): str(getattr(settings, name)) for name in _names()} | dict(settings.vendors)
 
 
 def hand_down(settings: Settings) -> None:
@@ -161,7 +161,7 @@ def _malformed(settings: Settings) -> list[str]:
         "callback_allow": _holds(lambda _: settings.callback_networks, settings.callback_allow),
         "callback_secret": re.fullmatch(r"[A-Za-z0-9_-]+", settings.callback_secret) is not None,
     }
-    says = {
+    sentences = {
         "env": "must be local or production",
         "country": f"must be one of {', '.join(COUNTRIES)}",
         "service_code": "must look like *384*96#",
@@ -172,11 +172,11 @@ def _malformed(settings: Settings) -> list[str]:
         "callback_allow": "must be networks with commas between, like 192.0.2.0/24",
         "callback_secret": "may hold letters, digits, - and _ only: it is part of an address",
     }
-    return [f"{variable(name)} {says[name]}" for name, is_well in checks.items() if not is_well]
+    return [f"{variable(name)} {sentences[name]}" for name, is_well in checks.items() if not is_well]
 
 
-def _own_names() -> list[str]:
-    return [known.name for known in fields(Settings) if known.name != "vendors"]
+def _names() -> list[str]:
+    return [setting.name for setting in fields(Settings) if setting.name != "vendors"]
 
 
 def _missing_in_production(settings: Settings, given: Mapping[str, str]) -> list[str]:

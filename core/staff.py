@@ -5,6 +5,7 @@ from typing import Self
 
 from core import reading
 from core.errors import BadText
+from core.refusing import refuses
 
 _MOST_CHARACTERS = 40
 
@@ -16,8 +17,8 @@ class Staff:
     name: str
 
     @classmethod
+    @refuses(BadText)
     def named(cls, text: str) -> Self:
-        """Raises BadText."""
         name = reading.tidy(text)
         if not name.isprintable() or not 0 < len(name) <= _MOST_CHARACTERS or not any(letter.isalpha() for letter in name):
             raise BadText

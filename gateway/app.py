@@ -45,7 +45,7 @@ def create_without_worker() -> Starlette:
 
 
 def _configured() -> Settings:
-    settings = wiring.load()
+    settings = wiring.read_settings()
     logs.configure(settings)
     return settings
 

@@ -38,12 +38,12 @@ def tell_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     error = sys.exc_info()[1] if event.pop("exc_info", None) else None
     if error is None:
         return event
-    told: list[str] = []
+    causes: list[str] = []
     while error is not None:
         places = [
             f"{'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
         ]
-        told.insert(0, f"{type(error).__name__} at {' > '.join(places)}")
+        causes.insert(0, f"{type(error).__name__} at {' > '.join(places)}")
         error = error.__cause__ or error.__context__
-    event["error"] = " | ".join(told)
+    event["error"] = " | ".join(causes)
     return event

@@ -38,12 +38,12 @@ async def _repeat(work_once: Callable[[], Awaitable[int]], rest_seconds: float) 
     """Works in rounds, one at once after another while they find something to do."""
     while True:
         try:
-            found = await work_once()
+            count = await work_once()
         except Exception:
             log.exception("a round failed")
             await asyncio.sleep(_AFTER_ERROR_SECONDS)
         else:
-            if not found:
+            if not count:
                 await asyncio.sleep(rest_seconds)
 
 

@@ -39,9 +39,9 @@ class Phone:
         """The latency, once the answer is whole. Raises RuntimeError for anything but a screen."""
         received = self.socket.recv(65536)
         self._buffer += received
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
+        head, separator, body = self._buffer.partition(b"\r\n\r\n")
         length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-        if received and (not found or len(body) < int(length)):
+        if received and (not separator or len(body) < int(length)):
             return None
         if not (head.startswith(b"HTTP/1.1 200") and body.startswith(b"CON ")):
             raise RuntimeError(f"not a screen: {self._buffer!r}")

@@ -24,4 +24,7 @@ class Figure:
 
 def table(figures: list[Figure]) -> str:
     width = max(len(figure.name) for figure in figures)
-    return "\n".join(f"{one.name:{width}}  {one.ours:>9,.0f} {one.unit:12} {one.ratio:5.2f} x {one.remark}" for one in figures)
+    return "\n".join(
+        f"{figure.name:{width}}  {figure.ours:>9,.0f} {figure.unit:12} {figure.ratio:5.2f} x {figure.remark}"
+        for figure in figures
+    )

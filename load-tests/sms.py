@@ -28,13 +28,15 @@ BODY = "ABCDE12345 confirmed. You received KES 500 from Asha Wanjiku 0711000001.
 _LEFT = "SELECT count(*) FILTER (WHERE status = 'sent'), count(*) FROM outbox WHERE language = 'bench'"
 
 
-def sms_outbox(at: Settings) -> list[Figure]:
+def sms_outbox(settings: Settings) -> list[Figure]:
     """Messages a second, from the outbox to the record of what the provider answered."""
     with vendor() as url:
-        using = replace(at, vendors={"JASHO_AT_USERNAME": "bench", "JASHO_AT_API_KEY": "k", "JASHO_AT_BASE_URL": url})
+        bench_settings = replace(
+            settings, vendors={"JASHO_AT_USERNAME": "bench", "JASHO_AT_API_KEY": "k", "JASHO_AT_BASE_URL": url}
+        )
         bare = calls(url, MESSAGES // 2)
-        fill(using)
-        ours = asyncio.run(drain(using))
+        fill(bench_settings)
+        ours = asyncio.run(drain(bench_settings))
         bare = (bare + calls(url, MESSAGES // 2)) / 2
     remark = f"bare calls of the same SDK, {MOST_THREADS} at once, no database (10,000 queued messages, a 50 ms provider)"
     return [Figure("sms_outbox", MESSAGES / ours, 1 / bare, "messages/s", remark)]
@@ -61,8 +63,8 @@ def calls(url: str, count: int) -> float:
     return (time.perf_counter() - begun) / count
 
 
-def fill(at: Settings) -> None:
-    with psycopg.connect(at.database_url, autocommit=True) as connection:
+def fill(settings: Settings) -> None:
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
         connection.execute("UPDATE outbox SET status = 'delivered' WHERE status <> 'delivered'")
         connection.execute("UPDATE outbox SET language = 'en' WHERE language = 'bench'")
         connection.execute(
@@ -73,14 +75,14 @@ def fill(at: Settings) -> None:
         connection.execute("ANALYZE outbox")
 
 
-async def drain(at: Settings) -> float:
+async def drain(settings: Settings) -> float:
     """Seconds until the last message is recorded as sent. Fails where one is lost, or was sent twice."""
-    runtime = wiring.runtime(at)
-    pool = wiring.sms_pool(at)
+    runtime = wiring.runtime(settings)
+    pool = wiring.sms_pool(settings)
     assert pool is not None
     begun = time.perf_counter()
     worker = asyncio.create_task(sending.keep_sending(runtime, pool))
-    async with await psycopg.AsyncConnection.connect(at.database_url, autocommit=True) as watcher:
+    async with await psycopg.AsyncConnection.connect(settings.database_url, autocommit=True) as watcher:
         sent = 0
         while sent < MESSAGES:
             await asyncio.sleep(0.2)

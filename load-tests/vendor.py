@@ -27,8 +27,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, _, body = self._received.partition(b"\r\n\r\n")
-        found = _LENGTH.search(head)
-        if found is not None and len(body) == int(found[1]):
+        length = _LENGTH.search(head)
+        if length is not None and len(body) == int(length[1]):
             self._received = b""
             asyncio.get_running_loop().call_later(WAIT_SECONDS, self._answer)
 

@@ -14,17 +14,17 @@ _COLOURS = {Choice: "#e7f0ea", Ask: "#fdf3dc", Pick: "#e3eef7", End: "#e9e7f2"}
 
 def ways(screen: Screen) -> list[tuple[str, str]]:
     """(destination, what leads there), each destination once and refusals left out: the path of somebody who is understood."""
-    found: dict[str, list[str]] = {}
+    keys_of: dict[str, list[str]] = {}
     if isinstance(screen, Ask | Pick):
         refused = {refusal.code for refusal in refusals()}
         for outcome, destination in screen.goto.items():
             if outcome not in refused:
-                found[destination] = [""]
+                keys_of[destination] = [""]
     elif isinstance(screen, Choice):
         for option in screen.options:
             for destination in [option.goto] if isinstance(option.goto, str) else option.goto.values():
-                found.setdefault(destination, []).append(option.key)
-    return [(destination, ", ".join(keys)) for destination, keys in found.items() if destination != screen.name]
+                keys_of.setdefault(destination, []).append(option.key)
+    return [(destination, ", ".join(keys)) for destination, keys in keys_of.items() if destination != screen.name]
 
 
 def mermaid(screens: Iterable[Screen] = SCREENS) -> str:

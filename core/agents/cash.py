@@ -80,7 +80,7 @@ async def quote_top_up(runtime: Runtime, agent: Agent, amount: Money) -> Money:
     """The amount, if it may be topped up now. Raises AmountTooSmall, OverLimit, or NotEnoughMoney by the float of now."""
     tariffs.fee(_CASH_IN_COMMISSION, amount)
     async with runtime.database.autocommit() as connection:
-        if await statement.available(connection, agent.float_account) < amount:
+        if await statement.get_available(connection, agent.float_account) < amount:
             raise NotEnoughMoney(needed=amount)
     return amount
 
@@ -121,7 +121,7 @@ async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) 
     """The fee, before anything is asked for. Raises AmountTooSmall, OverLimit, or NotEnoughMoney by the balance of now."""
     quoted = price(amount)
     async with runtime.database.autocommit() as connection:
-        if await statement.available(connection, customer.wallet) < quoted.total:
+        if await statement.get_available(connection, customer.wallet) < quoted.total:
             raise NotEnoughMoney(needed=quoted.total)
     return quoted
 
@@ -186,7 +186,7 @@ def _top_up(agent: Agent, customer: Customer, amount: Money, commission: Money, 
         limited_minor=amount.minor,
         notices=(sold, received),
         # The commission grows with the day: the same request a minute later would have other legs.
-        asked=f"{customer.id} {amount.minor} {amount.currency}",
+        request=f"{customer.id} {amount.minor} {amount.currency}",
     )
 
 

@@ -40,13 +40,13 @@ class Receipt:
 async def balance(runtime: Runtime, agent: Agent) -> Money:
     """What the agent can sell."""
     async with runtime.database.autocommit() as connection:
-        return await statement.available(connection, agent.float_account)
+        return await statement.get_available(connection, agent.float_account)
 
 
 async def earned(runtime: Runtime, agent: Agent) -> Money:
     """The commission that she has not taken out yet."""
     async with runtime.database.autocommit() as connection:
-        return await statement.available(connection, agent.commission_account)
+        return await statement.get_available(connection, agent.commission_account)
 
 
 async def take_commission(runtime: Runtime, *, agent: Agent, amount: Money, pin: str, key: str) -> Receipt:

@@ -87,7 +87,7 @@ def premium(transfer_id: UUID, customer: Customer, product: Product, key: str, *
     price = product.price
     legs = (Leg(customer.wallet, -price.minor), Leg(SystemAccount(PREMIUMS, price.currency), price.minor))
     # Two products may cost the same: the request is known again by what was bought.
-    return Transfer(transfer_id, customer.wallet, key, KIND, legs, said, asked=product.key)
+    return Transfer(transfer_id, customer.wallet, key, KIND, legs, said, request=product.key)
 
 
 def read_policy(row: Row[Any]) -> Policy:

@@ -20,7 +20,7 @@ from core.insurance import products, texts
 from core.insurance.policies import ACTIVE, ENDED, GRACE, open_policy, premium, read_policy
 from core.insurance.products import Product, Term
 from core.ledger.post import post
-from core.ledger.transfer import REFUSED
+from core.ledger.transfer import REFUSALS
 from core.messaging import kinds, notices
 from core.runtime import Runtime
 from core.tables.chores import chore
@@ -65,7 +65,7 @@ def _due(condition: ColumnElement[bool]) -> Due:
 
 
 async def _settle(connection: AsyncConnection, runtime: Runtime, row: Row[Any], today: date) -> None:
-    if not await chores.claim(connection, row.id, _RENEWAL, f"{row.ends} {today}"):
+    if not await chores.mark_done(connection, row.id, _RENEWAL, f"{row.ends} {today}"):
         return
     customer = await profiles.load(connection, row.customer_id)
     # An unpaid cover goes on from the day it is paid; one that a worker comes to late has no gap.
@@ -99,7 +99,7 @@ async def _pay(
     )
     wish = premium(transfer_id, customer, product, f"renewal:{row.id}:{row.ends}", said)
     [answer] = await post(connection, [wish], runtime.settings.country)
-    if answer.outcome in REFUSED:
+    if answer.outcome in REFUSALS:
         return False
     assert answer.outcome == "posted", f"the renewal of {row.id} is {answer.outcome}"
     own = update(policy_table).where(policy_table.c.id == row.id)
@@ -138,7 +138,7 @@ async def _end(connection: AsyncConnection, runtime: Runtime, row: Row[Any], cus
 
 async def _tell_of_end(connection: AsyncConnection, runtime: Runtime, row: Row[Any]) -> None:
     customer = await profiles.load(connection, row.customer_id)
-    if not await chores.claim(connection, row.id, _NOTICE, str(row.ends)) or customer is None:
+    if not await chores.mark_done(connection, row.id, _NOTICE, str(row.ends)) or customer is None:
         return
     policy = read_policy(row)
     said: dict[str, Any] = {"product": translate(policy.name, customer.language)}

@@ -19,7 +19,7 @@ from core.jobs.refusals import JobClosed
 from core.ledger import statement
 from core.ledger.post import post_one
 from core.ledger.refusals import AccountClosed
-from core.ledger.transfer import Answer, Leg, Transfer
+from core.ledger.transfer import Leg, PostingResult, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
@@ -78,7 +78,7 @@ async def pay_out(
     AccountClosed."""
     limited_minor = hired.job.pay.minor if is_limited else 0
     answer = await _empty(runtime, connection, hired, hired.worker, KIND_PAY, key, told, limited_minor)
-    return Receipt(ids.reference(answer.transfer_id), await statement.available(connection, hired.employer.wallet))
+    return Receipt(ids.reference(answer.transfer_id), await statement.get_available(connection, hired.employer.wallet))
 
 
 async def give_back(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told) -> Receipt:
@@ -95,7 +95,7 @@ async def first_receipt(connection: AsyncConnection, employer: Customer, initiat
     transfer_id: UUID | None = await connection.scalar(first)
     if transfer_id is None:
         raise JobClosed
-    return Receipt(ids.reference(transfer_id), await statement.available(connection, employer.wallet))
+    return Receipt(ids.reference(transfer_id), await statement.get_available(connection, employer.wallet))
 
 
 async def tell(runtime: Runtime, connection: AsyncConnection, hired: Hired, reader: Customer, text: str, **said: object) -> None:
@@ -112,7 +112,7 @@ async def _empty(
     key: str,
     told: Told,
     limited_minor: int,
-) -> Answer:
+) -> PostingResult:
     pay = hired.job.pay
     legs = Leg(hired.account, -pay.minor), Leg(getter.wallet, pay.minor)
     wish = _transfer(runtime, hired, hired.account, key, kind, legs, told, limited_minor)

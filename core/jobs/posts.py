@@ -37,7 +37,7 @@ async def check_pay(runtime: Runtime, employer: Customer, pay: Money) -> None:
         raise BadAmount
     async with runtime.database.autocommit() as connection:
         tier = (await connection.scalars(select(account.c.tier).where(account.c.id == employer.wallet))).one()
-    limit = limits.of(tier, pay.currency, clock.today(runtime.settings.country))
+    limit = limits.get(tier, pay.currency, clock.today(runtime.settings.country))
     if pay.minor > limit.transfer:
         raise OverLimit(most=Money(limit.transfer, pay.currency))
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.messaging.notices import Message
 
 
-class Outcome(StrEnum):
+class SendOutcome(StrEnum):
     """What a provider made of a message. Only UNSURE leaves open whether it is on its way.
 
     SENT     taken on
@@ -29,10 +29,10 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProviderAnswer:
     """`code` is the provider's own word for it, `cost` what it said the message costs."""
 
-    outcome: Outcome
+    outcome: SendOutcome
     code: str = ""
     provider_id: str | None = None
     cost: str | None = None
@@ -50,9 +50,9 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnsweredAttempt:
     attempt: Attempt
-    answer: Answer
+    answer: ProviderAnswer
 
 
 class Pool(Protocol):
@@ -64,8 +64,8 @@ class Pool(Protocol):
     async def assign(self, connection: AsyncConnection, avoided: Sequence[str | None]) -> list[str | None]:
         """A provider for each message, rather not the one it is to avoid; None where none can take it now."""
 
-    async def another(self, connection: AsyncConnection, tried: Iterable[str]) -> str | None:
+    async def choose_another(self, connection: AsyncConnection, tried: Iterable[str]) -> str | None:
         """A provider that was not tried yet."""
 
-    async def note(self, connection: AsyncConnection, answered: Sequence[Answered]) -> None:
+    async def note_answers(self, connection: AsyncConnection, answers: Sequence[AnsweredAttempt]) -> None:
         """Learns from what they answered."""

@@ -32,7 +32,7 @@ async def opt_in(connection: AsyncConnection, phone: str) -> None:
 
 
 async def is_opted_out(connection: AsyncConnection, phone: str) -> bool:
-    found = await connection.scalar(
+    since = await connection.scalar(
         select(opt_out_table.c.since).where(opt_out_table.c.phone == phone, opt_out_table.c.ended_at.is_(None))
     )
-    return found is not None
+    return since is not None

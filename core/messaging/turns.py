@@ -53,28 +53,28 @@ _NEXT_OF_EACH = text(_DUE.format(is_next=_IS_NEXT, **_COUNTED))
 _ALL_DUE = text(_DUE.format(is_next="", **_COUNTED))
 
 
-async def next_of_each(connection: AsyncConnection, most: int, now: datetime) -> tuple[list[Row[Any]], int]:
+async def select_next_of_each(connection: AsyncConnection, most: int, now: datetime) -> tuple[list[Row[Any]], int]:
     """Up to `most` messages to send, locked, the most urgent first: the first of each recipient who has none on its way.
 
     Also says how many of those looked at will not be sent; they are settled.
     """
-    rows = (await connection.execute(_NEXT_OF_EACH, _asked(now, most))).all()
+    rows = (await connection.execute(_NEXT_OF_EACH, _params(now, most))).all()
     return await _judge(connection, rows, now)
 
 
-async def all_due(connection: AsyncConnection, most: int, now: datetime) -> tuple[list[Row[Any]], int]:
+async def select_all_due(connection: AsyncConnection, most: int, now: datetime) -> tuple[list[Row[Any]], int]:
     """The same, any number for each recipient, and none is too late: for a provider by which messages arrive at once."""
-    rows = (await connection.execute(_ALL_DUE, _asked(now, most))).all()
+    rows = (await connection.execute(_ALL_DUE, _params(now, most))).all()
     return await _judge(connection, rows, None)
 
 
-def _asked(now: datetime, most: int) -> dict[str, Any]:
-    every = kinds.kinds().values()
+def _params(now: datetime, most: int) -> dict[str, Any]:
+    all_kinds = kinds.by_name().values()
     return {
         "now": now,
         "most": most,
-        "bounded": [kind.name for kind in every if kind.most_in_an_hour is not None or kind.most_in_a_day is not None],
-        "declinable": [kind.name for kind in every if kind.is_declinable],
+        "bounded": [kind.name for kind in all_kinds if kind.most_in_an_hour is not None or kind.most_in_a_day is not None],
+        "declinable": [kind.name for kind in all_kinds if kind.is_declinable],
     }
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from core import clock
 from core.db import engine_url
-from core.ledger.chart import every_system_account
+from core.ledger.chart import list_system_accounts
 from core.tables.ledger import account
 
 _FOLDER = Path(__file__).parent
@@ -59,6 +59,6 @@ def _open_system_accounts(connection: Connection) -> None:
     now = clock.now()
     rows = [
         {"id": account_id, "kind": system.kind, "currency": system.currency, "created_at": now}
-        for account_id, system in every_system_account()
+        for account_id, system in list_system_accounts()
     ]
     connection.execute(insert(account).on_conflict_do_nothing(), rows)

@@ -205,7 +205,7 @@ async def _check_none_waits(connection: AsyncConnection, row: dict[str, Any]) ->
 async def _check_room(connection: AsyncConnection, customer: Customer, amount: Money, country: str) -> None:
     """Could the wallet take the money now? It will be asked about nothing more once it is paid."""
     wallet = (await connection.execute(select(account.c.tier, account.c.balance).where(account.c.id == customer.wallet))).one()
-    limit = limits.of(wallet.tier, amount.currency, clock.today(country))
+    limit = limits.get(wallet.tier, amount.currency, clock.today(country))
     if amount.minor > limit.transfer:
         raise OverLimit(most=Money(limit.transfer, amount.currency))
     if wallet.balance + amount.minor > limit.balance:

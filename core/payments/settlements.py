@@ -112,7 +112,7 @@ async def _not_paid_in(runtime: Runtime, connection: AsyncConnection, row: Row[A
 
 
 async def _paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
-    hold = await holds.load(connection, row.hold_id)
+    hold = await holds.find(connection, row.hold_id)
     assert hold is not None, row.id
     receipt = notices.write(reader(row), texts.PAID_OUT, **said(row, rail.kind))
     wish = replace(holds.capture(hold, _key(row)), kind=kind_out(rail), notices=(receipt,))
@@ -120,10 +120,10 @@ async def _paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any]
 
 
 async def _not_paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
-    hold = await holds.load(connection, row.hold_id)
+    hold = await holds.find(connection, row.hold_id)
     assert hold is not None, row.id
     await post_one(connection, holds.give_back(hold, _key(row)), country=runtime.settings.country, currency=row.currency)
-    balance = await statement.available(connection, row.wallet)
+    balance = await statement.get_available(connection, row.wallet)
     await notices.tell(runtime, connection, reader(row), texts.NOT_PAID_OUT, balance=balance, **said(row, rail.kind))
 
 

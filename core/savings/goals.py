@@ -17,7 +17,7 @@ from core.customers import wallet
 from core.customers.profiles import Customer
 from core.errors import BadAmount, NotPermitted
 from core.ledger.refusals import NotEnoughMoney
-from core.ledger.transfer import Answer, Leg, Notice, Transfer
+from core.ledger.transfer import Leg, Notice, PostingResult, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
@@ -186,7 +186,7 @@ def _notice(customer: Customer, goal: Goal, amount: Money, transfer_id: UUID, te
     return notices.write(customer, text, leg=wallet_leg, **said)
 
 
-def _receipt(answer: Answer, goal: Goal, amount: Money, *, goal_leg: int) -> Receipt:
+def _receipt(answer: PostingResult, goal: Goal, amount: Money, *, goal_leg: int) -> Receipt:
     if not answer.is_done:
         answer.raise_refusal(amount.currency, needed=amount)
     saved = Money(answer.available_minor[goal_leg], amount.currency)

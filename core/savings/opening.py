@@ -86,7 +86,7 @@ async def close_goal(runtime: Runtime, customer: Customer, goal_id: UUID) -> Non
         if not goal.is_open:
             return
         if not await accounts.close_empty(connection, goal.id):
-            raise AccountNotEmpty(balance=await statement.available(connection, goal.id))
+            raise AccountNotEmpty(balance=await statement.get_available(connection, goal.id))
         await connection.execute(
             update(goal_table)
             .where(goal_table.c.id == goal.id)

@@ -100,7 +100,7 @@ async def save(runtime: Runtime) -> int:
         next_day = following(row.rule_next, today, row.rule_day)
         own = update(goal_table).where(goal_table.c.id == row.id)
         await connection.execute(own.values(rule_next=next_day))
-        if await chores.claim(connection, row.id, _SAVED, row.rule_next.isoformat()):
+        if await chores.mark_done(connection, row.id, _SAVED, row.rule_next.isoformat()):
             await _save(connection, runtime, row, next_day)
         return True
 
@@ -149,7 +149,7 @@ async def _remind(runtime: Runtime, kind: str, is_due: ColumnElement[bool]) -> i
     )
 
     async def remind_one(connection: AsyncConnection, row: Row[Any]) -> bool:
-        if not await chores.claim(connection, row.id, kind, row.due.isoformat()):
+        if not await chores.mark_done(connection, row.id, kind, row.due.isoformat()):
             return False
         owner = await profiles.load(connection, row.customer_id)
         if owner is not None:

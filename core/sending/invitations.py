@@ -149,7 +149,7 @@ def _transfer(sender: Customer, phone: str, quoted: Quote, until: str, key: str)
         ),
         limited_minor=amount.minor,
         notices=(told,),
-        asked=f"{phone} {amount.minor}",
+        request=f"{phone} {amount.minor}",
     )
 
 
@@ -166,6 +166,6 @@ async def _check_room(connection: AsyncConnection, runtime: Runtime, sender: Cus
     ).one()
     if row.from_sender >= MOST_FROM_ONE_SENDER or row.for_number >= MOST_FOR_ONE_NUMBER:
         raise TooManyWaiting
-    most = limits.of(limits.VERIFIED, amount.currency, clock.today(runtime.settings.country)).balance
+    most = limits.get(limits.VERIFIED, amount.currency, clock.today(runtime.settings.country)).balance
     if row.minor + amount.minor > most:
         raise OverBalanceLimit

@@ -19,10 +19,10 @@ from core import chores, clock, ids, phones
 from core.customers.profiles import Customer
 from core.errors import Refusal
 from core.ledger import limits
-from core.ledger.chart import UNCLAIMED, WALLET, SystemAccount, named
+from core.ledger.chart import UNCLAIMED, WALLET, SystemAccount, name_account
 from core.ledger.post import post_one
 from core.ledger.refusals import OverBalanceLimit
-from core.ledger.transfer import Answer, Leg, Transfer
+from core.ledger.transfer import Leg, PostingResult, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
@@ -136,7 +136,7 @@ async def _credit(connection: AsyncConnection, runtime: Runtime, one: _Waiting, 
     tier = await connection.scalar(select(account.c.tier).where(account.c.id == arrived.wallet))
     today = clock.today(runtime.settings.country)
     # The ledger looks at this limit only where the initiator's own count, which do not here.
-    if tier is not None and answer.available_minor[1] > limits.of(tier, one.amount.currency, today).balance:
+    if tier is not None and answer.available_minor[1] > limits.get(tier, one.amount.currency, today).balance:
         raise OverBalanceLimit
 
 
@@ -167,7 +167,7 @@ async def _close(connection: AsyncConnection, one: _Waiting, status: str) -> Non
     )
 
 
-async def _post(connection: AsyncConnection, runtime: Runtime, one: _Waiting, wish: Transfer) -> Answer:
+async def _post(connection: AsyncConnection, runtime: Runtime, one: _Waiting, wish: Transfer) -> PostingResult:
     return await post_one(connection, wish, country=runtime.settings.country, currency=one.amount.currency)
 
 
@@ -178,12 +178,12 @@ async def _reversed(connection: AsyncConnection, transfer_id: UUID) -> list[Leg]
         .where(posting.c.transfer_id == transfer_id)
         .order_by(posting.c.account_id)
     )
-    return [Leg(named(row.account_id, row.owner, row.kind, row.currency), -row.amount) for row in rows]
+    return [Leg(name_account(row.account_id, row.owner, row.kind, row.currency), -row.amount) for row in rows]
 
 
 async def _report(runtime: Runtime, invitation_id: UUID, reason: str) -> None:
     async with runtime.database.transaction() as connection:
-        if await chores.claim(connection, invitation_id, _REPORTED, "once"):
+        if await chores.mark_done(connection, invitation_id, _REPORTED, "once"):
             log.error("waiting money needs somebody to decide", invitation=str(invitation_id), reason=reason)
 
 

@@ -51,13 +51,17 @@ class OneLine(click.Group):
 @contextmanager
 def configured() -> Iterator[Settings]:
     """Settings that say where the database and Redis are, embedded ones started where none are configured."""
-    at = read_settings()
+    settings = read_settings()
     try:
-        if at.database_url and at.redis_url:
-            yield at
+        if settings.database_url and settings.redis_url:
+            yield settings
             return
         with embedded() as servers:
-            yield replace(at, database_url=at.database_url or servers.database_url, redis_url=at.redis_url or servers.redis_url)
+            yield replace(
+                settings,
+                database_url=settings.database_url or servers.database_url,
+                redis_url=settings.redis_url or servers.redis_url,
+            )
     except CannotStart as error:
         raise Failure(str(error)) from error
 
@@ -65,12 +69,12 @@ def configured() -> Iterator[Settings]:
 def read_settings() -> Settings:
     """The environment's settings. Raises Failure."""
     try:
-        return wiring.load()
+        return wiring.read_settings()
     except BadSettings as error:
         raise Failure("; ".join(str(error).splitlines())) from error
 
 
-def run(at: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _Result:
+def run(settings: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _Result:
     """Does the work with a runtime of its own, until it is done or told to stop. Raises Failure where the database is away."""
 
     async def working() -> _Result:
@@ -78,7 +82,7 @@ def run(at: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _Result:
         assert task is not None
         # A service manager says SIGTERM where a person types Ctrl-C: both let what is under way clean up.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        runtime = wiring.runtime(at)
+        runtime = wiring.runtime(settings)
         try:
             return await work(runtime)
         finally:

@@ -30,7 +30,7 @@ def text(settings: Settings, message: str, phone: str, url: str) -> None:
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"{url} is no address: write it like --url http://127.0.0.1:8000")
     base = url.rstrip("/")
-    before = {one["id"] for one in _inbox(base, sender)}
+    before = {message["id"] for message in _inbox(base, sender)}
     fields = {
         "id": f"terminal-{uuid4().hex}",
         "from": sender,
@@ -48,10 +48,10 @@ def _print_answers(base: str, sender: str, seen: set[str]) -> bool:
     deadline = time.monotonic() + _ANSWER_SECONDS
     has_answer = False
     while time.monotonic() < deadline:
-        for one in reversed(_inbox(base, sender)):
-            if one["id"] not in seen:
-                seen.add(one["id"])
-                click.echo(one["body"])
+        for message in reversed(_inbox(base, sender)):
+            if message["id"] not in seen:
+                seen.add(message["id"])
+                click.echo(message["body"])
                 has_answer = True
                 deadline = time.monotonic() + _QUIET_SECONDS
         time.sleep(_LOOK_SECONDS)
@@ -63,8 +63,8 @@ def _inbox(base: str, phone: str) -> list[dict[str, str]]:
     address = f"{base}/simulator/inbox?{urllib.parse.urlencode({'phone': phone})}"
     try:
         with urllib.request.urlopen(address, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the operator's own address
-            found: list[dict[str, str]] = json.load(answer)
-            return found
+            messages: list[dict[str, str]] = json.load(answer)
+            return messages
     except urllib.error.HTTPError as error:
         raise OSError("the service has no simulator: SMS from the terminal are for a developer's machine") from error
     except urllib.error.URLError as error:

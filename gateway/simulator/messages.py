@@ -12,7 +12,7 @@ from core import clock, phones
 from core.errors import BadPhone
 from core.messaging import notices
 from core.runtime import Runtime
-from gateway.sms.inbound import Sms, take
+from gateway.sms.inbound import Sms, answer
 
 _MOST_BODY_BYTES = 4096
 
@@ -32,7 +32,7 @@ def routes(runtime: Runtime) -> list[Route]:
             phone = phones.parse(request.query_params.get("phone", ""), country)
         except BadPhone as refusal:
             return _refused(refusal.sentence)
-        return JSONResponse([_as_json(message) for message in await notices.inbox(runtime, phone)])
+        return JSONResponse([_as_json(message) for message in await notices.list_inbox(runtime, phone)])
 
     async def send(request: Request) -> Response:
         """Takes JSON with `phone` and `text`, and says when. What is answered arrives in the inbox."""
@@ -44,7 +44,7 @@ def routes(runtime: Runtime) -> list[Route]:
             return _refused('An SMS is {"phone": "0711000001", "text": "BAL"}.')
         except BadPhone as refusal:
             return _refused(refusal.sentence)
-        is_taken = await take(runtime, Sms("local", uuid4().hex, phone, sent.text))
+        is_taken = await answer(runtime, Sms("local", uuid4().hex, phone, sent.text))
         return JSONResponse({"received_at": _as_text(moment)}, status_code=202) if is_taken else Response(status_code=503)
 
     return [Route("/simulator/inbox", inbox), Route("/simulator/sms", send, methods=["POST"])]

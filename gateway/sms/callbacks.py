@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from core import phones
 from core.errors import BadPhone
 from core.messaging import reports
-from core.messaging.reports import Report
+from core.messaging.reports import DeliveryReport
 from core.runtime import Runtime
 from gateway.callbacks import Fields, Malformed
 from gateway.sms.pool import ProviderPool
@@ -18,29 +18,29 @@ _MOST_ID_CHARACTERS = 128
 _MOST_REASON_CHARACTERS = 64
 
 log = structlog.get_logger()
-Take = Callable[[Fields, Mapping[str, str]], Awaitable[None]]
+Work = Callable[[Fields, Mapping[str, str]], Awaitable[None]]
 
 
-async def report(runtime: Runtime, pool: ProviderPool | None, told: Report) -> None:
+async def record_report(runtime: Runtime, pool: ProviderPool | None, report: DeliveryReport) -> None:
     """Takes a delivery report. One of no message that is known yet is kept."""
-    if not await reports.take(runtime, told, pool.names if pool else ()):
-        log.info("delivery report of no message that is known yet", provider=told.provider, reported=told.reported)
+    if not await reports.record(runtime, report, pool.names if pool else ()):
+        log.info("delivery report of no message that is known yet", provider=report.provider, reported=report.reported)
 
 
-async def taken(take: Take, fields: Fields, query: Mapping[str, str]) -> Response:
-    """The answer to a callback, after `take` has done what it asks. Raises Malformed.
+async def answer(work: Work, fields: Fields, query: Mapping[str, str]) -> Response:
+    """The answer to a callback, after `work` has done what it asks. Raises Malformed.
 
     Where something is broken, the provider should come again.
     """
     try:
-        await take(fields, query)
+        await work(fields, query)
     except SQLAlchemyError:
         log.exception("SMS callback not taken")
         return PlainTextResponse("try again", status_code=503)
     return PlainTextResponse("")
 
 
-def malformed(error: Malformed) -> Response:
+def refuse_malformed(error: Malformed) -> Response:
     """The answer to a callback that is not what the provider sends."""
     log.warning("malformed SMS callback", reason=str(error))
     return PlainTextResponse(str(error), status_code=400)

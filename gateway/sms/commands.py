@@ -78,9 +78,9 @@ class LooksLikeAPin(ValueError):
 
 def parse(text: str, country: str) -> Command:
     """Raises NotUnderstood or LooksLikeAPin. `country` (ISO 3166) says how phones and amounts are written at home."""
-    said = unicodedata.normalize("NFKC", text[:_MOST_CHARACTERS]).strip(" \t\r\n.!?\"'#*")
+    typed = unicodedata.normalize("NFKC", text[:_MOST_CHARACTERS]).strip(" \t\r\n.!?\"'#*")
     # SEND500 is SEND 500.
-    tokens = re.sub(r"^([A-Za-z]+)(?=[\d+])", r"\1 ", said).split()[:_MOST_TOKENS]
+    tokens = re.sub(r"^([A-Za-z]+)(?=[\d+])", r"\1 ", typed).split()[:_MOST_TOKENS]
     if not tokens:
         raise NotUnderstood
     if all(token.isdecimal() for token in tokens):
@@ -92,7 +92,7 @@ def parse(text: str, country: str) -> Command:
     verb = _VERB_OF_WORD.get(word)
     rest = tokens[1:]
     if verb is None:
-        if re.search(r"(?i)\bpin\b", said) and re.search(r"(?<!\d)\d{4}(?!\d)", said):
+        if re.search(r"(?i)\bpin\b", typed) and re.search(r"(?<!\d)\d{4}(?!\d)", typed):
             raise LooksLikeAPin
         raise NotUnderstood(_nearest(word))
     return _READERS.get(verb, _without_more)(verb, rest, country)
@@ -139,8 +139,8 @@ def _has_both(tokens: list[str], country: str) -> bool:
     for position, token in enumerate(tokens):
         if re.fullmatch(r"\d{4}", token):
             others = tokens[:position] + tokens[position + 1 :]
-            phone = next((one for one in others if _phone(one, country)), None)
-            if phone is not None and _amount([one for one in others if one != phone], country) is not None:
+            phone = next((other for other in others if _phone(other, country)), None)
+            if phone is not None and _amount([other for other in others if other != phone], country) is not None:
                 return True
     return False
 
@@ -182,7 +182,7 @@ def _phone(text: str, country: str) -> str | None:
 
 def _amount(tokens: list[str], country: str) -> Money | None:
     """A whole amount above nothing, in one piece or in thousands (`1 500`)."""
-    if len(tokens) > 1 and not (_THOUSANDS.fullmatch(tokens[0]) and all(re.fullmatch(r"\d{3}", one) for one in tokens[1:])):
+    if len(tokens) > 1 and not (_THOUSANDS.fullmatch(tokens[0]) and all(re.fullmatch(r"\d{3}", token) for token in tokens[1:])):
         return None
     joined = _CURRENCY_TAIL.sub("", "".join(tokens))
     try:

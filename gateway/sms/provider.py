@@ -14,7 +14,7 @@ import structlog
 from requests import exceptions
 from urllib3.exceptions import MaxRetryError
 
-from core.messaging.deliveries import Answer, Attempt, Outcome
+from core.messaging.deliveries import Attempt, ProviderAnswer, SendOutcome
 
 # What the SDKs are told: for the connection, and for each wait for bytes.
 CONNECT_SECONDS, READ_SECONDS = 3.05, 9.05
@@ -41,7 +41,7 @@ class Provider(Protocol):
     @property
     def weight(self) -> int: ...
 
-    async def send(self, attempt: Attempt) -> Answer: ...
+    async def send(self, attempt: Attempt) -> ProviderAnswer: ...
 
 
 class Threads:
@@ -50,43 +50,45 @@ class Threads:
     def __init__(self, most: int = MOST_THREADS) -> None:
         self._free = threading.Semaphore(most)
 
-    async def call(self, function: Callable[[], Answer], seconds: float) -> Answer:
+    async def call(self, function: Callable[[], ProviderAnswer], seconds: float) -> ProviderAnswer:
         """What the function makes of it, or what became of it instead."""
         if not self._free.acquire(blocking=False):
-            return Answer(Outcome.AWAY, "no thread is free")
+            return ProviderAnswer(SendOutcome.AWAY, "no thread is free")
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
+        answer: asyncio.Future[ProviderAnswer] = loop.create_future()
         # A daemon, so that a call that never ends does not keep the process from ending.
         try:
             threading.Thread(target=self._run, args=(function, loop, answer), daemon=True).start()
         except RuntimeError:  # the system has no more
             self._free.release()
-            return Answer(Outcome.AWAY, "no thread is free")
+            return ProviderAnswer(SendOutcome.AWAY, "no thread is free")
         await asyncio.wait({answer}, timeout=seconds)
-        return answer.result() if answer.done() else Answer(Outcome.UNSURE, "deadline")
+        return answer.result() if answer.done() else ProviderAnswer(SendOutcome.UNSURE, "deadline")
 
-    def _run(self, function: Callable[[], Answer], loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[Answer]") -> None:
+    def _run(
+        self, function: Callable[[], ProviderAnswer], loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[ProviderAnswer]"
+    ) -> None:
         try:
-            said = _ask(function)
+            result = _ask(function)
         finally:
             self._free.release()
         with suppress(RuntimeError):  # the loop is gone, and with it whoever waited
-            loop.call_soon_threadsafe(_give, answer, said)
+            loop.call_soon_threadsafe(_give, answer, result)
 
 
-def _give(answer: "asyncio.Future[Answer]", said: Answer) -> None:
+def _give(answer: "asyncio.Future[ProviderAnswer]", result: ProviderAnswer) -> None:
     if not answer.done():
-        answer.set_result(said)
+        answer.set_result(result)
 
 
-def _ask(function: Callable[[], Answer]) -> Answer:
+def _ask(function: Callable[[], ProviderAnswer]) -> ProviderAnswer:
     try:
         return function()
     except exceptions.RequestException as error:
-        return Answer(Outcome.AWAY if _never_left(error) else Outcome.UNSURE, type(error).__name__)
+        return ProviderAnswer(SendOutcome.AWAY if _never_left(error) else SendOutcome.UNSURE, type(error).__name__)
     except Exception as error:
         log.exception("a provider's answer was not understood")
-        return Answer(Outcome.UNSURE, type(error).__name__)
+        return ProviderAnswer(SendOutcome.UNSURE, type(error).__name__)
 
 
 def _never_left(error: exceptions.RequestException) -> bool:

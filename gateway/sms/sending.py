@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from core.messaging import outbox, reports
-from core.messaging.deliveries import Answered, Attempt, Outcome
+from core.messaging.deliveries import AnsweredAttempt, Attempt, SendOutcome
 from core.runtime import Runtime
 from gateway.sms.pool import ProviderPool
 from gateway.sms.provider import MOST_THREADS
@@ -30,12 +30,12 @@ log = structlog.get_logger()
 
 async def one_round(runtime: Runtime, pool: ProviderPool) -> int:
     """Sends what can be sent now, at most as much as fits at once, and says how many messages it looked at."""
-    claimed = await outbox.claim(runtime, MOST_THREADS, pool)
-    answered = await asyncio.gather(*(_carry(runtime, pool, attempt) for attempt in claimed.attempts))
-    if answered:
-        await outbox.answered(runtime, answered, pool)
+    leased = await outbox.lease(runtime, MOST_THREADS, pool)
+    answers = await asyncio.gather(*(_carry(runtime, pool, attempt) for attempt in leased.attempts))
+    if answers:
+        await outbox.record_answers(runtime, answers, pool)
         await reports.catch_up(runtime, pool.names)
-    return len(claimed.attempts) + claimed.settled
+    return len(leased.attempts) + leased.settled
 
 
 async def release(runtime: Runtime, pool: ProviderPool | None) -> int:
@@ -56,8 +56,8 @@ async def catch_up(runtime: Runtime, pool: ProviderPool | None) -> int:
 class _Hands:
     """What one worker has in hand: calls under way, and answers that are not recorded yet."""
 
-    under_way: "set[asyncio.Task[Answered]]" = field(default_factory=set)
-    answered: list[Answered] = field(default_factory=list)
+    under_way: "set[asyncio.Task[AnsweredAttempt]]" = field(default_factory=set)
+    answers: list[AnsweredAttempt] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     room: asyncio.Event = field(default_factory=asyncio.Event)
     is_short: bool = False  # there was less to claim than there was room for: whatever is recorded may let something else go
@@ -65,16 +65,16 @@ class _Hands:
 
     @property
     def free(self) -> int:
-        return min(MOST_THREADS - len(self.under_way), MOST_IN_HAND - len(self.under_way) - len(self.answered))
+        return min(MOST_THREADS - len(self.under_way), MOST_IN_HAND - len(self.under_way) - len(self.answers))
 
-    def begin(self, call: Coroutine[Any, Any, Answered]) -> None:
+    def begin(self, call: Coroutine[Any, Any, AnsweredAttempt]) -> None:
         task = asyncio.create_task(call)
         self.under_way.add(task)
         task.add_done_callback(self._end)
 
-    def _end(self, task: "asyncio.Task[Answered]") -> None:
+    def _end(self, task: "asyncio.Task[AnsweredAttempt]") -> None:
         self.under_way.discard(task)
-        self.answered.append(task.result())
+        self.answers.append(task.result())
         self.news.set()
         if self.free >= _LEAST_AT_ONCE:
             self.room.set()
@@ -87,7 +87,7 @@ async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
     try:
         while True:
             # In a task of its own: where we are cancelled, a claim that is being committed would be nobody's.
-            step = asyncio.create_task(_claim_some(runtime, pool, hands))
+            step = asyncio.create_task(_lease_some(runtime, pool, hands))
             try:
                 await asyncio.shield(step)
             except Exception:
@@ -102,15 +102,15 @@ async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
         await recorder
 
 
-async def _claim_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
+async def _lease_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
     """Claims as much as there is room for, then waits for more room, or a while where there was no more to claim."""
     hands.room.clear()
     free = hands.free
-    claimed = await outbox.claim(runtime, free, pool) if free > 0 else outbox.Claimed([], 0)
-    for attempt in claimed.attempts:
+    leased = await outbox.lease(runtime, free, pool) if free > 0 else outbox.Leased([], 0)
+    for attempt in leased.attempts:
         hands.begin(_carry(runtime, pool, attempt))
-    hands.is_short = len(claimed.attempts) < free
-    if claimed.settled:
+    hands.is_short = len(leased.attempts) < free
+    if leased.settled:
         return
     if not hands.is_short and hands.free < _LEAST_AT_ONCE:
         hands.room.clear()  # there was room only until these began
@@ -119,15 +119,15 @@ async def _claim_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> No
 
 
 async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
-    while not (hands.is_closing and not hands.answered):
+    while not (hands.is_closing and not hands.answers):
         await hands.news.wait()
         if not hands.is_closing:
             await asyncio.sleep(_GATHER_SECONDS)
         hands.news.clear()
-        batch = list(hands.answered)
+        batch = list(hands.answers)
         try:
             if batch:
-                await outbox.answered(runtime, batch, pool)
+                await outbox.record_answers(runtime, batch, pool)
         except Exception:
             log.exception("answers not recorded")
             if hands.is_closing:
@@ -135,24 +135,24 @@ async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -
             await asyncio.sleep(_AFTER_ERROR_SECONDS)
             hands.news.set()
         else:
-            del hands.answered[: len(batch)]
+            del hands.answers[: len(batch)]
             if hands.is_short or hands.free >= _LEAST_AT_ONCE:
                 hands.room.set()
 
 
-async def _carry(runtime: Runtime, pool: ProviderPool, attempt: Attempt) -> Answered:
+async def _carry(runtime: Runtime, pool: ProviderPool, attempt: Attempt) -> AnsweredAttempt:
     """Calls one provider after another until one takes it on, or nobody knows whether it did."""
     tried: list[str] = []
     while True:
-        answered = Answered(attempt, await pool[attempt.provider].send(attempt))
-        if answered.answer.outcome not in (Outcome.REFUSED, Outcome.AWAY):
+        answered = AnsweredAttempt(attempt, await pool[attempt.provider].send(attempt))
+        if answered.answer.outcome not in (SendOutcome.REFUSED, SendOutcome.AWAY):
             return answered
         tried.append(attempt.provider)
         try:
-            following = await outbox.another(runtime, answered, tried, pool)
+            next_attempt = await outbox.lease_again(runtime, answered, tried, pool)
         except Exception:
             log.exception("the next provider was not asked")
             return answered
-        if following is None:
+        if next_attempt is None:
             return answered
-        attempt = following
+        attempt = next_attempt

@@ -54,12 +54,12 @@ class Batches:
             return
         position = 0
         for commands, answer in batch:
-            mine = answers[position : position + len(commands)]
+            replies = answers[position : position + len(commands)]
             position += len(commands)
             if answer.done():
                 continue
-            failed = next((one for one in mine if isinstance(one, Exception)), None)
+            failed = next((reply for reply in replies if isinstance(reply, Exception)), None)
             if failed is None:
-                answer.set_result(mine)
+                answer.set_result(replies)
             else:
                 answer.set_exception(failed)

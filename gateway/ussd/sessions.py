@@ -26,7 +26,7 @@ _TURN_SECONDS = 9.0
 _PATIENCE_SECONDS = 7.0
 
 
-class Live(msgspec.Struct, array_like=True):
+class StoredSession(msgspec.Struct, array_like=True):
     """A session as Redis keeps it: the conversation, what the last hop's text was, and what it was answered."""
 
     session: Session
@@ -47,14 +47,14 @@ class TurnNotFree(Exception):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Live).decode
+_decode = msgspec.msgpack.Decoder(StoredSession).decode
 
 
 class Sessions:
     def __init__(self, redis: Redis) -> None:
         self._batches = Batches(redis)
 
-    async def open(self, phone: str) -> Live | None:
+    async def open(self, phone: str) -> StoredSession | None:
         """Takes the phone's turn and loads its session. Raises TurnNotFree, or redis.RedisError where Redis is away."""
         deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
         wait_seconds = 0.02
@@ -72,16 +72,16 @@ class Sessions:
             await asyncio.sleep(wait_seconds)
             wait_seconds = min(wait_seconds * 1.5, 0.2)
 
-    async def left(self, phone: str) -> Live | None:
+    async def find_resumable(self, phone: str) -> StoredSession | None:
         """The session that the phone's owner had before, if it may be continued or has moved money."""
         [stored] = await self._batches.run(("GET", f"ussd:{{{phone}}}:resume"))
         return _read(stored)
 
-    async def close(self, phone: str, live: Live, *, resume: Resume) -> None:
+    async def close(self, phone: str, stored: StoredSession, *, resume: Resume) -> None:
         """Keeps the session for the next hop, and for the next dial what `resume` says, and gives the turn back."""
-        key, was_kept = f"ussd:{{{phone}}}:resume", live.session.may_be_kept
-        live.session.may_be_kept = resume is not Resume.NOTHING
-        encoded = _encode(live)
+        key, was_kept = f"ussd:{{{phone}}}:resume", stored.session.may_be_kept
+        stored.session.may_be_kept = resume is not Resume.NOTHING
+        encoded = _encode(stored)
         commands: list[Command] = [("SET", f"ussd:{{{phone}}}:session", encoded, "EX", TTL_SECONDS)]
         if resume is Resume.THIS:
             commands.append(("SET", key, encoded, "EX", RESUME_SECONDS))
@@ -90,7 +90,7 @@ class Sessions:
         await self._batches.run(*commands, ("DEL", f"ussd:{{{phone}}}:turn"))
 
 
-def _read(stored: object) -> Live | None:
+def _read(stored: object) -> StoredSession | None:
     if not isinstance(stored, bytes):
         return None
     try:

@@ -21,11 +21,11 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     before: int
 
 
-class Not(Enum):
+class NoInput(Enum):
     """Why a text has no new input in it."""
 
-    A_NEW_HOP = "the same text again: the network repeats a hop that it got no answer to"
-    IN_ORDER = "a text that does not go on from the last one: an older hop, repeated late"
+    REPEATED = "the same text again: the network repeats a hop that it got no answer to"
+    OUT_OF_ORDER = "a text that does not go on from the last one: an older hop, repeated late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,16 @@ class Transcript:
     def mark(self, text: str, before: int = 0) -> Mark:
         return Mark(len(text), self._digest(text), before)
 
-    def read(self, text: str, last: Mark) -> Typed | Not:
+    def read(self, text: str, last: Mark) -> Typed | NoInput:
         """What is new in `text` since the one that `last` marks."""
         if len(text) < last.length or self._digest(text[: last.length]) != last.digest:
-            return Not.IN_ORDER
+            return NoInput.OUT_OF_ORDER
         if len(text) == last.length:
-            return Not.A_NEW_HOP
+            return NoInput.REPEATED
         if last.length == 0:
             return Typed(text, "")
         if text[last.length] != "*":
-            return Not.IN_ORDER
+            return NoInput.OUT_OF_ORDER
         return Typed(text[last.length + 1 :], text[last.before + (last.before > 0) : last.length])
 
     def _digest(self, text: str) -> bytes:

@@ -99,26 +99,27 @@ ANSWERED_BY_ENGINE = frozenset({BadChoice, TooLong, Busy})
 
 
 def outcomes(
-    *own: str | type[Refusal], calls: Iterable[Callable[..., Any]] = (), catches: Iterable[type[Refusal]] = ()
+    *own_outcomes: str | type[Refusal], calls: Iterable[Callable[..., Any]] = (), catches: Iterable[type[Refusal]] = ()
 ) -> Callable[[_AnyHandler], _AnyHandler]:
     """Declares every outcome of a handler: its own, and the refusals of what it calls but for those that it `catches`.
 
     The lint holds them against the `goto` of the screens that use it.
     """
     called = {refusal for function in calls for refusal in refused_by(function)} - ANSWERED_BY_ENGINE - set(catches)
-    codes = {*(code if isinstance(code, str) else code.code for code in own), *(refusal.code for refusal in called)}
+    own_codes = {outcome if isinstance(outcome, str) else outcome.code for outcome in own_outcomes}
+    codes = frozenset(own_codes | {refusal.code for refusal in called})
 
     def declare(handler: _AnyHandler) -> _AnyHandler:
-        handler.outcomes = frozenset(codes)  # type: ignore[attr-defined]
+        handler.outcomes = codes  # type: ignore[attr-defined]
         return handler
 
     return declare
 
 
-def declared(handler: Handler) -> frozenset[str]:
+def outcomes_of(handler: Handler) -> frozenset[str]:
     """The outcomes a handler has declared."""
-    known: frozenset[str] = getattr(handler, "outcomes", frozenset())
-    return known
+    codes: frozenset[str] = getattr(handler, "outcomes", frozenset())
+    return codes
 
 
 # What every question for the PIN may be refused with, and what one that lets money leave for somebody else may be.

@@ -125,7 +125,7 @@ class Engine:
     async def _act(self, step: Step) -> Refusal | None:
         session, screen = step.session, self.screens[step.session.screen]
         try:
-            event, outcome = await _answer(screen, step)
+            event, outcome = await _take_input(screen, step)
         except (BadChoice, TooLong, Busy) as refusal:  # about this input or this moment: the session stays where it is
             session.page = 0  # the sentence stands on top of the first one
             session.refusals[screen.name] = (
@@ -170,32 +170,32 @@ def edges(screen: Screen) -> list[tuple[str, str]]:
         return []
     if isinstance(screen, Ask | Pick):
         return list(screen.goto.items())
-    found: list[tuple[str, str]] = []
+    listed: list[tuple[str, str]] = []
     for option in screen.options:
         if isinstance(option.goto, str):
-            found.append((option.key, option.goto))
+            listed.append((option.key, option.goto))
         else:
-            found += [(f"{option.key}:{outcome}", destination) for outcome, destination in option.goto.items()]
-    return found
+            listed += [(f"{option.key}:{outcome}", destination) for outcome, destination in option.goto.items()]
+    return listed
 
 
-async def _answer(screen: Screen, step: Step) -> tuple[str, Outcome]:
+async def _take_input(screen: Screen, step: Step) -> tuple[str, Outcome]:
     """The event that an input stands for and the handler's outcome, after it has acted. Raises Refusal or TimeoutError."""
     if len(step.text) > MOST_INPUT_CHARACTERS:
         raise TooLong
     if isinstance(screen, Ask | Pick):
-        asked = replace(step, picked=_picked(screen, step)) if isinstance(screen, Pick) else step
-        outcome = await within(HANDLER_SECONDS, screen.do(asked))
+        step_with_pick = replace(step, picked=_pick_value(screen, step)) if isinstance(screen, Pick) else step
+        outcome = await within(HANDLER_SECONDS, screen.do(step_with_pick))
         return outcome.code, outcome
     assert isinstance(screen, Choice), f"nothing can be answered on {screen.name}"
-    option = _option(screen, step)
+    option = _get_option(screen, step)
     if option.do is None:
         return option.key, Outcome(option.key)
     outcome = await within(HANDLER_SECONDS, option.do(step))
     return f"{option.key}:{outcome.code}", outcome
 
 
-def _picked(screen: Pick, step: Step) -> str:
+def _pick_value(screen: Pick, step: Step) -> str:
     """The value of the item whose number was typed."""
     typed, items = step.text.strip(), step.session.items.get(screen.name, [])
     if not (typed.isascii() and typed.isdecimal() and 1 <= int(typed) <= len(items)):
@@ -203,7 +203,7 @@ def _picked(screen: Pick, step: Step) -> str:
     return items[int(typed) - 1].value
 
 
-def _option(screen: Choice, step: Step) -> Option:
+def _get_option(screen: Choice, step: Step) -> Option:
     typed = step.text.strip()
     for option in visible(screen, step.session):
         if option.key == typed:

@@ -49,11 +49,11 @@ def body(screen: Screen, session: Session, refusal: Refusal | None) -> list[str]
     above = session.heading if screen.name == HOME_SCREEN else ""
     if refusal is not None:
         above = sentence(refusal, language)
-    text = septets.plain((above and above + "\n") + translate(screen.text, language).format(**_told(screen, session)))
+    text = septets.plain((above and above + "\n") + translate(screen.text, language).format(**_placeholders(screen, session)))
     return [*text.split("\n"), *numbered(screen, session)]
 
 
-def _told(screen: Screen, session: Session) -> dict[str, str]:
+def _placeholders(screen: Screen, session: Session) -> dict[str, str]:
     """What fills the placeholders. A question comes before the PIN, so to some customers it does not tell the balance."""
     if isinstance(screen, Ask) and session.customer is not None and session.customer.asks_pin_for_balance:
         return {**session.slots, "balance": HIDDEN}
@@ -88,15 +88,15 @@ def paginate(lines: list[str], below: list[str], more_line: str) -> list[str]:
     foot = [more_line, *below]
     room = SCREEN_SEPTETS - septets.count("\n".join(foot)) - 1
     pages: list[str] = []
-    taken = ""
+    page = ""
     for line in [piece for whole_line in lines for piece in _pieces(whole_line, room)]:
-        longer = f"{taken}\n{line}" if taken else line
+        longer = f"{page}\n{line}" if page else line
         if septets.count(longer) > room:
-            pages.append("\n".join([taken, *foot]))
-            taken = line
+            pages.append("\n".join([page, *foot]))
+            page = line
         else:
-            taken = longer
-    return [*pages, "\n".join([taken, *below])]
+            page = longer
+    return [*pages, "\n".join([page, *below])]
 
 
 def _pieces(line: str, room: int) -> list[str]:

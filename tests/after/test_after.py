@@ -88,7 +88,7 @@ def test_no_one_time_code_is_kept_anywhere(left_behind: list[str]) -> None:
 
 
 def test_every_book_is_in_balance(left_behind: list[str]) -> None:
-    async def verify(url: str) -> audit.Report:
+    async def verify(url: str) -> audit.AuditReport:
         runtime = wiring.runtime(Settings(database_url=url))
         try:
             async with runtime.database.transaction() as connection:

@@ -34,7 +34,7 @@ async def test_a_customer_sees_what_the_journey_says(journey: Path, client: http
     callers: dict[str, Phone] = {}
     codes: dict[str, str] = {}
     await deliver(runtime)
-    read = {person.phone: len(await notices.inbox(runtime, person.phone)) for person in demo.PEOPLE}
+    read = {person.phone: len(await notices.list_inbox(runtime, person.phone)) for person in demo.PEOPLE}
     for act in transcript.read(journey):
         number = phones.parse(act.phone, "KE")
         caller = callers.setdefault(number, Phone(client, number))
@@ -67,7 +67,7 @@ def check_screen(journey: Path, act: Act, screen: Screen) -> None:
 async def check_sms(act: Act, runtime: Runtime, number: str, read: dict[str, int]) -> str:
     """Compares the next SMS that the phone got, and returns what it says."""
     await deliver(runtime)
-    inbox = list(reversed(await notices.inbox(runtime, number)))
+    inbox = list(reversed(await notices.list_inbox(runtime, number)))
     position = read.get(number, 0)
     read[number] = position + 1
     assert len(inbox) > position, f"line {act.line}: no SMS has arrived"

@@ -12,12 +12,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from core.messaging import optouts
-from core.messaging.reports import DELIVERED, OPT_OUT, RECIPIENT, SENT, UNDELIVERED, Report
+from core.messaging.reports import DELIVERED, OPT_OUT, RECIPIENT, SENT, UNDELIVERED, DeliveryReport
 from core.runtime import Runtime
 from gateway.callbacks import Fields, Malformed, is_from_network, read_form, required
 from gateway.providers.africastalking.sms import NAME
 from gateway.sms import callbacks
-from gateway.sms.inbound import Sms, take
+from gateway.sms.inbound import Sms, answer
 from gateway.sms.pool import ProviderPool
 
 _DATES = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S")
@@ -50,7 +50,7 @@ def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
     country = runtime.settings.country
 
     async def delivery(fields: Fields, _: Mapping[str, str]) -> None:
-        await callbacks.report(runtime, pool, read_report(fields, country))
+        await callbacks.record_report(runtime, pool, read_report(fields, country))
 
     async def optout(fields: Fields, _: Mapping[str, str]) -> None:
         required(fields, "phoneNumber")
@@ -64,11 +64,11 @@ def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
     ]
 
 
-def read_report(fields: Fields, country: str) -> Report:
+def read_report(fields: Fields, country: str) -> DeliveryReport:
     """A delivery report. Raises Malformed."""
     required(fields, "id", "status", "phoneNumber")
     reason = fields.get("failureReason", "")
-    return Report(
+    return DeliveryReport(
         NAME,
         callbacks.read_id(fields["id"], "id"),
         callbacks.read_word(_REPORTED, fields["status"], "status"),
@@ -87,8 +87,8 @@ def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
         try:
             sms = _read_sms(await read_form(request), runtime.settings.country)
         except Malformed as error:
-            return callbacks.malformed(error)
-        return PlainTextResponse("") if await take(runtime, sms) else PlainTextResponse("try again", status_code=503)
+            return callbacks.refuse_malformed(error)
+        return PlainTextResponse("") if await answer(runtime, sms) else PlainTextResponse("try again", status_code=503)
 
     return receive
 
@@ -100,14 +100,14 @@ def _read_sms(fields: Fields, country: str) -> Sms:
     return Sms(NAME, sms_id, phone, fields["text"])
 
 
-def _guarded(runtime: Runtime, take: callbacks.Take) -> Callable[[Request], Awaitable[Response]]:
+def _guarded(runtime: Runtime, work: callbacks.Work) -> Callable[[Request], Awaitable[Response]]:
     async def receive(request: Request) -> Response:
         if not is_from_network(request, runtime.settings):
             return PlainTextResponse("Not Found", status_code=404)
         try:
-            return await callbacks.taken(take, await read_form(request), request.query_params)
+            return await callbacks.answer(work, await read_form(request), request.query_params)
         except Malformed as error:
-            return callbacks.malformed(error)
+            return callbacks.refuse_malformed(error)
 
     return receive
 

@@ -167,7 +167,7 @@ async def test_a_code_reaches_the_phone_and_no_row_of_the_database(runtime: Runt
     right = code_digits(runtime.settings.pin_pepper, code_id, codes.PIN)
     while await worker.drain(runtime):
         pass
-    newest = (await notices.inbox(runtime, ASHA))[0]
+    newest = (await notices.list_inbox(runtime, ASHA))[0]
     assert newest.body.split()[0] == right
     assert right not in repr(newest), "a log of the message would tell the code"
     assert await outcome(runtime, asha, right) == "ok"

@@ -48,7 +48,7 @@ async def told(runtime: Runtime) -> list[str]:
     """Every SMS that she has got so far, newest first."""
     while await worker.drain(runtime):
         pass
-    return [message.body for message in await notices.inbox(runtime, ASHA)]
+    return [message.body for message in await notices.list_inbox(runtime, ASHA)]
 
 
 async def code_of(runtime: Runtime) -> str:

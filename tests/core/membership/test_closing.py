@@ -75,7 +75,7 @@ async def test_an_empty_account_is_closed_with_all_that_is_in_it_and_she_is_told
     assert closed_at is not None
     while await worker.drain(runtime):
         pass
-    assert (await notices.inbox(runtime, ZAWADI))[0].body.startswith("Goodbye, Zawadi Atieno.")
+    assert (await notices.list_inbox(runtime, ZAWADI))[0].body.startswith("Goodbye, Zawadi Atieno.")
 
 
 async def test_a_wrong_pin_closes_nothing(runtime: Runtime) -> None:

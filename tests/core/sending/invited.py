@@ -53,7 +53,7 @@ async def balance_minor(runtime: Runtime, phone: str) -> int:
 
 async def system_minor(runtime: Runtime, *kinds: str) -> int:
     async with runtime.database.autocommit() as connection:
-        return sum([(await statement.system_balance(connection, SystemAccount(kind, "KES"))).minor for kind in kinds])
+        return sum([(await statement.get_system_balance(connection, SystemAccount(kind, "KES"))).minor for kind in kinds])
 
 
 async def states(runtime: Runtime) -> list[str]:
@@ -74,7 +74,7 @@ async def told(runtime: Runtime, phone: str) -> list[str]:
     """What the phone has got by SMS, newest first."""
     while await worker.drain(runtime):
         pass
-    return [message.body for message in await notices.inbox(runtime, phone)]
+    return [message.body for message in await notices.list_inbox(runtime, phone)]
 
 
 async def paid_in(runtime: Runtime, phone: str, minor: int) -> None:

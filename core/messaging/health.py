@@ -11,24 +11,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.tables.messaging import sms_provider
 
 
-async def read(connection: AsyncConnection, weights: Mapping[str, int], *, is_locked: bool = False) -> Sequence[Row[Any]]:
+async def list_providers(
+    connection: AsyncConnection, weights: Mapping[str, int], *, is_locked: bool = False
+) -> Sequence[Row[Any]]:
     """What is known of these providers, always in the same order; the first to ask writes them down with these weights."""
-    asked = select(sms_provider).where(sms_provider.c.name.in_(sorted(weights))).order_by(sms_provider.c.name)
+    query = select(sms_provider).where(sms_provider.c.name.in_(sorted(weights))).order_by(sms_provider.c.name)
     if is_locked:
-        asked = asked.with_for_update()
-    rows = (await connection.execute(asked)).all()
+        query = query.with_for_update()
+    rows = (await connection.execute(query)).all()
     if len(rows) == len(weights):
         return rows
     new = [{"name": name, "weight": weights[name]} for name in sorted(weights)]
     await connection.execute(insert(sms_provider).values(new).on_conflict_do_nothing())
-    return (await connection.execute(asked)).all()
+    return (await connection.execute(query)).all()
 
 
-async def note_probes(connection: AsyncConnection, names: Iterable[str], now: datetime) -> None:
+async def mark_probed(connection: AsyncConnection, names: Iterable[str], now: datetime) -> None:
     """These are tried with one message each."""
     await connection.execute(update(sms_provider).where(sms_provider.c.name.in_(names)).values(probed_at=now))
 
 
-async def change(connection: AsyncConnection, name: str, values: Mapping[str, Any]) -> None:
+async def update_provider(connection: AsyncConnection, name: str, values: Mapping[str, Any]) -> None:
     """What has been found out about one of them."""
     await connection.execute(update(sms_provider).where(sms_provider.c.name == name).values(**values))
