@@ -18,13 +18,15 @@ from core.chores import Due
 from core.credentials import pins
 from core.customers import profiles
 from core.customers.profiles import Customer
-from core.errors import Kind, Refusal
+from core.customers.refusals import UnknownRecipient
+from core.errors import KeyConflict, Kind, Refusal, UnknownAgent
 from core.i18n import _
 from core.idempotency import check_same
 from core.ledger.post import post_one
-from core.ledger.refusals import AmountTooSmall, OverLimit
+from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.ledger.transfer import Transfer
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.agents import agent as agent_table
 from core.tables.approvals import approval as table
@@ -65,8 +67,8 @@ class Request:
 class Carrier:
     """How one kind of request is carried out, and what is said when nothing comes of it.
 
-    `price` raises AmountTooSmall or OverLimit. `transfer` makes what her yes posts, from her wallet in its first leg; it raises
-    what the family refuses by now. `refused` and `expired` tell whoever has to know, in the caller's transaction.
+    `price` may refuse with AmountTooSmall or OverLimit. `transfer` makes what her yes posts, from her wallet in its first leg; it
+    may refuse with what `approve` has declared. `refused` and `expired` tell whoever has to know, in the caller's transaction.
     """
 
     kind: str
@@ -111,10 +113,11 @@ async def add(connection: AsyncConnection, customer: Customer, kind: str, key: s
     return approval_id
 
 
+@refuses(KeyConflict)
 async def find(
     connection: AsyncConnection, customer: Customer, kind: str, key: str, amount: Money, **other_side: object
 ) -> UUID | None:
-    """The request that was made before under the same key. Raises KeyConflict where it asked for something else."""
+    """The request that was made before under the same key; KeyConflict where it asked for something else."""
     query = select(table).where(table.c.customer_id == customer.id, table.c.key == key)
     row = (await connection.execute(query)).one_or_none()
     if row is None:
@@ -154,12 +157,22 @@ def key_of(approval_id: UUID) -> str:
     return f"approval:{approval_id}"
 
 
+@refuses(
+    ApprovalClosed,
+    pins.check_for_payment,
+    AmountTooSmall,
+    NotEnoughMoney,
+    OverLimit,
+    OverDayLimit,
+    OverBalanceLimit,
+    UnknownAgent,
+    UnknownRecipient,
+    AccountClosed,
+)
 async def approve(runtime: Runtime, customer: Customer, approval_id: UUID, pin: str, carriers: Carriers) -> Receipt:
     """She says yes: the money moves, once, and both sides are told.
 
-    Raises ApprovalClosed (answered already, over, or somebody else's), WrongPin, PinLocked, MoneyOutWaits, Busy, NotEnoughMoney,
-    OverLimit, OverDayLimit, OverBalanceLimit, AmountTooSmall, UnknownAgent, UnknownRecipient, AccountClosed; it waits on after
-    each but the first.
+    ApprovalClosed: answered already, over, or somebody else's. It waits on after every other refusal.
     """
     own = (table.c.id == approval_id) & (table.c.customer_id == customer.id)
     async with runtime.database.autocommit() as connection:
@@ -178,8 +191,9 @@ async def approve(runtime: Runtime, customer: Customer, approval_id: UUID, pin: 
     return Receipt(ids.reference(answer.transfer_id), request.amount, price.fee, left)
 
 
+@refuses(ApprovalClosed)
 async def refuse(runtime: Runtime, customer: Customer, approval_id: UUID, carriers: Carriers) -> None:
-    """She says no: nothing moves, and whoever asked is told. Raises ApprovalClosed."""
+    """She says no: nothing moves, and whoever asked is told."""
     async with runtime.database.transaction() as connection:
         request = _request(await _close(connection, customer, approval_id, "refused"))
         await carriers[request.kind].refused(runtime, connection, customer, request)
@@ -202,7 +216,7 @@ async def expire(runtime: Runtime, carriers: Carriers) -> int:
 
 
 async def _close(connection: AsyncConnection, customer: Customer, approval_id: UUID, status: str) -> Row[Any]:
-    """Marks it answered, and keeps everybody else who wants to from it until the commit. Raises ApprovalClosed."""
+    """Marks it answered, and keeps everybody else who wants to from it until the commit."""
     own = (table.c.id == approval_id) & (table.c.customer_id == customer.id)
     answered = update(table).where(own, _is_waiting()).values(status=status, answered_at=clock.now()).returning(table)
     row: Row[Any] | None = (await connection.execute(answered)).one_or_none()

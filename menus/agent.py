@@ -2,13 +2,10 @@
 
 from core.agents import approval, cash, directory, floats
 from core.agents.directory import Agent
-from core.customers.refusals import OwnNumber, UnknownRecipient
-from core.errors import BadAmount, BadPhone, KeyConflict, RequestWaits
 from core.i18n import _, translate
-from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverLimit
 from core.money import Money
 from menus.engine import inputs
-from menus.engine.dsl import PAYING_PIN, PIN, Ask, Choice, End, Option, Outcome, again, ok, outcomes, paying_again
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, again, ok, outcomes, paying_again
 from menus.engine.session import Session, Step
 
 TOP_UPS = _("Top-ups: {count}, {amount}")
@@ -16,7 +13,7 @@ PAID_OUT = _("Paid out: {count}, {amount}")
 EARNED = _("Commission: {amount}")
 
 
-@outcomes("ok", BadPhone, OwnNumber, UnknownRecipient)
+@outcomes("ok", calls=(directory.of, inputs.phone, cash.find_customer))
 async def find_customer(step: Step) -> Outcome:
     agent = await _agent(step)
     customer = await cash.find_customer(step.runtime, agent, inputs.phone(step))
@@ -24,24 +21,13 @@ async def find_customer(step: Step) -> Outcome:
     return ok(recipient=customer.name, recipient_phone=customer.phone, balance=balance)
 
 
-@outcomes("ok", BadAmount, AmountTooSmall, OverLimit, NotEnoughMoney)
+@outcomes("ok", calls=(directory.of, inputs.amount, cash.quote_top_up))
 async def quote_top_up(step: Step) -> Outcome:
     amount = await cash.quote_top_up(step.runtime, await _agent(step), inputs.amount(step))
     return ok(amount=amount, amount_minor=amount.minor)
 
 
-@outcomes(
-    "ok",
-    *PAYING_PIN,
-    NotEnoughMoney,
-    OverLimit,
-    OverBalanceLimit,
-    AmountTooSmall,
-    UnknownRecipient,
-    OwnNumber,
-    AccountClosed,
-    KeyConflict,
-)
+@outcomes("ok", calls=(directory.of, cash.top_up))
 async def top_up(step: Step) -> Outcome:
     receipt = await cash.top_up(
         step.runtime,
@@ -54,13 +40,13 @@ async def top_up(step: Step) -> Outcome:
     return ok(reference=receipt.reference, balance=receipt.balance)
 
 
-@outcomes("ok", BadAmount, AmountTooSmall, OverLimit)
+@outcomes("ok", calls=(inputs.amount, cash.price))
 async def quote_pay_out(step: Step) -> Outcome:
     quoted = cash.price(inputs.amount(step))
     return ok(amount=quoted.amount, amount_minor=quoted.amount.minor)
 
 
-@outcomes("ok", *PIN, OverLimit, AmountTooSmall, UnknownRecipient, OwnNumber, RequestWaits, KeyConflict)
+@outcomes("ok", calls=(directory.of, approval.ask))
 async def ask_pay_out(step: Step) -> Outcome:
     await approval.ask(
         step.runtime,
@@ -73,25 +59,25 @@ async def ask_pay_out(step: Step) -> Outcome:
     return ok(service_code=step.runtime.settings.service_code)
 
 
-@outcomes("ok")
+@outcomes("ok", calls=(directory.of,))
 async def read_float(step: Step) -> Outcome:
     return ok(balance=await floats.balance(step.runtime, await _agent(step)))
 
 
-@outcomes("ok")
+@outcomes("ok", calls=(directory.of,))
 async def read_commission(step: Step) -> Outcome:
     earned = await floats.earned(step.runtime, await _agent(step))
     return ok(amount=earned, amount_minor=earned.minor)
 
 
-@outcomes("ok", *PIN, NotEnoughMoney, AccountClosed, KeyConflict)
+@outcomes("ok", calls=(directory.of, floats.take_commission))
 async def take_commission(step: Step) -> Outcome:
     agent, amount = await _agent(step), _amount(step.session)
     receipt = await floats.take_commission(step.runtime, agent=agent, amount=amount, pin=step.text, key=step.key)
     return ok(reference=receipt.reference, balance=receipt.balance)
 
 
-@outcomes("ok")
+@outcomes("ok", calls=(directory.of,))
 async def read_today(step: Step) -> Outcome:
     day = await directory.today(step.runtime, await _agent(step))
     language = step.session.language
@@ -121,9 +107,9 @@ _COUNTER = (
         _("Agent"),
         options=(
             Option("1", _("Top up a customer"), goto="top_up_phone"),
-            Option("2", _("Float"), do=read_float, goto={"ok": "agent_float"}),
-            Option("3", _("Commission"), do=read_commission, goto={"ok": "agent_commission"}),
-            Option("4", _("Today"), do=read_today, goto={"ok": "agent_today"}),
+            Option("2", _("Float"), do=read_float, goto={"ok": "agent_float", "not_permitted": "home"}),
+            Option("3", _("Commission"), do=read_commission, goto={"ok": "agent_commission", "not_permitted": "home"}),
+            Option("4", _("Today"), do=read_today, goto={"ok": "agent_today", "not_permitted": "home"}),
             Option("5", _("Pay out a customer"), goto="pay_out_phone"),
         ),
     ),
@@ -140,6 +126,7 @@ _COUNTER = (
         do=take_commission,
         goto={
             "ok": "agent_commission_done",
+            "not_permitted": "home",
             **again("agent_commission_pin"),
             "not_enough": "agent",
             "account_closed": "agent",
@@ -157,6 +144,7 @@ _TOP_UP = (
         do=find_customer,
         goto={
             "ok": "top_up_amount",
+            "not_permitted": "home",
             "bad_phone": "top_up_phone",
             "own_number": "top_up_phone",
             "unknown_recipient": "top_up_phone",
@@ -168,6 +156,7 @@ _TOP_UP = (
         do=quote_top_up,
         goto={
             "ok": "top_up_pin",
+            "not_permitted": "home",
             "bad_amount": "top_up_amount",
             "amount_too_small": "top_up_amount",
             "over_limit": "top_up_amount",
@@ -180,6 +169,7 @@ _TOP_UP = (
         do=top_up,
         goto={
             "ok": "top_up_done",
+            "not_permitted": "home",
             **paying_again("top_up_pin"),
             "not_enough": "top_up_amount",
             "over_limit": "top_up_amount",
@@ -202,6 +192,7 @@ _PAY_OUT = (
         do=find_customer,
         goto={
             "ok": "pay_out_amount",
+            "not_permitted": "home",
             "bad_phone": "pay_out_phone",
             "own_number": "pay_out_phone",
             "unknown_recipient": "pay_out_phone",
@@ -224,6 +215,7 @@ _PAY_OUT = (
         do=ask_pay_out,
         goto={
             "ok": "pay_out_asked",
+            "not_permitted": "home",
             **again("pay_out_pin"),
             "over_limit": "pay_out_amount",
             "amount_too_small": "pay_out_amount",

@@ -8,25 +8,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import approvals, phones
 from core.agents import cash, directory, texts
 from core.agents.directory import Agent
-from core.agents.refusals import UnknownAgent
 from core.approvals import Carrier, Request
 from core.credentials import pins
 from core.customers.profiles import Customer
-from core.errors import RequestWaits
+from core.errors import RequestWaits, UnknownAgent
 from core.ledger.transfer import Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.agents import agent as agent_table
 
 REQUEST_KIND = "agent_withdrawal"
 
 
+@refuses(cash.find_customer, cash.price, pins.check, approvals.find, RequestWaits)
 async def ask(runtime: Runtime, *, agent: Agent, customer_phone: str, amount: Money, pin: str, key: str) -> Customer:
     """An agent asks to pay a customer out: she is told by SMS and answers on her phone. Once for each `key`; returns her.
 
-    Raises OwnNumber, UnknownRecipient, AmountTooSmall, OverLimit, WrongPin, PinLocked, Busy, RequestWaits (she has not answered
-    this agent's last request), KeyConflict.
+    RequestWaits: she has not answered this agent's last request.
     """
     customer = await cash.find_customer(runtime, agent, customer_phone)
     quoted = cash.price(amount)

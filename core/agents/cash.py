@@ -15,14 +15,16 @@ from core.credentials import pins
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.customers.refusals import OwnNumber, UnknownRecipient
+from core.errors import Busy, KeyConflict
 from core.ledger import statement, tariffs
 from core.ledger.chart import COMMISSIONS, SystemAccount
 from core.ledger.post import post_one
-from core.ledger.refusals import NotEnoughMoney
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.ledger.tariffs import Fee
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.agents import agent_day
 
@@ -58,8 +60,9 @@ class Receipt:
     balance: Money
 
 
+@refuses(OwnNumber, UnknownRecipient)
 async def find_customer(runtime: Runtime, agent: Agent, phone: str) -> Customer:
-    """Who stands at the agent's counter. Raises OwnNumber or UnknownRecipient."""
+    """Who stands at the agent's counter."""
     if phone == agent.customer.phone:
         raise OwnNumber
     customer = await profiles.find(runtime, phone)
@@ -68,16 +71,18 @@ async def find_customer(runtime: Runtime, agent: Agent, phone: str) -> Customer:
     return customer
 
 
+@refuses(directory.by_number, OwnNumber)
 async def find_agent(runtime: Runtime, customer: Customer, number: str) -> Agent:
-    """At whose counter the customer stands. Raises UnknownAgent or OwnNumber."""
+    """At whose counter the customer stands."""
     agent = await directory.by_number(runtime, number)
     if agent.customer.id == customer.id:
         raise OwnNumber
     return agent
 
 
+@refuses(tariffs.fee, NotEnoughMoney)
 async def quote_top_up(runtime: Runtime, agent: Agent, amount: Money) -> Money:
-    """The amount, if it may be topped up now. Raises AmountTooSmall, OverLimit, or NotEnoughMoney by the float of now."""
+    """The amount, if it may be topped up now; NotEnoughMoney by the float of now."""
     tariffs.fee(_CASH_IN_COMMISSION, amount)
     async with runtime.database.autocommit() as connection:
         if await statement.available(connection, agent.float_account) < amount:
@@ -85,11 +90,11 @@ async def quote_top_up(runtime: Runtime, agent: Agent, amount: Money) -> Money:
     return amount
 
 
+@refuses(find_customer, tariffs.fee, pins.check_for_payment, NotEnoughMoney, OverBalanceLimit, AccountClosed, KeyConflict)
 async def top_up(runtime: Runtime, *, agent: Agent, customer_phone: str, amount: Money, pin: str, key: str) -> Receipt:
     """Moves the agent's float to a customer who has paid cash, and tells both; once for each `key`, by the agent's PIN.
 
-    Raises what `find_customer` and `quote_top_up` raise, and WrongPin, PinLocked, MoneyOutWaits, Busy, OverBalanceLimit (the
-    customer's wallet), AccountClosed, KeyConflict.
+    OverBalanceLimit: by the limit of the customer's wallet.
     """
     customer = await find_customer(runtime, agent, customer_phone)
     tariffs.fee(_CASH_IN_COMMISSION, amount)
@@ -112,13 +117,15 @@ async def top_up(runtime: Runtime, *, agent: Agent, customer_phone: str, amount:
     return Receipt(ids.reference(answer.transfer_id), agent, customer, amount, Money(0, amount.currency), left)
 
 
+@refuses(tariffs.fee)
 def price(amount: Money) -> Quote:
-    """What withdrawing costs by today's tariff. Raises AmountTooSmall or OverLimit."""
+    """What withdrawing costs by today's tariff."""
     return Quote(amount, tariffs.fee("withdraw", amount), tariffs.fee(_CASH_OUT_COMMISSION, amount).total)
 
 
+@refuses(price, NotEnoughMoney)
 async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) -> Quote:
-    """The fee, before anything is asked for. Raises AmountTooSmall, OverLimit, or NotEnoughMoney by the balance of now."""
+    """The fee, before anything is asked for; NotEnoughMoney by the balance of now."""
     quoted = price(amount)
     async with runtime.database.autocommit() as connection:
         if await statement.available(connection, customer.wallet) < quoted.total:
@@ -126,12 +133,10 @@ async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) 
     return quoted
 
 
+@refuses(find_agent, price, pins.check_for_payment, NotEnoughMoney, OverLimit, OverDayLimit, AccountClosed, KeyConflict, Busy)
 async def withdraw(runtime: Runtime, *, customer: Customer, agent_number: str, amount: Money, pin: str, key: str) -> Receipt:
-    """Moves a customer's money to the agent who then hands out cash, and tells both; once for each `key`, by the customer's PIN.
-
-    Raises what `find_agent` and `quote_withdrawal` raise, and WrongPin, PinLocked, MoneyOutWaits, Busy, OverDayLimit,
-    AccountClosed, KeyConflict.
-    """
+    """Moves a customer's money to the agent who then hands out cash, and tells both; once for each `key`, by the customer's
+    PIN."""
     agent = await find_agent(runtime, customer, agent_number)
     quoted = price(amount)
     await pins.check_for_payment(runtime, customer.id, pin)

@@ -14,16 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, phones, reading
 from core.agents import texts
-from core.agents.refusals import NoAgentNear, UnknownAgent
+from core.agents.refusals import NoAgentNear
 from core.countries import COUNTRIES
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.customers.refusals import UnknownRecipient
-from core.errors import BadText, NotPermitted
+from core.errors import BadText, NotPermitted, UnknownAgent
 from core.ledger.accounts import open_account
 from core.ledger.chart import COMMISSION, FLOAT
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.agents import agent as agent_table
 from core.tables.customers import customer as customer_table
@@ -73,8 +74,9 @@ class Today:
     commission: Money
 
 
+@refuses(NotPermitted)
 async def of(runtime: Runtime, customer: Customer) -> Agent:
-    """The agent that the customer is. Raises NotPermitted where she is none."""
+    """The agent that the customer is; NotPermitted where she is none."""
     async with runtime.database.autocommit() as connection:
         row = (await connection.execute(_FIND.where(agent_table.c.customer_id == customer.id))).one_or_none()
     if row is None:
@@ -82,8 +84,9 @@ async def of(runtime: Runtime, customer: Customer) -> Agent:
     return Agent(customer, row.number, row.name, row.place, row.float_account, row.commission_account)
 
 
+@refuses(UnknownAgent)
 async def by_number(runtime: Runtime, number: str) -> Agent:
-    """The agent with this number, spaces or not. Raises UnknownAgent."""
+    """The agent with this number, spaces or not."""
     digits = re.sub(r"[\s-]", "", number)
     if not _NUMBER.fullmatch(digits):
         raise UnknownAgent
@@ -91,13 +94,15 @@ async def by_number(runtime: Runtime, number: str) -> Agent:
         return await _load(connection, agent_table.c.number == digits)
 
 
+@refuses(UnknownAgent)
 async def load(connection: AsyncConnection, customer_id: UUID) -> Agent:
-    """The agent that the customer with this id is, as the caller's transaction sees her. Raises UnknownAgent."""
+    """The agent that the customer with this id is, as the caller's transaction sees her."""
     return await _load(connection, agent_table.c.customer_id == customer_id)
 
 
+@refuses(NoAgentNear)
 async def near(runtime: Runtime, place: str) -> list[Shop]:
-    """Agents whose place or shop somebody may have meant, nearest spelling first; 12 at most. Raises NoAgentNear."""
+    """Agents whose place or shop somebody may have meant, nearest spelling first; 12 at most."""
     typed = " ".join(place.split()).lower()
     if len(typed) < _LEAST_SEARCHED or not typed.isprintable():
         raise NoAgentNear
@@ -121,11 +126,12 @@ async def near(runtime: Runtime, place: str) -> list[Shop]:
     return found
 
 
+@refuses(UnknownRecipient, BadText, of)
 async def add(runtime: Runtime, phone: str, name: str, place: str = "", number: str | None = None) -> Agent:
     """Makes a customer an agent, with a float and a commission account; who is one already stays as she is.
 
-    `phone` is E.164. Without `number` an unused one is found. Raises UnknownRecipient, BadText (name or place), ValueError where
-    another agent has the number.
+    `phone` is E.164. Without `number` an unused one is found. BadText: the name, or the place. Raises ValueError where another
+    agent has the number.
     """
     name, place = _tidy(name, MOST_NAME_CHARACTERS), _tidy(place, MOST_PLACE_CHARACTERS) if place.strip() else ""
     customer = await profiles.find(runtime, phone)

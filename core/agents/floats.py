@@ -9,14 +9,15 @@ from core import ids
 from core.agents import texts
 from core.agents.directory import Agent
 from core.credentials import pins
-from core.errors import BadText, KeyConflict
+from core.errors import BadText, Busy, KeyConflict
 from core.ledger import statement
 from core.ledger.chart import TRUST, SystemAccount
 from core.ledger.post import post_one
-from core.ledger.refusals import OverLimit
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverLimit
 from core.ledger.transfer import Leg, Notice, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.staff import Staff
 from core.tables.agents import float_trade
@@ -49,11 +50,9 @@ async def earned(runtime: Runtime, agent: Agent) -> Money:
         return await statement.available(connection, agent.commission_account)
 
 
+@refuses(pins.check, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
 async def take_commission(runtime: Runtime, *, agent: Agent, amount: Money, pin: str, key: str) -> Receipt:
-    """Moves commission to the agent's float; once for each `key`.
-
-    Raises WrongPin, PinLocked, Busy, NotEnoughMoney, AccountClosed, KeyConflict.
-    """
+    """Moves commission to the agent's float; once for each `key`."""
     await pins.check(runtime, agent.customer.id, pin)
     answer = await runtime.poster.submit(
         Transfer(
@@ -70,16 +69,18 @@ async def take_commission(runtime: Runtime, *, agent: Agent, amount: Money, pin:
     return Receipt(ids.reference(answer.transfer_id), amount, left, answer.outcome == "posted")
 
 
+@refuses(BadText, OverLimit, AccountClosed, KeyConflict)
 async def buy(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: Staff) -> Receipt:
     """Float for money that has reached the bank under `reference`, worked off once.
 
-    Raises OverLimit, BadText (reference), KeyConflict where the reference was for another agent or amount.
+    BadText: the reference. KeyConflict: the reference was for another agent or amount.
     """
     return await _trade(runtime, agent, amount, BUY, reference, by)
 
 
+@refuses(buy, NotEnoughMoney)
 async def sell(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: Staff) -> Receipt:
-    """The other way: the bank pays the agent out. Raises what `buy` raises, and NotEnoughMoney."""
+    """The other way: the bank pays the agent out."""
     return await _trade(runtime, agent, amount, SELL, reference, by)
 
 

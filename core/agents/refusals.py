@@ -4,12 +4,6 @@ from core.errors import Kind, Refusal
 from core.i18n import _
 
 
-class UnknownAgent(Refusal):
-    code = "unknown_agent"
-    kind = Kind.UNKNOWN
-    sentence = _("No agent has that number.")
-
-
 class NoAgentNear(Refusal):
     code = "no_agent_near"
     kind = Kind.UNKNOWN

@@ -15,6 +15,7 @@ from core.ledger.tariffs import Quote
 from core.ledger.transfer import Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.sending import texts, transfers
 
@@ -22,10 +23,11 @@ REQUEST_KIND = "send"
 MOST_WAITING = 5
 
 
+@refuses(transfers.get_recipient, tariffs.quote, approvals.find, RequestWaits)
 async def ask(runtime: Runtime, customer: Customer, recipient_phone: str, amount: Money, key: str) -> UUID:
     """She will be asked on her phone. Once for each `key`; returns the request's id.
 
-    Raises OwnNumber, UnknownRecipient, AmountTooSmall, OverLimit, RequestWaits (five wait already), KeyConflict.
+    RequestWaits: five wait already.
     """
     recipient = await transfers.get_recipient(runtime, customer, recipient_phone)
     _price(amount)

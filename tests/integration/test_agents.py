@@ -2,14 +2,15 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
 
 import psycopg
 import pytest
 
 from core.agents import directory, floats
-from core.agents.refusals import NoAgentNear, UnknownAgent
+from core.agents.refusals import NoAgentNear
 from core.customers.refusals import UnknownRecipient
-from core.errors import BadText, KeyConflict, NotPermitted, Refusal
+from core.errors import BadText, KeyConflict, NotPermitted, Refusal, UnknownAgent
 from core.ledger.refusals import NotEnoughMoney, OverLimit
 from core.membership import registration
 from core.membership.refusals import AlreadyRegistered
@@ -20,6 +21,12 @@ from core.staff import Staff
 from tests import pins
 from tests.counter import ASHA, BARAKA, NJERI, NUMBER, change, check_books, held, kes, one, person, received, shop
 from tests.integration.test_command_line import check_failed_in_one_line, jasho
+from tests.phone import Phone
+
+FLOAT_WITHOUT_A_NUMBER = (
+    "INSERT INTO account (id, owner, kind, currency, floor, created_at) SELECT gen_random_uuid(), id, "
+    "'float', 'KES', 0, created_at FROM customer WHERE phone = :phone"
+)
 
 
 async def test_an_agent_made_twice_or_at_the_same_moment_is_one_agent_with_one_float(runtime: Runtime) -> None:
@@ -35,12 +42,7 @@ async def test_an_agent_made_twice_or_at_the_same_moment_is_one_agent_with_one_f
 
 
 async def test_a_float_from_before_agents_had_numbers_is_kept(runtime: Runtime) -> None:
-    await change(
-        runtime,
-        "INSERT INTO account (id, owner, kind, currency, floor, created_at) SELECT gen_random_uuid(), id, "
-        "'float', 'KES', 0, created_at FROM customer WHERE phone = :phone",
-        phone=ASHA,
-    )
+    await change(runtime, FLOAT_WITHOUT_A_NUMBER, phone=ASHA)
     before = await one(
         runtime,
         "SELECT a.id FROM account a JOIN customer c ON c.id = a.owner WHERE a.kind = 'float' AND c.phone = :phone",
@@ -93,6 +95,18 @@ async def test_a_customer_who_is_no_agent_has_no_counter(runtime: Runtime) -> No
     with pytest.raises(NotPermitted):
         await directory.of(runtime, await person(runtime, ASHA))
     assert (await directory.of(runtime, await person(runtime, NJERI))).number == NUMBER
+
+
+@pytest.mark.parametrize("choice", ["2", "3", "4"])
+async def test_a_float_from_before_agents_had_numbers_opens_no_counter_and_breaks_none(
+    runtime: Runtime, phone: Callable[[str], Phone], choice: str
+) -> None:
+    await change(runtime, FLOAT_WITHOUT_A_NUMBER, phone=ASHA)
+    asha = phone(ASHA)
+    assert "10. Agent" in (await asha.dial()).text + (await asha.type("98")).text
+    shown = await asha.type("10", choice)
+    assert shown.text.startswith("That is not for you to do.\n")
+    assert shown.is_open
 
 
 @pytest.mark.parametrize("typed", ["Kibera", "kib", "KIBERA", "  ki  ", "bera", "mama njeri", "shop", "Kibera, Nairobi"])

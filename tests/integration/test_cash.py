@@ -9,10 +9,9 @@ import pytest
 from core import clock
 from core.agents import cash, directory, floats
 from core.agents.cash import Receipt
-from core.agents.refusals import UnknownAgent
 from core.credentials.refusals import MoneyOutWaits, WrongPin
 from core.customers.refusals import OwnNumber, UnknownRecipient
-from core.errors import KeyConflict, Refusal
+from core.errors import KeyConflict, Refusal, UnknownAgent
 from core.ledger import tariffs
 from core.ledger.refusals import AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.money import Money

@@ -7,9 +7,8 @@ import click
 
 from core.agents import directory, floats
 from core.agents.directory import Agent
-from core.agents.refusals import UnknownAgent
 from core.customers.refusals import UnknownRecipient
-from core.errors import BadText, KeyConflict
+from core.errors import BadText, KeyConflict, UnknownAgent
 from core.ledger.refusals import NotEnoughMoney, OverLimit
 from core.runtime import Runtime
 from core.staff import Staff
