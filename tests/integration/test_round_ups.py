@@ -33,7 +33,7 @@ def baraka(runtime: Runtime) -> Saver:
 
 async def rounding_up(saver: Saver, name: str = "Cow") -> Goal:
     goal = await saver.goal(name)
-    await rules.set_round_up(saver.runtime, await saver.customer(), goal.id)
+    await rules.round_up_into(saver.runtime, await saver.customer(), goal.id)
     return goal
 
 
@@ -152,7 +152,7 @@ async def test_a_send_that_was_rounded_up_is_known_again_whatever_is_rounded_up_
     cow = await rounding_up(asha, "Cow")
     first = await send(asha, 500)
     if now == "off":
-        await rules.set_round_up(asha.runtime, await asha.customer(), None)
+        await rules.stop_rounding_up(asha.runtime, await asha.customer())
     elif now == "another goal":
         await rounding_up(asha, "Hen")
     assert await send(asha, 500) == first
