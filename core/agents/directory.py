@@ -126,7 +126,7 @@ async def near(runtime: Runtime, place: str) -> list[Shop]:
     return found
 
 
-@refuses(UnknownRecipient, BadText, of)
+@refuses(UnknownRecipient, BadText)
 async def add(runtime: Runtime, phone: str, name: str, place: str = "", number: str | None = None) -> Agent:
     """Makes a customer an agent, with a float and a commission account; who is one already stays as she is.
 
@@ -138,10 +138,11 @@ async def add(runtime: Runtime, phone: str, name: str, place: str = "", number: 
     if customer is None:
         raise UnknownRecipient(phone=phones.national(phone))
     async with runtime.database.transaction() as connection:
-        # Whoever adds her at the same time waits here, and then finds her.
-        await profiles.lock(connection, customer.id)
-        found = select(agent_table.c.customer_id).where(agent_table.c.customer_id == customer.id)
-        if await connection.scalar(found) is None:
+        # A second caller waits here, and then finds the agent that the first one made.
+        if not await profiles.lock(connection, customer.id):
+            raise UnknownRecipient(phone=phones.national(phone))  # she has closed her account meanwhile
+        query = select(agent_table.c.customer_id).where(agent_table.c.customer_id == customer.id)
+        if await connection.scalar(query) is None:
             taken = await _take_number(connection, customer, name, place, number)
             for kind in (FLOAT, COMMISSION):
                 if (
@@ -151,7 +152,7 @@ async def add(runtime: Runtime, phone: str, name: str, place: str = "", number: 
                     await open_account(connection, owner=customer.id, kind=kind, currency=customer.currency)
             said: dict[str, Any] = {"name": name, "number": taken}
             await notices.tell(runtime, connection, customer, texts.AGENT_ADDED, **said)
-    return await of(runtime, customer)
+        return await load(connection, customer.id)
 
 
 async def today(runtime: Runtime, agent: Agent) -> Today:

@@ -9,6 +9,8 @@ import pytest
 
 from core.agents import directory, floats
 from core.agents.refusals import NoAgentNear
+from core.customers import profiles
+from core.customers.profiles import Customer
 from core.customers.refusals import UnknownRecipient
 from core.errors import BadText, KeyConflict, NotPermitted, Refusal, UnknownAgent
 from core.ledger.refusals import NotEnoughMoney, OverLimit
@@ -78,6 +80,23 @@ async def test_a_shop_without_a_proper_name_is_none(
     with pytest.raises(refusal):
         await directory.add(runtime, phone, name, place)
     assert await one(runtime, "SELECT count(*) FROM agent") == "1"
+
+
+async def test_somebody_who_closes_her_account_meanwhile_is_made_no_agent(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = profiles.find
+
+    async def find_just_before_she_closes(runtime: Runtime, phone: str) -> Customer | None:
+        customer = await find(runtime, phone)
+        await change(runtime, "UPDATE customer SET status = 'closed' WHERE phone = :phone", phone=phone)
+        return customer
+
+    monkeypatch.setattr(profiles, "find", find_just_before_she_closes)
+    with pytest.raises(UnknownRecipient):
+        await directory.add(runtime, ASHA, "Kiosk")
+    assert await one(runtime, "SELECT count(*) FROM agent") == "1"
+    assert await received(runtime, ASHA, "Your agent number is") == 0
 
 
 @pytest.mark.parametrize("typed", ["200100", " 200 100 ", "200-100"])
