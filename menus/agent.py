@@ -1,4 +1,4 @@
-"""Agent: what somebody with a shop does at her counter."""
+"""Agent: what an agent does at her counter."""
 
 from core.agents import approval, cash, directory, floats
 from core.agents.directory import Agent
@@ -13,25 +13,26 @@ PAID_OUT = _("Paid out: {count}, {amount}")
 EARNED = _("Commission: {amount}")
 
 
-@outcomes("ok", calls=(directory.of, inputs.phone, cash.find_customer))
+@outcomes("ok", calls=(directory.get_by_customer, inputs.phone, cash.get_customer))
 async def find_customer(step: Step) -> Outcome:
-    agent = await _agent(step)
-    customer = await cash.find_customer(step.runtime, agent, inputs.phone(step))
-    balance = await floats.balance(step.runtime, agent)
+    agent = await _get_agent(step)
+    customer = await cash.get_customer(step.runtime, agent, inputs.phone(step))
+    balance = await floats.get_balance(step.runtime, agent)
     return ok(recipient=customer.name, recipient_phone=customer.phone, balance=balance)
 
 
-@outcomes("ok", calls=(directory.of, inputs.amount, cash.quote_top_up))
-async def quote_top_up(step: Step) -> Outcome:
-    amount = await cash.quote_top_up(step.runtime, await _agent(step), inputs.amount(step))
+@outcomes("ok", calls=(directory.get_by_customer, inputs.amount, cash.check_top_up))
+async def check_top_up(step: Step) -> Outcome:
+    amount = inputs.amount(step)
+    await cash.check_top_up(step.runtime, await _get_agent(step), amount)
     return ok(amount=amount, amount_minor=amount.minor)
 
 
-@outcomes("ok", calls=(directory.of, cash.top_up))
+@outcomes("ok", calls=(directory.get_by_customer, cash.top_up))
 async def top_up(step: Step) -> Outcome:
     receipt = await cash.top_up(
         step.runtime,
-        agent=await _agent(step),
+        agent=await _get_agent(step),
         customer_phone=step.session.slots["recipient_phone"],
         amount=_amount(step.session),
         pin=step.text,
@@ -46,11 +47,11 @@ async def quote_pay_out(step: Step) -> Outcome:
     return ok(amount=quoted.amount, amount_minor=quoted.amount.minor)
 
 
-@outcomes("ok", calls=(directory.of, approval.ask))
+@outcomes("ok", calls=(directory.get_by_customer, approval.ask))
 async def ask_pay_out(step: Step) -> Outcome:
     await approval.ask(
         step.runtime,
-        agent=await _agent(step),
+        agent=await _get_agent(step),
         customer_phone=step.session.slots["recipient_phone"],
         amount=_amount(step.session),
         pin=step.text,
@@ -59,27 +60,27 @@ async def ask_pay_out(step: Step) -> Outcome:
     return ok(service_code=step.runtime.settings.service_code)
 
 
-@outcomes("ok", calls=(directory.of,))
+@outcomes("ok", calls=(directory.get_by_customer,))
 async def read_float(step: Step) -> Outcome:
-    return ok(balance=await floats.balance(step.runtime, await _agent(step)))
+    return ok(balance=await floats.get_balance(step.runtime, await _get_agent(step)))
 
 
-@outcomes("ok", calls=(directory.of,))
+@outcomes("ok", calls=(directory.get_by_customer,))
 async def read_commission(step: Step) -> Outcome:
-    earned = await floats.earned(step.runtime, await _agent(step))
-    return ok(amount=earned, amount_minor=earned.minor)
+    commission = await floats.get_commission(step.runtime, await _get_agent(step))
+    return ok(amount=commission, amount_minor=commission.minor)
 
 
-@outcomes("ok", calls=(directory.of, floats.take_commission))
+@outcomes("ok", calls=(directory.get_by_customer, floats.take_commission))
 async def take_commission(step: Step) -> Outcome:
-    agent, amount = await _agent(step), _amount(step.session)
+    agent, amount = await _get_agent(step), _amount(step.session)
     receipt = await floats.take_commission(step.runtime, agent=agent, amount=amount, pin=step.text, key=step.key)
     return ok(reference=receipt.reference, balance=receipt.balance)
 
 
-@outcomes("ok", calls=(directory.of,))
+@outcomes("ok", calls=(directory.get_by_customer,))
 async def read_today(step: Step) -> Outcome:
-    day = await directory.today(step.runtime, await _agent(step))
+    day = await directory.get_today(step.runtime, await _get_agent(step))
     language = step.session.language
     lines = (
         translate(TOP_UPS, language).format(count=day.top_ups, amount=day.topped_up),
@@ -93,8 +94,8 @@ def has_commission(session: Session) -> bool:
     return session.slots.get("amount_minor") != "0"
 
 
-async def _agent(step: Step) -> Agent:
-    return await directory.of(step.runtime, step.session.registered)
+async def _get_agent(step: Step) -> Agent:
+    return await directory.get_by_customer(step.runtime, step.session.registered)
 
 
 def _amount(session: Session) -> Money:
@@ -153,7 +154,7 @@ _TOP_UP = (
     Ask(
         "top_up_amount",
         _("How much to {recipient}? Float: {balance}."),
-        do=quote_top_up,
+        do=check_top_up,
         goto={
             "ok": "top_up_pin",
             "not_permitted": "home",

@@ -12,10 +12,10 @@ from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes, pa
 from menus.engine.session import Step
 
 
-@outcomes("ok", calls=(cash.find_agent,))
+@outcomes("ok", calls=(cash.get_agent,))
 async def find_agent(step: Step) -> Outcome:
     customer = step.session.registered
-    agent = await cash.find_agent(step.runtime, customer, step.text)
+    agent = await cash.get_agent(step.runtime, customer, step.text)
     balance = await wallet.balance(step.runtime, customer)
     return ok(name=agent.name, number=agent.number, balance=balance)
 

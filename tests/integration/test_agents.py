@@ -101,19 +101,19 @@ async def test_somebody_who_closes_her_account_meanwhile_is_made_no_agent(
 
 @pytest.mark.parametrize("typed", ["200100", " 200 100 ", "200-100"])
 async def test_an_agent_is_found_by_the_number_however_it_is_spaced(runtime: Runtime, typed: str) -> None:
-    assert (await directory.by_number(runtime, typed)).name == "Mama Njeri Shop"
+    assert (await directory.get_by_number(runtime, typed)).name == "Mama Njeri Shop"
 
 
 @pytest.mark.parametrize("typed", ["", "20010", "2001000", "njeri", "٢٠٠١٠٠", "200100\x00", "x" * 182])
 async def test_a_number_that_is_no_agents_is_refused(runtime: Runtime, typed: str) -> None:
     with pytest.raises(UnknownAgent):
-        await directory.by_number(runtime, typed)
+        await directory.get_by_number(runtime, typed)
 
 
 async def test_a_customer_who_is_no_agent_has_no_counter(runtime: Runtime) -> None:
     with pytest.raises(NotPermitted):
-        await directory.of(runtime, await person(runtime, ASHA))
-    assert (await directory.of(runtime, await person(runtime, NJERI))).number == NUMBER
+        await directory.get_by_customer(runtime, await person(runtime, ASHA))
+    assert (await directory.get_by_customer(runtime, await person(runtime, NJERI))).number == NUMBER
 
 
 @pytest.mark.parametrize("choice", ["2", "3", "4"])
@@ -130,13 +130,13 @@ async def test_a_float_from_before_agents_had_numbers_opens_no_counter_and_break
 
 @pytest.mark.parametrize("typed", ["Kibera", "kib", "KIBERA", "  ki  ", "bera", "mama njeri", "shop", "Kibera, Nairobi"])
 async def test_an_agent_is_found_by_what_people_call_the_place_or_the_shop(runtime: Runtime, typed: str) -> None:
-    assert await directory.near(runtime, typed) == [directory.Shop(NUMBER, "Mama Njeri Shop", "Kibera")]
+    assert await directory.list_near(runtime, typed) == [directory.Shop(NUMBER, "Mama Njeri Shop", "Kibera")]
 
 
 @pytest.mark.parametrize("typed", ["", " ", "k", "Lodwar", "%", "__", "%%%", "\x00\x00", "ki\\", "x" * 182, "🙂🙂"])
 async def test_where_no_agent_is_known_she_is_told_so(runtime: Runtime, typed: str) -> None:
     with pytest.raises(NoAgentNear):
-        await directory.near(runtime, typed)
+        await directory.list_near(runtime, typed)
 
 
 async def test_the_list_begins_with_the_place_itself_and_ends_somewhere(runtime: Runtime) -> None:
@@ -151,7 +151,7 @@ async def test_the_list_begins_with_the_place_itself_and_ends_somewhere(runtime:
         await directory.add(
             runtime, phone, "To Kibera Shuttle" if number == 0 else "Duka", "Toi" if number == 0 else "Kibera West"
         )
-    found = await directory.near(runtime, "kibera")
+    found = await directory.list_near(runtime, "kibera")
     assert len(found) == directory.MOST_NEAR
     assert {shop.place for shop in found} == {"Kibera", "Kibera West"}
 
@@ -159,9 +159,9 @@ async def test_the_list_begins_with_the_place_itself_and_ends_somewhere(runtime:
 async def test_a_shop_that_has_closed_is_not_found(runtime: Runtime) -> None:
     await change(runtime, "UPDATE customer SET status = 'closed' WHERE phone = :phone", phone=NJERI)
     with pytest.raises(NoAgentNear):
-        await directory.near(runtime, "kibera")
+        await directory.list_near(runtime, "kibera")
     with pytest.raises(UnknownAgent):
-        await directory.by_number(runtime, NUMBER)
+        await directory.get_by_number(runtime, NUMBER)
 
 
 async def test_a_bank_reference_is_worked_off_once_whoever_asks_and_for_whichever_agent(runtime: Runtime) -> None:

@@ -225,10 +225,10 @@ async def test_the_number_joins_anew_as_somebody_else(runtime: Runtime) -> None:
 async def test_an_agent_who_has_closed_is_found_by_no_customer(runtime: Runtime) -> None:
     zawadi = await joined(runtime)
     shop = await directory.add(runtime, ZAWADI, "Zawadi Shop", "Kibera")
-    assert (await directory.by_number(runtime, shop.number)).number == shop.number
+    assert (await directory.get_by_number(runtime, shop.number)).number == shop.number
     await closing.close(runtime, zawadi, RIGHT, ENDINGS)
     with pytest.raises(Refusal) as refused:
-        await directory.by_number(runtime, shop.number)
+        await directory.get_by_number(runtime, shop.number)
     assert refused.value.code == "unknown_agent"
 
 
