@@ -1,4 +1,4 @@
-"""What waits for the customer's yes: shown when she dials, before the menu. Neither her yes nor her no can be given by others."""
+"""Requests that wait for the customer's approval: she sees them when she dials, before the menu. Nobody else can answer them."""
 
 from uuid import UUID
 
@@ -10,13 +10,13 @@ from core.sending import approval as send_approval
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Screen, ok, outcomes
 from menus.engine.session import Session, Step
 
-# Shown first, each for its kind of request.
+# The first screen of each kind of request.
 OFFERED = {agent_approval.REQUEST_KIND: "approval_cash", send_approval.REQUEST_KIND: "approval_send"}
 
 
 async def offer(runtime: Runtime, session: Session) -> bool:
-    """Moves the session to the first thing that waits for a yes; False where nothing does any more."""
-    waiting = await approvals.waiting(runtime, session.registered, features.CARRIERS)
+    """Moves the session to the oldest request that waits; False where none does any more."""
+    waiting = await approvals.list_waiting(runtime, session.registered, features.CARRIERS)
     if not waiting:
         return False
     first = waiting[0]
@@ -32,7 +32,7 @@ async def offer(runtime: Runtime, session: Session) -> bool:
 
 
 def keys(session: Session) -> list[str]:
-    """The idempotency keys under which a session may have moved money by a yes."""
+    """The idempotency keys under which a session may have moved money by an approval."""
     return [approvals.key_of(UUID(session.slots["approval"]))] if "approval" in session.slots else []
 
 

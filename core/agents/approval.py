@@ -51,18 +51,18 @@ async def ask(runtime: Runtime, *, agent: Agent, customer_phone: str, amount: Mo
     return customer
 
 
-async def _transfer(runtime: Runtime, customer: Customer, request: Request) -> Transfer:
+async def _build_transfer(runtime: Runtime, customer: Customer, request: Request) -> Transfer:
     assert request.agent_id is not None, request.id
     async with runtime.database.autocommit() as connection:
         agent = await directory.get_by_id(connection, request.agent_id)
     return cash.build_withdrawal(customer, agent, cash.price(request.amount), approvals.key_of(request.id))
 
 
-async def _refused(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:
+async def _tell_refused(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:
     await _tell_agent(runtime, connection, customer, request, texts.APPROVAL_REFUSED)
 
 
-async def _expired(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:
+async def _tell_expired(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:
     await _tell_agent(runtime, connection, customer, request, texts.APPROVAL_EXPIRED)
 
 
@@ -76,4 +76,4 @@ async def _tell_agent(runtime: Runtime, connection: AsyncConnection, customer: C
     await notices.tell(runtime, connection, agent.customer, text, **params)
 
 
-CARRIER = Carrier(REQUEST_KIND, cash.price, _transfer, _refused, _expired)
+CARRIER = Carrier(REQUEST_KIND, cash.price, _build_transfer, _tell_refused, _tell_expired)

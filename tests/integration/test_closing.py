@@ -48,7 +48,7 @@ async def joined(runtime: Runtime, phone: str = ZAWADI, pin: str = RIGHT) -> Cus
     return await registration.register(runtime, phone=phone, name="Zawadi Atieno", national_id="33445577", language="en", pin=pin)
 
 
-async def pay(runtime: Runtime, sender: Customer, phone: str, minor: int, pin: str = RIGHT) -> transfers.Receipt:
+async def pay(runtime: Runtime, sender: Customer, phone: str, minor: int, pin: str = RIGHT) -> transfers.SendReceipt:
     return await transfers.send(
         runtime, sender=sender, recipient_phone=phone, amount=Money(minor, "KES"), pin=pin, key=uuid4().hex
     )

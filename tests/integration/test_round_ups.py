@@ -15,7 +15,7 @@ from core.runtime import Runtime
 from core.savings import goals, opening, rules
 from core.savings.goals import Goal
 from core.sending import round_ups, transfers
-from core.sending.transfers import Receipt
+from core.sending.transfers import SendReceipt
 from core.staff import Staff
 from tests import pins
 from tests.integration.saver import BARAKA, Saver, findings, kes
@@ -37,7 +37,7 @@ async def rounding_up(saver: Saver, name: str = "Cow") -> Goal:
     return goal
 
 
-async def send(saver: Saver, units: int, key: str = "key") -> Receipt:
+async def send(saver: Saver, units: int, key: str = "key") -> SendReceipt:
     return await transfers.send(
         saver.runtime, sender=await saver.customer(), recipient_phone=BARAKA, amount=kes(units), pin=pins.RIGHT, key=key
     )
@@ -81,7 +81,7 @@ async def test_a_send_with_cents_goes_out_as_it_is_because_no_phone_could_take_c
         key="key",
     )
     assert (receipt.saved, await asha.balance(goal.id)) == (None, 0)
-    assert await round_ups.due(asha.runtime, customer, Money(50_050, "KES")) is None
+    assert await round_ups.find_due(asha.runtime, customer, Money(50_050, "KES")) is None
 
 
 @pytest.mark.parametrize("left", [0, 30])
