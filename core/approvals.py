@@ -1,7 +1,7 @@
-"""What waits for a customer's yes: somebody else asked for it, or she did by SMS. Neither side alone moves money.
+"""Requests that a customer has to approve on her phone: an agent made them, or she made them by SMS. Neither alone moves money.
 
-A family asks, in its own words, and says by a Carrier how its kind of request is carried out (`core/features.py` lists them). It
-happens when the customer says yes on her phone, with her PIN: once, within a day.
+A family adds requests of its kind, and its Carrier carries them out (`core/features.py` lists the carriers). A request is carried
+out once, when the customer approves it with her PIN, and expires after a day.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,16 +18,18 @@ from core.chores import Due
 from core.credentials import pins
 from core.customers import profiles
 from core.customers.profiles import Customer
-from core.errors import Kind, Refusal
+from core.customers.refusals import UnknownRecipient
+from core.errors import KeyConflict, Kind, Refusal, UnknownAgent
 from core.i18n import _
 from core.idempotency import check_same
 from core.ledger.post import post_one
-from core.ledger.refusals import AmountTooSmall, OverLimit
+from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.ledger.transfer import Transfer
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.agents import agent as agent_table
-from core.tables.approvals import approval as table
+from core.tables.approvals import approval as approval_table
 from core.tables.customers import customer as customer_table
 
 LASTS = timedelta(hours=24)
@@ -41,7 +43,7 @@ class ApprovalClosed(Refusal):
 
 
 class Price(Protocol):
-    """What a yes costs the customer."""
+    """What an approval costs the customer."""
 
     @property
     def fee(self) -> Money: ...
@@ -52,7 +54,7 @@ class Price(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked for: `agent_id` where an agent asked, `recipient_phone` (E.164) where she wants to send."""
+    """A request for approval. A withdrawal has an `agent_id`, a send a `recipient_phone` (E.164)."""
 
     id: UUID
     kind: str
@@ -63,17 +65,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """How one kind of request is carried out, and what is said when nothing comes of it.
+    """How a family carries out its kind of request.
 
-    `price` raises AmountTooSmall or OverLimit. `transfer` makes what her yes posts, from her wallet in its first leg; it raises
-    what the family refuses by now. `refused` and `expired` tell whoever has to know, in the caller's transaction.
+    `price` may refuse with AmountTooSmall or OverLimit. `build_transfer` makes the transfer that an approval posts; its first leg
+    is the customer's wallet, and it may refuse with what `approve` declares. `tell_refused` and `tell_expired` write to the
+    people concerned, in the caller's transaction.
     """
 
     kind: str
     price: Callable[[Money], Price]
-    transfer: Callable[[Runtime, Customer, Request], Awaitable[Transfer]]
-    refused: Callable[[Runtime, AsyncConnection, Customer, Request], Awaitable[None]]
-    expired: Callable[[Runtime, AsyncConnection, Customer, Request], Awaitable[None]]
+    build_transfer: Callable[[Runtime, Customer, Request], Awaitable[Transfer]]
+    tell_refused: Callable[[Runtime, AsyncConnection, Customer, Request], Awaitable[None]]
+    tell_expired: Callable[[Runtime, AsyncConnection, Customer, Request], Awaitable[None]]
 
 
 Carriers = Mapping[str, Carrier]
@@ -81,7 +84,10 @@ Carriers = Mapping[str, Carrier]
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """`other` names who gets the money, an agent's shop or the recipient; `number` is that agent's, or the recipient's phone."""
+    """A request as its customer sees it. `other` names the agent's shop or the recipient.
+
+    `number` is the agent's, or the recipient's phone as she would dial it.
+    """
 
     id: UUID
     kind: str
@@ -93,8 +99,8 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """`balance` is what is left in the customer's wallet."""
+class ApprovalReceipt:
+    """`balance` is the customer's, afterwards."""
 
     reference: str
     amount: Money
@@ -103,45 +109,47 @@ class Receipt:
 
 
 async def add(connection: AsyncConnection, customer: Customer, kind: str, key: str, amount: Money, **other_side: object) -> UUID:
-    """Writes a request down, in the transaction of the family that asks. `other_side` fills `agent_id` or `recipient_phone`."""
-    now = clock.now()
-    row = {"id": ids.new_id(), "customer_id": customer.id, "kind": kind, "key": key, "created_at": now, "expires_at": now + LASTS}
-    written = insert(table).values(**row, currency=amount.currency, amount=amount.minor, **other_side).returning(table.c.id)
-    approval_id: UUID = (await connection.execute(written)).scalar_one()
+    """Adds a request, in the transaction of the family that makes it. `other_side` is `agent_id` or `recipient_phone`."""
+    approval_id, now = ids.new_id(), clock.now()
+    row = {"customer_id": customer.id, "kind": kind, "key": key, "created_at": now, "expires_at": now + LASTS}
+    await connection.execute(
+        insert(approval_table).values(id=approval_id, **row, currency=amount.currency, amount=amount.minor, **other_side)
+    )
     return approval_id
 
 
+@refuses(KeyConflict)
 async def find(
     connection: AsyncConnection, customer: Customer, kind: str, key: str, amount: Money, **other_side: object
 ) -> UUID | None:
-    """The request that was made before under the same key. Raises KeyConflict where it asked for something else."""
-    query = select(table).where(table.c.customer_id == customer.id, table.c.key == key)
+    """The request that was made under this key before; KeyConflict where it was a different one."""
+    query = select(approval_table).where(approval_table.c.customer_id == customer.id, approval_table.c.key == key)
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         return None
     check_same(row, **{"kind": kind, "amount": amount.minor, "agent_id": None, "recipient_phone": None, **other_side})
-    found: UUID = row.id
-    return found
+    approval_id: UUID = row.id
+    return approval_id
 
 
 async def count_waiting(connection: AsyncConnection, customer: Customer, kind: str, *, agent_id: UUID | None = None) -> int:
-    """How many requests of a kind wait for her; with `agent_id` those of that agent."""
-    same = (table.c.customer_id == customer.id) & (table.c.kind == kind)
+    """How many requests of a kind wait for the customer; with `agent_id`, how many of that agent's."""
+    query = select(func.count()).where(_is_waiting(customer), approval_table.c.kind == kind)
     if agent_id is not None:
-        same &= table.c.agent_id == agent_id
-    return int(await connection.scalar(select(func.count()).select_from(table).where(_is_waiting(), same)) or 0)
+        query = query.where(approval_table.c.agent_id == agent_id)
+    return int(await connection.scalar(query) or 0)
 
 
-async def waiting(runtime: Runtime, customer: Customer, carriers: Carriers) -> list[Approval]:
-    """What the customer may answer now, oldest first."""
+async def list_waiting(runtime: Runtime, customer: Customer, carriers: Carriers) -> list[Approval]:
+    """The requests that the customer can answer now, oldest first; ten at most."""
     recipient = customer_table.alias("recipient")
-    is_hers = (recipient.c.phone == table.c.recipient_phone) & (recipient.c.status == "active")
+    is_recipient = (recipient.c.phone == approval_table.c.recipient_phone) & (recipient.c.status == "active")
     query = (
-        select(table, agent_table.c.name, agent_table.c.number, recipient.c.name.label("recipient"))
-        .outerjoin(agent_table, agent_table.c.customer_id == table.c.agent_id)
-        .outerjoin(recipient, is_hers)
-        .where(table.c.customer_id == customer.id, _is_waiting())
-        .order_by(table.c.created_at, table.c.id)
+        select(approval_table, agent_table.c.name, agent_table.c.number, recipient.c.name.label("recipient"))
+        .outerjoin(agent_table, agent_table.c.customer_id == approval_table.c.agent_id)
+        .outerjoin(recipient, is_recipient)
+        .where(_is_waiting(customer))
+        .order_by(approval_table.c.created_at, approval_table.c.id)
         .limit(_MOST_SHOWN)
     )
     async with runtime.database.autocommit() as connection:
@@ -150,62 +158,80 @@ async def waiting(runtime: Runtime, customer: Customer, carriers: Carriers) -> l
 
 
 def key_of(approval_id: UUID) -> str:
-    """The idempotency key of the transfer that a yes makes."""
+    """The idempotency key of the transfer that an approval posts."""
     return f"approval:{approval_id}"
 
 
-async def approve(runtime: Runtime, customer: Customer, approval_id: UUID, pin: str, carriers: Carriers) -> Receipt:
-    """She says yes: the money moves, once, and both sides are told.
+@refuses(
+    ApprovalClosed,
+    pins.check_for_payment,
+    AmountTooSmall,
+    NotEnoughMoney,
+    OverLimit,
+    OverDayLimit,
+    OverBalanceLimit,
+    UnknownAgent,
+    UnknownRecipient,
+    AccountClosed,
+)
+async def approve(runtime: Runtime, customer: Customer, approval_id: UUID, pin: str, carriers: Carriers) -> ApprovalReceipt:
+    """Moves the money, once, and tells both sides.
 
-    Raises ApprovalClosed (answered already, over, or somebody else's), WrongPin, PinLocked, MoneyOutWaits, Busy, NotEnoughMoney,
-    OverLimit, OverDayLimit, OverBalanceLimit, AmountTooSmall, UnknownAgent, UnknownRecipient, AccountClosed; it waits on after
-    each but the first.
+    ApprovalClosed: answered already, expired, or somebody else's. After every other refusal the request goes on waiting.
     """
-    own = (table.c.id == approval_id) & (table.c.customer_id == customer.id)
+    query = select(approval_table).where(approval_table.c.id == approval_id, _is_waiting(customer))
     async with runtime.database.autocommit() as connection:
-        row = (await connection.execute(select(table).where(own, _is_waiting()))).one_or_none()
+        row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise ApprovalClosed
     await pins.check_for_payment(runtime, customer.id, pin)
     request, carrier = _request(row), carriers[row.kind]
     price = carrier.price(request.amount)
-    wish = await carrier.transfer(runtime, customer, request)
+    transfer = await carrier.build_transfer(runtime, customer, request)
     country, currency = runtime.settings.country, request.amount.currency
     async with runtime.database.transaction() as connection:
         await _close(connection, customer, approval_id, "approved")
-        answer = await post_one(connection, wish, country=country, currency=currency, needed=price.total)
-    left = Money(answer.available_minor[0], currency)
-    return Receipt(ids.reference(answer.transfer_id), request.amount, price.fee, left)
+        answer = await post_one(connection, transfer, country=country, currency=currency, needed=price.total)
+    balance = Money(answer.available_minor[0], currency)
+    return ApprovalReceipt(ids.reference(answer.transfer_id), request.amount, price.fee, balance)
 
 
+@refuses(ApprovalClosed)
 async def refuse(runtime: Runtime, customer: Customer, approval_id: UUID, carriers: Carriers) -> None:
-    """She says no: nothing moves, and whoever asked is told. Raises ApprovalClosed."""
+    """Closes the request, and tells the agent whose it was. Moves nothing."""
     async with runtime.database.transaction() as connection:
         request = _request(await _close(connection, customer, approval_id, "refused"))
-        await carriers[request.kind].refused(runtime, connection, customer, request)
+        await carriers[request.kind].tell_refused(runtime, connection, customer, request)
 
 
 async def expire(runtime: Runtime, carriers: Carriers) -> int:
-    """Ends what nobody has answered in time, and tells who asked; says how many. Any number of workers may do it at once."""
-    is_late = (table.c.status == "waiting") & (table.c.expires_at <= clock.now())
+    """Expires the requests that were not answered in time, and tells the people concerned; answers with their number.
+
+    Any number of workers may do it at the same time.
+    """
+    is_late = (approval_table.c.status == "waiting") & (approval_table.c.expires_at <= clock.now())
 
     async def end(connection: AsyncConnection, row: Row[Any]) -> bool:
-        over = update(table).where(table.c.id == row.id).values(status="expired", answered_at=clock.now())
-        await connection.execute(over)
+        expired = {"status": "expired", "answered_at": clock.now()}
+        await connection.execute(update(approval_table).where(approval_table.c.id == row.id).values(expired))
         customer = await profiles.load(connection, row.customer_id)
         if customer is not None:
-            await carriers[row.kind].expired(runtime, connection, customer, _request(row))
+            await carriers[row.kind].tell_expired(runtime, connection, customer, _request(row))
         return True
 
-    late = Due(select(table).where(is_late), table.c.id, (table.c.expires_at,))
+    late = Due(select(approval_table).where(is_late), approval_table.c.id, (approval_table.c.expires_at,))
     return await chores.work_through(runtime.database, "approvals: expire", late, end)
 
 
 async def _close(connection: AsyncConnection, customer: Customer, approval_id: UUID, status: str) -> Row[Any]:
-    """Marks it answered, and keeps everybody else who wants to from it until the commit. Raises ApprovalClosed."""
-    own = (table.c.id == approval_id) & (table.c.customer_id == customer.id)
-    answered = update(table).where(own, _is_waiting()).values(status=status, answered_at=clock.now()).returning(table)
-    row: Row[Any] | None = (await connection.execute(answered)).one_or_none()
+    """Marks the request as answered. Its row stays locked until the commit, so that one answer counts."""
+    statement = (
+        update(approval_table)
+        .where(approval_table.c.id == approval_id, _is_waiting(customer))
+        .values(status=status, answered_at=clock.now())
+        .returning(approval_table)
+    )
+    row: Row[Any] | None = (await connection.execute(statement)).one_or_none()
     if row is None:
         raise ApprovalClosed
     return row
@@ -216,7 +242,7 @@ def _request(row: Row[Any]) -> Request:
 
 
 def _approval(row: Row[Any], carriers: Carriers) -> Approval | None:
-    """None where no tariff allows the amount any more: such a one waits out its day unseen."""
+    """None where no tariff allows the amount any more: the customer does not see such a request, and it expires."""
     amount = Money(row.amount, row.currency)
     try:
         fee = carriers[row.kind].price(amount).fee
@@ -226,5 +252,6 @@ def _approval(row: Row[Any], carriers: Carriers) -> Approval | None:
     return Approval(row.id, row.kind, row.name or row.recipient or number, number, amount, fee, row.expires_at)
 
 
-def _is_waiting() -> ColumnElement[bool]:
-    return (table.c.status == "waiting") & (table.c.expires_at > clock.now())
+def _is_waiting(customer: Customer) -> ColumnElement[bool]:
+    is_open = (approval_table.c.status == "waiting") & (approval_table.c.expires_at > clock.now())
+    return is_open & (approval_table.c.customer_id == customer.id)

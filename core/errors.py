@@ -99,6 +99,12 @@ class NotPermitted(Refusal):
     sentence = _("That is not for you to do.")
 
 
+class UnknownAgent(Refusal):
+    code = "unknown_agent"
+    kind = Kind.UNKNOWN
+    sentence = _("No agent has that number.")
+
+
 class RequestWaits(Refusal):
     code = "request_waits"
     kind = Kind.CONFLICT

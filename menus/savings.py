@@ -5,16 +5,13 @@ from uuid import UUID
 
 from core import clock
 from core.customers import wallet
-from core.errors import BadAmount, KeyConflict, NotPermitted
 from core.i18n import _, translate
-from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit
 from core.money import Money
 from core.savings import goals, texts
 from core.savings.goals import Goal
-from core.savings.refusals import GoalLocked
 from menus import savings_goal, savings_new
 from menus.engine import inputs
-from menus.engine.dsl import PIN, Ask, Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Pick, found, ok, outcomes
 from menus.engine.session import Step
 
 
@@ -32,17 +29,17 @@ async def choose_to_save(step: Step) -> Outcome:
     return found("savings_save_goal", _listed(step, mine)) if mine else Outcome("empty")
 
 
-@outcomes("ok", NotPermitted)
+@outcomes("ok", calls=(goals.find,))
 async def pick_to_save(step: Step) -> Outcome:
     return await _to_save(step, await goals.find(step.runtime, step.session.registered, UUID(step.picked)))
 
 
-@outcomes("ok", NotPermitted)
+@outcomes("ok", calls=(goals.find,))
 async def save_to_new(step: Step) -> Outcome:
     return await _to_save(step, await goals.find(step.runtime, step.session.registered, _goal_id(step)))
 
 
-@outcomes("ok", "one", "empty", GoalLocked)
+@outcomes("ok", "one", "empty", calls=(Goal.check_lock,))
 async def choose_to_take(step: Step) -> Outcome:
     mine = await goals.goals(step.runtime, step.session.registered)
     if len(mine) == 1:
@@ -50,26 +47,26 @@ async def choose_to_take(step: Step) -> Outcome:
     return found("savings_take_goal", _listed(step, mine)) if mine else Outcome("empty")
 
 
-@outcomes("ok", NotPermitted, GoalLocked)
+@outcomes("ok", calls=(goals.find, Goal.check_lock))
 async def pick_to_take(step: Step) -> Outcome:
     return _to_take(step, await goals.find(step.runtime, step.session.registered, UUID(step.picked)))
 
 
-@outcomes("ok", BadAmount, NotEnoughMoney)
+@outcomes("ok", calls=(inputs.amount, goals.check_enough))
 async def quote_save(step: Step) -> Outcome:
     amount = inputs.amount(step)
     await goals.check_enough(step.runtime, step.session.registered, amount)
     return ok(amount=amount, amount_minor=amount.minor)
 
 
-@outcomes("ok", BadAmount, NotEnoughMoney, NotPermitted, GoalLocked)
+@outcomes("ok", calls=(inputs.amount, goals.check_withdrawal))
 async def quote_take(step: Step) -> Outcome:
     amount = inputs.amount(step)
     await goals.check_withdrawal(step.runtime, step.session.registered, _goal_id(step), amount)
     return ok(amount=amount, amount_minor=amount.minor)
 
 
-@outcomes("ok", *PIN, BadAmount, NotEnoughMoney, NotPermitted, AccountClosed, KeyConflict)
+@outcomes("ok", calls=(goals.save,))
 async def save(step: Step) -> Outcome:
     session = step.session
     receipt = await goals.save(step.runtime, session.registered, _goal_id(step), _amount(step), pin=step.text, key=step.key)
@@ -77,17 +74,7 @@ async def save(step: Step) -> Outcome:
     return ok(reference=receipt.reference, balance=receipt.balance, percent=goal.percent, target=goal.target)
 
 
-@outcomes(
-    "ok",
-    *PIN,
-    BadAmount,
-    NotEnoughMoney,
-    NotPermitted,
-    GoalLocked,
-    OverBalanceLimit,
-    AccountClosed,
-    KeyConflict,
-)
+@outcomes("ok", calls=(goals.withdraw,))
 async def take_out(step: Step) -> Outcome:
     session = step.session
     receipt = await goals.withdraw(step.runtime, session.registered, _goal_id(step), _amount(step), pin=step.text, key=step.key)

@@ -24,12 +24,12 @@ from core import clock, ids
 from core.credentials import pins
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
-from core.errors import RequestWaits
+from core.errors import KeyConflict, RequestWaits
 from core.idempotency import check_same
 from core.ledger import holds, limits, tariffs
 from core.ledger.chart import SETTLEMENT, SystemAccount
 from core.ledger.post import post_one
-from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverLimit
+from core.ledger.refusals import AccountClosed, HoldClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
@@ -37,6 +37,7 @@ from core.payments import settlements
 from core.payments.refusals import RailAway
 from core.payments.settlements import IN, OUT
 from core.rail import NETWORKS, Ability, Rail
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.ledger import account
 from core.tables.ledger import transfer as transfer_table
@@ -71,10 +72,21 @@ class Withdrawal:
     balance: Money
 
 
+@refuses(RailAway)
+def rail_for(runtime: Runtime, direction: str) -> Rail:
+    """What carries money in (IN) or out (OUT): the first that can."""
+    wanted = Ability.COLLECT if direction == IN else Ability.PAY_OUT
+    for rail in runtime.rails.values():
+        if wanted in rail.abilities:
+            return rail
+    raise RailAway(rail=NETWORKS[runtime.settings.network].title)
+
+
+@refuses(rail_for, AccountClosed, KeyConflict, RequestWaits, OverLimit, OverBalanceLimit)
 async def deposit(runtime: Runtime, customer: Customer, amount: Money, *, key: str) -> Requested:
     """Has the customer's phone asked to pay in; once for each `key`. Nothing is posted before she has paid.
 
-    Raises RailAway, OverLimit, OverBalanceLimit, RequestWaits (one at a time), AccountClosed, KeyConflict.
+    RequestWaits: one at a time.
     """
     row = _row(customer, rail_for(runtime, IN), IN, amount, key)
     async with runtime.database.transaction() as connection:
@@ -88,8 +100,9 @@ async def deposit(runtime: Runtime, customer: Customer, amount: Money, *, key: s
     return Requested(ids.reference(row["id"] if earlier is None else earlier.id), customer.phone, amount)
 
 
+@refuses(rail_for, tariffs.quote, NotEnoughMoney)
 async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) -> Quote:
-    """What a payment out would cost. Raises RailAway, AmountTooSmall, OverLimit, or NotEnoughMoney by the balance of now."""
+    """What a payment out would cost; NotEnoughMoney by the balance of now."""
     rail_for(runtime, OUT)
     quoted = tariffs.quote(TARIFF, amount)
     if await wallet.balance(runtime, customer) < quoted.total:
@@ -97,12 +110,9 @@ async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) 
     return quoted
 
 
+@refuses(rail_for, tariffs.quote, pins.check_for_payment, NotEnoughMoney, OverLimit, OverDayLimit, AccountClosed, KeyConflict)
 async def withdraw(runtime: Runtime, customer: Customer, amount: Money, *, pin: str, key: str) -> Withdrawal:
-    """Holds amount and fee and has the amount paid to her phone; once for each `key`, whose first receipt a repetition gets.
-
-    Raises what `quote_withdrawal` raises, and BadPin, WrongPin, PinLocked, MoneyOutWaits, Busy, OverDayLimit, AccountClosed,
-    KeyConflict.
-    """
+    """Holds amount and fee and has the amount paid to her phone; once for each `key`, whose first receipt a repetition gets."""
     rail = rail_for(runtime, OUT)
     row = _row(customer, rail, OUT, amount, key)
     quoted = tariffs.quote(TARIFF, amount)
@@ -129,11 +139,12 @@ async def withdraw(runtime: Runtime, customer: Customer, amount: Money, *, pin: 
     return Withdrawal(ids.reference(hold.id), customer.phone, amount, quoted.fee, balance)
 
 
+@refuses(HoldClosed)
 async def report(runtime: Runtime, payment_id: UUID, *, paid: bool, rail_reference: str | None = None) -> None:
     """Takes the rail's final word: in any order, any number of times, however late. The first one moves the money.
 
-    A later word that says otherwise, and a reference that another payment has, are logged and change nothing. Raises
-    LookupError where there is no such payment.
+    A later word that says otherwise, and a reference that another payment has, are logged and change nothing. HoldClosed: the
+    hold had come to its end. Raises LookupError where there is no such payment.
     """
     try:
         async with runtime.database.transaction() as connection:
@@ -153,15 +164,6 @@ async def report(runtime: Runtime, payment_id: UUID, *, paid: bool, rail_referen
         log.exception("the rail uses a reference twice", payment=str(payment_id), says_paid=paid)
 
 
-def rail_for(runtime: Runtime, direction: str) -> Rail:
-    """What carries money in (IN) or out (OUT): the first that can. Raises RailAway where nothing does."""
-    wanted = Ability.COLLECT if direction == IN else Ability.PAY_OUT
-    for rail in runtime.rails.values():
-        if wanted in rail.abilities:
-            return rail
-    raise RailAway(rail=NETWORKS[runtime.settings.network].title)
-
-
 def _row(customer: Customer, rail: Rail, direction: str, amount: Money, key: str) -> dict[str, Any]:
     now = clock.now()
     return {
@@ -179,7 +181,7 @@ def _row(customer: Customer, rail: Rail, direction: str, amount: Money, key: str
 
 
 async def _insert(connection: AsyncConnection, row: dict[str, Any]) -> Row[Any] | None:
-    """Adds the request; the earlier one under the same key, where there is one. Raises KeyConflict where that was another."""
+    """Adds the request; the earlier one under the same key, where there is one."""
     own = (payment.c.customer_id, payment.c.key)
     added = await connection.execute(
         insert(payment).values(row).on_conflict_do_nothing(index_elements=own).returning(payment.c.id)

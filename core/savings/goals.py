@@ -15,11 +15,12 @@ from core import clock, ids
 from core.credentials import pins
 from core.customers import wallet
 from core.customers.profiles import Customer
-from core.errors import BadAmount, NotPermitted
-from core.ledger.refusals import NotEnoughMoney
+from core.errors import BadAmount, Busy, KeyConflict, NotPermitted
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit
 from core.ledger.transfer import Leg, Notice, PostingResult, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.savings import texts
 from core.savings.refusals import GoalLocked
@@ -29,6 +30,8 @@ from core.tables.savings import goal as goal_table
 
 KIND_SAVE, KIND_TAKE_OUT = "save", "take_out"
 MOST_OPEN = 10
+# The columns of a goal that no longer saves by itself.
+NO_RULE = {"rule": None, "rule_amount": None, "rule_next": None, "rule_day": None}
 # What a screen has room for.
 _MOST_UNITS = 999_999_999
 
@@ -57,8 +60,9 @@ class Goal:
         """How much of the target is there: at most 100, and 100 only where it is reached."""
         return min(self.balance.minor * 100 // self.target.minor, 100)
 
+    @refuses(GoalLocked)
     def check_lock(self, today: date) -> None:
-        """Raises GoalLocked before the day from which its money may come out."""
+        """GoalLocked before the day from which its money may come out."""
         if self.is_locked and self.due is not None and today < self.due:
             raise GoalLocked(date=clock.day_text(self.due))
 
@@ -73,8 +77,9 @@ class Receipt:
     balance: Money
 
 
+@refuses(BadAmount)
 def check_amount(amount: Money, currency: str) -> None:
-    """Raises BadAmount for what a goal does not take: nothing, cents, another currency, or more than a screen can show.
+    """BadAmount for what a goal does not take: nothing, cents, another currency, or more than a screen can show.
 
     Whole units only, because a phone can only take whole ones out again.
     """
@@ -82,19 +87,11 @@ def check_amount(amount: Money, currency: str) -> None:
         raise BadAmount
 
 
+@refuses(check_amount, NotEnoughMoney)
 async def check_enough(runtime: Runtime, customer: Customer, amount: Money) -> None:
-    """Before it is confirmed: may so much be saved? Raises BadAmount, or NotEnoughMoney by the balance of now."""
+    """Before it is confirmed: may so much be saved? NotEnoughMoney by the balance of now."""
     check_amount(amount, customer.currency)
     if await wallet.balance(runtime, customer) < amount:
-        raise NotEnoughMoney(needed=amount)
-
-
-async def check_withdrawal(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money) -> None:
-    """Before it is confirmed. Raises NotPermitted, BadAmount, GoalLocked, or NotEnoughMoney by what the goal has now."""
-    goal = await find(runtime, customer, goal_id)
-    check_amount(amount, customer.currency)
-    goal.check_lock(clock.today(runtime.settings.country))
-    if goal.balance < amount:
         raise NotEnoughMoney(needed=amount)
 
 
@@ -106,12 +103,14 @@ async def goals(runtime: Runtime, customer: Customer) -> list[Goal]:
         return [_goal(row) for row in rows]
 
 
+@refuses(NotPermitted)
 async def find(runtime: Runtime, customer: Customer, goal_id: UUID) -> Goal:
-    """One of her goals, open or closed. Raises NotPermitted where it is not hers, or there is none."""
+    """One of her goals, open or closed; NotPermitted where it is not hers, or there is none."""
     async with runtime.database.autocommit() as connection:
         return _hers(await load(connection, customer, goal_id))
 
 
+@refuses(NotPermitted)
 async def lock(connection: AsyncConnection, customer: Customer, goal_id: UUID) -> Goal:
     """The same, and nobody else changes it before the caller's transaction is over."""
     hers = select(goal_table.c.id).where(goal_table.c.id == goal_id, goal_table.c.customer_id == customer.id)
@@ -126,30 +125,38 @@ async def load(connection: AsyncConnection, customer: Customer, goal_id: UUID) -
     return None if row is None else _goal(row)
 
 
-async def save(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, *, pin: str, key: str) -> Receipt:
-    """Puts money from the wallet into a goal; once for each `key`, whose first receipt a repetition gets again.
-
-    Raises NotPermitted, BadAmount, BadPin, WrongPin, PinLocked, Busy, NotEnoughMoney, AccountClosed, KeyConflict.
-    """
-    await find(runtime, customer, goal_id)
+@refuses(find, check_amount, Goal.check_lock, NotEnoughMoney)
+async def check_withdrawal(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money) -> None:
+    """Before it is confirmed; NotEnoughMoney by what the goal has now."""
+    goal = await find(runtime, customer, goal_id)
     check_amount(amount, customer.currency)
-    await pins.check(runtime, customer.id, pin)
-    return await save_confirmed(runtime, customer, goal_id, amount, key)
+    goal.check_lock(clock.today(runtime.settings.country))
+    if goal.balance < amount:
+        raise NotEnoughMoney(needed=amount)
 
 
+@refuses(find, check_amount, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
 async def save_confirmed(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, key: str) -> Receipt:
-    """The same for whoever has the customer's yes."""
+    """Puts money from the wallet into a goal, for whoever has the customer's yes; once for each `key`, whose first receipt a
+    repetition gets again."""
     goal = await find(runtime, customer, goal_id)
     check_amount(amount, customer.currency)
     answer = await runtime.poster.submit(saving(customer, goal, amount, kind=KIND_SAVE, key=key, text=texts.SAVED))
     return _receipt(answer, goal, amount, goal_leg=1)
 
 
-async def withdraw(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, *, pin: str, key: str) -> Receipt:
-    """Puts money from a goal back into the wallet; once for each goal and `key`, as `save` does.
+@refuses(find, check_amount, pins.check, save_confirmed)
+async def save(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, *, pin: str, key: str) -> Receipt:
+    """`save_confirmed`, by the customer's PIN."""
+    await find(runtime, customer, goal_id)
+    check_amount(amount, customer.currency)
+    await pins.check(runtime, customer.id, pin)
+    return await save_confirmed(runtime, customer, goal_id, amount, key)
 
-    Raises what `save` raises, and GoalLocked, OverBalanceLimit.
-    """
+
+@refuses(save, Goal.check_lock, OverBalanceLimit)
+async def withdraw(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, *, pin: str, key: str) -> Receipt:
+    """Puts money from a goal back into the wallet; once for each goal and `key`, as `save` does."""
     goal = await find(runtime, customer, goal_id)
     check_amount(amount, customer.currency)
     goal.check_lock(clock.today(runtime.settings.country))

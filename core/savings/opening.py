@@ -18,6 +18,7 @@ from core.ledger import accounts, statement
 from core.ledger.chart import GOAL
 from core.ledger.refusals import AccountClosed, AccountNotEmpty
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import MOST_OPEN, Goal
@@ -30,33 +31,37 @@ _MOST_NAME_CHARACTERS = 20
 _NAME = re.compile(rf"(?=.*[^\W\d_])[\w .,'&+/()!-]{{1,{_MOST_NAME_CHARACTERS}}}")
 
 
+@refuses(BadText)
 def read_name(text: str) -> str:
-    """A goal's name, tidied. Raises BadText unless it is up to 20 plain characters with a letter among them."""
+    """A goal's name, tidied; BadText unless it is up to 20 plain characters with a letter among them."""
     name = septets.plain(reading.tidy(text))
     if not _NAME.fullmatch(name):
         raise BadText
     return name
 
 
+@refuses(DayOutOfRange)
 def check_due(due: date, country: str) -> None:
-    """Raises DayOutOfRange unless the day is after today and within ten years."""
+    """DayOutOfRange unless the day is after today and within ten years."""
     today = clock.today(country)
     if due <= today or (due.year - _MOST_YEARS, due.month, due.day) > (today.year, today.month, today.day):
         raise DayOutOfRange
 
 
+@refuses(TooManyGoals)
 async def check_room(runtime: Runtime, customer: Customer) -> None:
-    """Raises TooManyGoals where she has as many as fit."""
+    """TooManyGoals where she has as many as fit."""
     if len(await goals.goals(runtime, customer)) >= MOST_OPEN:
         raise TooManyGoals
 
 
+@refuses(read_name, goals.check_amount, BadDate, check_due, TooManyGoals, AccountClosed, KeyConflict)
 async def open_goal(
     runtime: Runtime, customer: Customer, *, name: str, target: Money, due: date | None = None, is_locked: bool = False, key: str
 ) -> Goal:
     """Opens a goal, once for each `key`; a name that another open goal has gets a number behind it.
 
-    Raises BadText, BadAmount, BadDate (a lock without a day), DayOutOfRange, TooManyGoals, AccountClosed, KeyConflict.
+    BadDate: a lock without a day.
     """
     name = read_name(name)
     goals.check_amount(target, customer.currency)
@@ -79,19 +84,16 @@ async def open_goal(
         return await _open(connection, customer, wanted)
 
 
+@refuses(goals.lock, AccountNotEmpty)
 async def close_goal(runtime: Runtime, customer: Customer, goal_id: UUID) -> None:
-    """Closes an empty goal, with what it does by itself. Closing it twice is harmless. Raises NotPermitted, AccountNotEmpty."""
+    """Closes an empty goal, with what it does by itself. Closing it twice is harmless."""
     async with runtime.database.transaction() as connection:
         goal = await goals.lock(connection, customer, goal_id)
         if not goal.is_open:
             return
         if not await accounts.close_empty(connection, goal.id):
             raise AccountNotEmpty(balance=await statement.get_available(connection, goal.id))
-        await connection.execute(
-            update(goal_table)
-            .where(goal_table.c.id == goal.id)
-            .values(status="closed", rule=None, rule_amount=None, rule_next=None, rule_day=None)
-        )
+        await connection.execute(update(goal_table).where(goal_table.c.id == goal.id).values(status="closed", **goals.NO_RULE))
         await profiles.set_round_up_goal(connection, customer.id, None, instead_of=goal.id)
 
 

@@ -5,6 +5,7 @@ missed: nobody should find her wallet emptied by our troubles.
 """
 
 from calendar import monthrange
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -23,6 +24,7 @@ from core.ledger.post import post
 from core.ledger.refusals import AccountClosed
 from core.messaging import kinds, notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.savings import goals, texts
 from core.tables.chores import chore
@@ -41,38 +43,39 @@ _REMIND_UNTIL = timedelta(days=7)
 log = structlog.get_logger()
 
 
-async def set_rule(
-    runtime: Runtime, customer: Customer, goal_id: UUID, rule: Rule | None, amount: Money | None = None, *, pin: str = ""
-) -> None:
-    """From now on the goal saves `amount` by itself, the first time in a week or a month; with None it no longer does.
+@refuses(goals.check_amount, pins.check, goals.lock, AccountClosed)
+async def set_rule(runtime: Runtime, customer: Customer, goal_id: UUID, rule: Rule, amount: Money, *, pin: str) -> None:
+    """From now on the goal saves `amount` by itself, the first time in a week or a month.
 
-    Moves no money now, but it will: to switch it on takes the PIN. Raises NotPermitted, AccountClosed; and, switching on,
-    BadAmount, BadPin, WrongPin, PinLocked, Busy.
+    Moves no money now, but it will, and so it takes the PIN.
     """
-    values: dict[str, Any] = {"rule": None, "rule_amount": None, "rule_next": None, "rule_day": None}
-    if rule is not None:
-        asked = amount or Money(0, customer.currency)
-        goals.check_amount(asked, customer.currency)
-        await pins.check(runtime, customer.id, pin)
-        today = clock.today(runtime.settings.country)
-        day = today.day if rule == "monthly" else None
-        values = {"rule": rule, "rule_amount": asked.minor, "rule_next": following(today, today, day), "rule_day": day}
+    goals.check_amount(amount, customer.currency)
+    await pins.check(runtime, customer.id, pin)
+    today = clock.today(runtime.settings.country)
+    day = today.day if rule == "monthly" else None
+    values = {"rule": rule, "rule_amount": amount.minor, "rule_next": following(today, today, day), "rule_day": day}
+    await _write_rule(runtime, customer, goal_id, values)
+
+
+@refuses(goals.lock, AccountClosed)
+async def stop_rule(runtime: Runtime, customer: Customer, goal_id: UUID) -> None:
+    """From now on the goal saves nothing by itself."""
+    await _write_rule(runtime, customer, goal_id, goals.NO_RULE)
+
+
+@refuses(goals.lock, AccountClosed)
+async def round_up_into(runtime: Runtime, customer: Customer, goal_id: UUID) -> None:
+    """From now on her sends are rounded up into this goal and no other."""
     async with runtime.database.transaction() as connection:
-        goal = await goals.lock(connection, customer, goal_id)
-        if not goal.is_open:
-            raise AccountClosed
-        await connection.execute(update(goal_table).where(goal_table.c.id == goal_id).values(**values))
-
-
-async def set_round_up(runtime: Runtime, customer: Customer, goal_id: UUID | None) -> None:
-    """From now on her sends are rounded up into this goal and no other; with None, into none.
-
-    Raises NotPermitted (not hers), AccountClosed.
-    """
-    async with runtime.database.transaction() as connection:
-        if goal_id is not None and not (await goals.lock(connection, customer, goal_id)).is_open:
+        if not (await goals.lock(connection, customer, goal_id)).is_open:
             raise AccountClosed
         await profiles.set_round_up_goal(connection, customer.id, goal_id)
+
+
+async def stop_rounding_up(runtime: Runtime, customer: Customer) -> None:
+    """From now on her sends are rounded up into no goal."""
+    async with runtime.database.transaction() as connection:
+        await profiles.set_round_up_goal(connection, customer.id, None)
 
 
 def following(last: date, today: date, day_of_month: int | None) -> date:
@@ -120,6 +123,14 @@ async def remind(runtime: Runtime) -> int:
     ):
         count += await _remind(runtime, kind, is_due)
     return count
+
+
+async def _write_rule(runtime: Runtime, customer: Customer, goal_id: UUID, values: Mapping[str, object]) -> None:
+    async with runtime.database.transaction() as connection:
+        goal = await goals.lock(connection, customer, goal_id)
+        if not goal.is_open:
+            raise AccountClosed
+        await connection.execute(update(goal_table).where(goal_table.c.id == goal_id).values(**values))
 
 
 async def _save(connection: AsyncConnection, runtime: Runtime, row: Row[Any], next_day: date) -> None:

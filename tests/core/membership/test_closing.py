@@ -48,7 +48,7 @@ async def joined(runtime: Runtime, phone: str = ZAWADI, pin: str = RIGHT) -> Cus
     return await registration.register(runtime, phone=phone, name="Zawadi Atieno", national_id="33445577", language="en", pin=pin)
 
 
-async def pay(runtime: Runtime, sender: Customer, phone: str, minor: int, pin: str = RIGHT) -> transfers.Receipt:
+async def pay(runtime: Runtime, sender: Customer, phone: str, minor: int, pin: str = RIGHT) -> transfers.SendReceipt:
     return await transfers.send(
         runtime, sender=sender, recipient_phone=phone, amount=Money(minor, "KES"), pin=pin, key=uuid4().hex
     )
@@ -225,10 +225,10 @@ async def test_the_number_joins_anew_as_somebody_else(runtime: Runtime) -> None:
 async def test_an_agent_who_has_closed_is_found_by_no_customer(runtime: Runtime) -> None:
     zawadi = await joined(runtime)
     shop = await directory.add(runtime, ZAWADI, "Zawadi Shop", "Kibera")
-    assert (await directory.by_number(runtime, shop.number)).number == shop.number
+    assert (await directory.get_by_number(runtime, shop.number)).number == shop.number
     await closing.close(runtime, zawadi, RIGHT, ENDINGS)
     with pytest.raises(Refusal) as refused:
-        await directory.by_number(runtime, shop.number)
+        await directory.get_by_number(runtime, shop.number)
     assert refused.value.code == "unknown_agent"
 
 

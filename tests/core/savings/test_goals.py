@@ -112,8 +112,8 @@ async def test_nobody_touches_the_goal_of_somebody_else(asha: Saver, runtime: Ru
             withdraw(thief, goal_id, 1),
             opening.close_goal(runtime, customer, goal_id),
             rules.set_rule(runtime, customer, goal_id, "weekly", kes(1), pin=pins.RIGHT),
-            rules.set_rule(runtime, customer, goal_id, None),
-            rules.set_round_up(runtime, customer, goal_id),
+            rules.stop_rule(runtime, customer, goal_id),
+            rules.round_up_into(runtime, customer, goal_id),
         )
         assert [type(one) for one in await asyncio.gather(*tries, return_exceptions=True)] == [NotPermitted] * len(tries)
     assert (await asha.balance(goal.id), await thief.balance()) == (500, 3_200)
@@ -178,7 +178,7 @@ async def test_ten_goals_fit_and_no_two_of_them_share_a_name(asha: Saver, runtim
 async def test_a_closed_goal_takes_no_money_and_does_nothing_by_itself_any_more(asha: Saver, runtime: Runtime) -> None:
     goal, customer = await asha.goal(), await asha.customer()
     await rules.set_rule(runtime, customer, goal.id, "weekly", kes(10), pin=pins.RIGHT)
-    await rules.set_round_up(runtime, customer, goal.id)
+    await rules.round_up_into(runtime, customer, goal.id)
     await opening.close_goal(runtime, customer, goal.id)
     await opening.close_goal(runtime, customer, goal.id)
     assert (await asha.customer()).round_up_goal is None
@@ -188,7 +188,7 @@ async def test_a_closed_goal_takes_no_money_and_does_nothing_by_itself_any_more(
     for attempt in (
         save(asha, goal.id, 10),
         rules.set_rule(runtime, customer, goal.id, "weekly", kes(10), pin=pins.RIGHT),
-        rules.set_round_up(runtime, customer, goal.id),
+        rules.round_up_into(runtime, customer, goal.id),
     ):
         with pytest.raises(AccountClosed):
             await attempt
@@ -259,7 +259,7 @@ def test_a_day_that_is_not_ahead_or_too_far_off_is_refused(due: date) -> None:
 )
 def test_a_day_within_ten_years_is_taken(now: datetime, due: date) -> None:
     with clock.at(now):
-        assert opening.check_due(due, "KE") is None  # type: ignore[func-returns-value]
+        assert opening.check_due(due, "KE") is None
 
 
 async def test_what_a_goal_cannot_be_is_refused_and_nothing_is_opened(asha: Saver, runtime: Runtime) -> None:

@@ -17,7 +17,7 @@ from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
 from core.sending import invitations, transfers
-from core.sending.invitations import Promise
+from core.sending.invitations import InvitationReceipt
 from core.tables.sending import invitation
 from gateway import worker
 from tests import pins
@@ -36,7 +36,7 @@ async def person(runtime: Runtime, phone: str) -> Customer:
 
 async def invite(
     runtime: Runtime, *, sender: str = ASHA, phone: str = NEEMA, amount: Money = AMOUNT, pin: str = pins.RIGHT, key: str = ""
-) -> Promise | transfers.Receipt:
+) -> InvitationReceipt | transfers.SendReceipt:
     who = await person(runtime, sender)
     return await invitations.send(runtime, sender=who, phone=phone, amount=amount, pin=pin, key=key or f"key {next(_keys)}")
 
