@@ -192,7 +192,7 @@ async def expire(runtime: Runtime, carriers: Carriers) -> int:
     async def end(connection: AsyncConnection, row: Row[Any]) -> bool:
         over = update(table).where(table.c.id == row.id).values(status="expired", answered_at=clock.now())
         await connection.execute(over)
-        customer = await profiles.load(connection, row.customer_id)
+        customer = await profiles.find_by_id(connection, row.customer_id)
         if customer is not None:
             await carriers[row.kind].expired(runtime, connection, customer, _request(row))
         return True

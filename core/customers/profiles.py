@@ -52,7 +52,7 @@ async def find(runtime: Runtime, phone: str) -> Customer | None:
     return None if row is None else _customer(row)
 
 
-async def load(connection: AsyncConnection, customer_id: UUID) -> Customer | None:
+async def find_by_id(connection: AsyncConnection, customer_id: UUID) -> Customer | None:
     """The active customer with this id, as the caller's transaction sees her; None where she has closed her account."""
     row = (await connection.execute(_FIND.where(customer_table.c.id == customer_id), {"now": clock.now()})).one_or_none()
     return None if row is None else _customer(row)

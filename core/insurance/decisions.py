@@ -70,7 +70,7 @@ async def approve(runtime: Runtime, number: int, by: Staff, amount: Money | None
             raise BadAmount
         if paid > cover:
             raise OverLimit(most=cover)
-        customer = await profiles.load(connection, row.customer_id)
+        customer = await profiles.find_by_id(connection, row.customer_id)
         if customer is None:
             raise AccountClosed
         await _decide(connection, row.id, status=PAID, paid=paid.minor, by=by)
@@ -85,7 +85,7 @@ async def decline(runtime: Runtime, number: int, by: Staff, why: str) -> Claim:
     async with runtime.database.transaction() as connection:
         row = await _lock_waiting(connection, number)
         await _decide(connection, row.id, status=DECLINED, decision=why, by=by)
-        if (customer := await profiles.load(connection, row.customer_id)) is not None:
+        if (customer := await profiles.find_by_id(connection, row.customer_id)) is not None:
             said: dict[str, Any] = {"number": number, "why": why}
             name = translate(NAMES[row.product], customer.language)
             await notices.tell(runtime, connection, customer, texts.CLAIM_DECLINED, product=name, **said)

@@ -67,7 +67,7 @@ def _due(condition: ColumnElement[bool]) -> Due:
 async def _settle(connection: AsyncConnection, runtime: Runtime, row: Row[Any], today: date) -> None:
     if not await chores.claim(connection, row.id, _RENEWAL, f"{row.ends} {today}"):
         return
-    customer = await profiles.load(connection, row.customer_id)
+    customer = await profiles.find_by_id(connection, row.customer_id)
     # An unpaid cover goes on from the day it is paid; one that a worker comes to late has no gap.
     begins = row.ends if row.status == ACTIVE else today
     product = products.find(row.product, row.currency, begins)
@@ -137,7 +137,7 @@ async def _end(connection: AsyncConnection, runtime: Runtime, row: Row[Any], cus
 
 
 async def _tell_of_end(connection: AsyncConnection, runtime: Runtime, row: Row[Any]) -> None:
-    customer = await profiles.load(connection, row.customer_id)
+    customer = await profiles.find_by_id(connection, row.customer_id)
     if not await chores.claim(connection, row.id, _NOTICE, str(row.ends)) or customer is None:
         return
     policy = read_policy(row)

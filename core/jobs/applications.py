@@ -132,14 +132,14 @@ async def decline_waiting(runtime: Runtime, connection: AsyncConnection, job: Jo
         .returning(application.c.worker_id)
     )
     for worker_id in sorted(declined.all()):
-        reader = await profiles.load(connection, worker_id)
+        reader = await profiles.find_by_id(connection, worker_id)
         if reader is not None:
             said: dict[str, Any] = {"title": job.title, "place": job.place}
             await notices.tell(runtime, connection, reader, text, kind=kinds.REMINDER, **said)
 
 
 async def _tell_employer(runtime: Runtime, connection: AsyncConnection, worker: Customer, job: Job) -> None:
-    employer = await profiles.load(connection, job.employer.id)
+    employer = await profiles.find_by_id(connection, job.employer.id)
     if employer is not None:
         said: dict[str, Any] = {"name": worker.name, "number": job.number, "title": job.title}
         await notices.tell(runtime, connection, employer, texts.JOB_APPLIED, kind=kinds.REMINDER, **said)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock
 from core.chores import Due
-from core.customers.profiles import load
+from core.customers import profiles
 from core.jobs import applications, escrow, hiring, market, texts
 from core.jobs.posts import OPEN_FOR
 from core.messaging import kinds, notices
@@ -44,7 +44,7 @@ async def _each(runtime: Runtime, duty: str, is_due: ColumnElement[bool], act: _
 
 async def _expire(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) -> bool:
     await hiring.change(connection, row.id, market.EXPIRED)
-    job, employer = await market.load(connection, row.id), await load(connection, row.employer_id)
+    job, employer = await market.load(connection, row.id), await profiles.find_by_id(connection, row.employer_id)
     await applications.decline_waiting(runtime, connection, job, texts.JOB_OFF)
     if employer is not None:
         said: dict[str, Any] = {"number": job.number, "title": job.title, "days": OPEN_FOR.days}

@@ -56,7 +56,10 @@ Told = tuple[tuple[Customer, Customer, str], ...]
 
 async def load(connection: AsyncConnection, row: Row[Any]) -> Hired:
     """The two sides of a hired job's row. Raises AccountClosed."""
-    employer, worker = await profiles.load(connection, row.employer_id), await profiles.load(connection, row.worker_id)
+    employer, worker = (
+        await profiles.find_by_id(connection, row.employer_id),
+        await profiles.find_by_id(connection, row.worker_id),
+    )
     if employer is None or worker is None:
         raise AccountClosed
     return Hired(await market.load(connection, row.id), row.escrow, employer, worker)
