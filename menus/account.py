@@ -6,12 +6,10 @@ from core import clock, features, phones
 from core.credentials import pins
 from core.customers import details, profiles, wallet
 from core.i18n import LANGUAGES, _
-from core.ledger.refusals import AccountNotEmpty
 from core.membership import closing
-from core.membership.refusals import AccountInUse
 from core.wording import what
 from menus import pin
-from menus.engine.dsl import PIN, Ask, Choice, End, Option, Outcome, again, ok, outcomes
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, again, ok, outcomes
 from menus.engine.session import Step
 
 
@@ -20,7 +18,7 @@ async def open_statement(step: Step) -> Outcome:
     return Outcome("private") if step.session.registered.asks_pin_for_balance else await read_statement(step)
 
 
-@outcomes("ok", "empty", *PIN)
+@outcomes("ok", "empty", calls=(pins.check,))
 async def open_private_statement(step: Step) -> Outcome:
     await pins.check(step.runtime, step.session.registered.id, step.text)
     return await read_statement(step)
@@ -54,7 +52,7 @@ async def make_private(step: Step) -> Outcome:
     return await _set_privacy(step, asks_pin=True)
 
 
-@outcomes("ok", *PIN)
+@outcomes("ok", calls=(pins.check,))
 async def make_open(step: Step) -> Outcome:
     await pins.check(step.runtime, step.session.registered.id, step.text)
     return await _set_privacy(step, asks_pin=False)
@@ -80,7 +78,7 @@ async def read_details(step: Step) -> Outcome:
     )
 
 
-@outcomes("ok", AccountNotEmpty, AccountInUse)
+@outcomes("ok", calls=(closing.may_close,))
 async def begin_closing(step: Step) -> Outcome:
     customer = step.session.registered
     if not customer.asks_pin_for_balance:  # a refusal tells what is left
@@ -88,7 +86,7 @@ async def begin_closing(step: Step) -> Outcome:
     return ok()
 
 
-@outcomes("ok", AccountNotEmpty, AccountInUse, *PIN)
+@outcomes("ok", calls=(closing.close,))
 async def close(step: Step) -> Outcome:
     await closing.close(step.runtime, step.session.registered, step.text, features.ENDINGS)
     return ok(service_code=step.runtime.settings.service_code)

@@ -8,11 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock
 from core.credentials.refusals import TooManyTries
+from core.refusing import refuses
 from core.tables.credentials import attempt
 
 
+@refuses(TooManyTries)
 async def take(connection: AsyncConnection, subject: UUID, kind: str, *, most: int, country: str) -> int:
-    """Counts one more try of today, by the country's calendar, and says the how manyth it is. Raises TooManyTries after `most`.
+    """Counts one more try of today, by the country's calendar, and returns the count. TooManyTries: it would pass `most`.
 
     On a connection of `autocommit` it counts whatever becomes of the try.
     """

@@ -18,6 +18,7 @@ from core.credentials.refusals import CodeEnded, WrongNationalId
 from core.customers import profiles, texts
 from core.customers.profiles import Customer
 from core.messaging import kinds, notices
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.credentials import pin as pin_table
 from core.tables.customers import customer as customer_table
@@ -38,11 +39,11 @@ class Next(Enum):
     CHOOSE_PIN = "choose the new PIN: the code was right, and the line dropped after it"
 
 
+@refuses(profiles.read_national_id, WrongNationalId, attempts.take)
 async def prove_identity(runtime: Runtime, customer: Customer, typed: str) -> Next:
     """Compares the national ID number, and sends a code where none is waiting.
 
-    Raises BadNationalId (no such number, not counted as a try), WrongNationalId, or TooManyTries: five wrong numbers, or three
-    codes, in a day.
+    BadNationalId: no such number, not counted as a try. TooManyTries: five wrong numbers, or three codes, in a day.
     """
     national_id, country = profiles.read_national_id(typed), runtime.settings.country
     async with runtime.database.autocommit() as connection:
@@ -57,15 +58,17 @@ async def prove_identity(runtime: Runtime, customer: Customer, typed: str) -> Ne
         return await _send_code(connection, runtime, customer)
 
 
+@refuses(codes.check)
 async def prove_phone(runtime: Runtime, customer: Customer, typed: str) -> None:
-    """Compares the code. Raises WrongCode or CodeEnded."""
+    """Compares the code."""
     await codes.check(runtime, customer.id, codes.PIN, typed)
 
 
+@refuses(pins.hash_of, CodeEnded)
 async def replace(runtime: Runtime, customer: Customer, pin: str) -> datetime:
     """The new PIN takes the old one's place, and the SMS says so. Returns from when on money may leave again.
 
-    Raises BadPin, WeakPin, Busy, or CodeEnded where no code was right in the last minutes, or it has been used for a PIN.
+    CodeEnded: no code was right in the last minutes, or it has been used for a PIN.
     """
     hashed = await pins.hash_of(runtime, customer.id, customer.phone, pin)
     money_out_from = clock.now() + MONEY_WAITS
