@@ -1,47 +1,63 @@
 PYTHON ?= python3
 PORT ?= 8000
+# Empty: `make lock UPGRADE=` keeps the versions that are pinned, and locks only what pyproject.toml has new.
+UPGRADE ?= --upgrade
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: run test check bench soak lock catalogues picture clean
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt coverage bench soak lock catalogues picture clean
 
-run: $(VENV)/.runtime
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/.runtime  ## installs, starts PostgreSQL and Valkey, and serves on port 8000 (PORT=8080 for another)
 	@exec $(BIN)/jasho serve --port $(PORT)
 
-test: $(VENV)/.development
+test: $(VENV)/.development  ## everything that CI checks: `make check` and all tests
 	@$(MAKE) --no-print-directory check
 	$(BIN)/pytest -n 2 --dist loadgroup --ignore tests/after
 	$(BIN)/pytest tests/after
 
-check: $(VENV)/.development
+check: $(VENV)/.development  ## format, lint, types, import directions and the menus, without the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/jasho menus lint
 
-bench: $(VENV)/.development
+fmt: $(VENV)/.development  ## formats the code and applies the fixes that ruff knows
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+coverage: $(VENV)/.development  ## all tests under branch coverage of core and menus; fails below the floor in pyproject.toml
+	$(BIN)/coverage erase
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/pytest -n 2 --dist loadgroup --ignore tests/after
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+bench: $(VENV)/.development  ## the benchmark: each figure beside a reference of the same run
 	$(BIN)/python load-tests/bench.py
 
-soak: $(VENV)/.development  ## about five minutes
+soak: $(VENV)/.development  ## kills service and database under load, for about five minutes
 	@PYTHONPATH=. $(BIN)/python load-tests/soak.py
 
-catalogues: $(VENV)/.development  ## after a text in the code has changed: brings the templates up to date
+catalogues: $(VENV)/.development  ## brings the catalogues up to date after a text in the code has changed
 	$(BIN)/python -m locales.catalogues
 
 picture: $(VENV)/.development  ## takes the README's pictures again, of a fresh `make run`
 	$(BIN)/jasho menus graph --svg menus/picture.svg
 	$(BIN)/python -m tests.browser.picture http://127.0.0.1:$(PORT)
 
-lock:  ## needs uv; upgrades every pinned version
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --quiet \
+lock:  ## upgrades every pinned version; needs uv (UPGRADE= keeps the versions)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE) --quiet \
 		--extra build pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
 		--extra build --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 
-clean:
-	rm -rf $(VENV) .jasho build *.egg-info
+clean:  ## removes the virtual environment, the local data and everything built
+	rm -rf $(VENV) .jasho build *.egg-info .coverage .coverage.*
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Jasho needs Python 3.11 or newer; try: make $(MAKECMDGOALS) PYTHON=python3.12")'

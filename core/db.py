@@ -51,7 +51,7 @@ def _plain(database_url: str) -> str:
 
 
 class Database:
-    """A pool of connections. `connections` bounds how many this process holds: who finds none free waits 3 s, then fails."""
+    """A pool of connections. `connections` bounds how many this process holds; a caller waits 3 s for a free one at most."""
 
     def __init__(self, database_url: str, connections: int = 16) -> None:
         self.engine: AsyncEngine = create_async_engine(

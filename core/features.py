@@ -12,19 +12,24 @@ from core.agents import approval as agent_approval
 from core.agents import directory, floats
 from core.approvals import Carrier
 from core.i18n import _
+from core.insurance import checks as insurance_checks
 from core.insurance import closing as insurance_closing
 from core.insurance import decisions, policies, renewals
+from core.jobs import checks as jobs_checks
 from core.jobs import closing as jobs_closing
 from core.jobs import deadlines, escrow
 from core.ledger import exchange, holds, reversals, seal
 from core.membership.closing import Ending
+from core.payments import checks as payments_checks
 from core.payments import closing as payments_closing
 from core.payments import handover
 from core.rail import NETWORKS
 from core.runtime import Runtime
+from core.savings import checks as savings_checks
 from core.savings import closing as savings_closing
 from core.savings import goals, rules
 from core.sending import approval as send_approval
+from core.sending import checks as sending_checks
 from core.sending import closing as sending_closing
 from core.sending import invitations, unclaimed
 
@@ -73,6 +78,7 @@ FAMILIES = (
             Duty("payments: give up", handover.give_up, rest_seconds=2),
         ),
         ending=Ending(payments_closing.is_in_use),
+        checks=payments_checks.CHECKS,
     ),
     Family(
         "sending",
@@ -84,6 +90,7 @@ FAMILIES = (
         duties=(Duty("invitations: settle", unclaimed.settle, rest_seconds=15),),
         ending=Ending(sending_closing.is_in_use),
         carriers=(send_approval.CARRIER,),
+        checks=sending_checks.CHECKS,
     ),
     Family(
         "agents",
@@ -108,12 +115,14 @@ FAMILIES = (
             Duty("covers: remind", renewals.remind, rest_seconds=60),
         ),
         ending=Ending(insurance_closing.is_in_use, insurance_closing.end),
+        checks=insurance_checks.CHECKS,
     ),
     Family(
         "jobs",
         words={escrow.KIND_KEEP: _("Job pay kept"), escrow.KIND_PAY: _("Job paid"), escrow.KIND_REFUND: _("Job refund")},
         duties=(Duty("jobs: deadlines", deadlines.meet, rest_seconds=30),),
         ending=Ending(jobs_closing.is_in_use, jobs_closing.end),
+        checks=jobs_checks.CHECKS,
     ),
     Family(
         "savings",
@@ -127,6 +136,7 @@ FAMILIES = (
             Duty("savings: remind", rules.remind, rest_seconds=60),
         ),
         ending=Ending(end=savings_closing.end),
+        checks=savings_checks.CHECKS,
     ),
 )
 

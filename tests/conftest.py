@@ -15,7 +15,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
+import httpx2
+import hypothesis
 import pytest
 import redis
 import structlog
@@ -36,6 +37,20 @@ REDIS_DUMPS = FOLDER / "redis"
 _REDIS_DATABASES = 64
 refusing.is_strict = True
 JASHO = Path(sys.executable).parent / "jasho"
+# `make coverage` measures the processes of the suite. What a test starts is left as it is everywhere else.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_START", None)
+
+# The same cases in every run, and however busy the machine is.
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    print_blob=True,
+)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +109,7 @@ async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
 
 
 @pytest.fixture
-async def client(settings: Settings, redis_url: str) -> AsyncIterator[httpx.AsyncClient]:
+async def client(settings: Settings, redis_url: str) -> AsyncIterator[httpx2.AsyncClient]:
     """The whole application, called without a network between."""
     forget_sessions(redis_url)
     async with running_client(settings) as client:
@@ -103,7 +118,7 @@ async def client(settings: Settings, redis_url: str) -> AsyncIterator[httpx.Asyn
 
 
 @pytest.fixture
-def phone(client: httpx.AsyncClient) -> Callable[[str], Phone]:
+def phone(client: httpx2.AsyncClient) -> Callable[[str], Phone]:
     return lambda number: Phone(client, number)
 
 
@@ -158,9 +173,9 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) ->
         if process.poll() is not None:
             break
         try:
-            if httpx.get(f"{url}/readyz", timeout=1).status_code == 200:
+            if httpx2.get(f"{url}/readyz", timeout=1).status_code == 200:
                 return
-        except httpx.TransportError:
+        except httpx2.TransportError:
             time.sleep(0.1)  # between two looks at another process
     raise AssertionError(f"the service did not come up:\n{log.read_text()[-2000:]}")
 
@@ -172,11 +187,11 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running_client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def running_client(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     app = application(settings, with_worker=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client,
     ):
         yield client
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Self
 
-import httpx
+import httpx2
 
 CALLBACK = "/api/ussd/africastalking/local"
 SERVICE_CODE = "*384*96#"
@@ -19,7 +19,7 @@ class Screen:
     is_open: bool
 
     @classmethod
-    def of(cls, response: httpx.Response) -> Self:
+    def of(cls, response: httpx2.Response) -> Self:
         assert response.status_code == 200, f"{response.status_code}: {response.text}"
         assert response.headers["content-type"].startswith("text/plain")
         state, _, text = response.text.partition(" ")
@@ -30,7 +30,7 @@ class Screen:
 class Phone:
     """One phone. `inputs` is what has been typed in the present session."""
 
-    def __init__(self, client: httpx.AsyncClient, number: str) -> None:
+    def __init__(self, client: httpx2.AsyncClient, number: str) -> None:
         self._client = client
         self.number = number
         self.session_id = ""
@@ -55,7 +55,7 @@ class Phone:
         """The present hop (once more), as the network repeats one that it got no answer to."""
         return Screen.of(await self.post(text=self.text))
 
-    async def post(self, **fields: str) -> httpx.Response:
+    async def post(self, **fields: str) -> httpx2.Response:
         """The callback's form, with some fields said otherwise."""
         form = {
             "sessionId": self.session_id,

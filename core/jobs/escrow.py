@@ -69,7 +69,7 @@ async def keep(runtime: Runtime, connection: AsyncConnection, hired: Hired, key:
     """Moves the pay out of the employer's wallet. Raises NotEnoughMoney, OverLimit, OverDayLimit, KeyConflict, AccountClosed."""
     pay = hired.job.pay
     legs = Leg(hired.employer.wallet, -pay.minor), Leg(hired.account, pay.minor)
-    wish = _transfer(hired, hired.employer.wallet, key, KIND_KEEP, legs, told, limited_minor=pay.minor)
+    wish = _transfer(runtime, hired, hired.employer.wallet, key, KIND_KEEP, legs, told, limited_minor=pay.minor)
     answer = await post_one(connection, wish, country=runtime.settings.country, currency=pay.currency, needed=pay)
     return Receipt(ids.reference(answer.transfer_id), Money(answer.available_minor[0], pay.currency))
 
@@ -118,11 +118,12 @@ async def _empty(
 ) -> Answer:
     pay = hired.job.pay
     legs = Leg(hired.account, -pay.minor), Leg(getter.wallet, pay.minor)
-    wish = _transfer(hired, hired.account, key, kind, legs, told, limited_minor)
+    wish = _transfer(runtime, hired, hired.account, key, kind, legs, told, limited_minor)
     return await post_one(connection, wish, country=runtime.settings.country, currency=pay.currency, needed=pay)
 
 
 def _transfer(
+    runtime: Runtime,
     hired: Hired,
     initiator: UUID,
     key: str,
@@ -134,9 +135,9 @@ def _transfer(
     """Only who has a wallet among the legs may be told `{balance}`, which is then hers."""
     transfer_id = ids.new_id()
     reference = ids.reference(transfer_id)
+    params = {"reference": reference, "service_code": runtime.settings.service_code}
     written = tuple(
-        notices.write(reader, text, leg=_leg_of(reader, legs), reference=reference, **_said(hired, other))
-        for reader, other, text in told
+        notices.write(reader, text, leg=_leg_of(reader, legs), **params, **_said(hired, other)) for reader, other, text in told
     )
     return Transfer(transfer_id, initiator, key, kind, legs, written, limited_minor)
 

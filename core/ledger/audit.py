@@ -1,12 +1,14 @@
 """Proves the books: every invariant as a query that finds the rows which break it, and names them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _MOST_NAMED = 20
+_NO_CHECKS: Mapping[str, str] = MappingProxyType({})
 
 # Each query answers with a text a broken row, and with nothing where all is well.
 CHECKS = {
@@ -105,19 +107,25 @@ CHECKS = {
 class Report:
     """`findings` holds (invariant, the row that breaks it); empty: the books are proved."""
 
+    invariants: int
     transfers: int
     postings: int
     sealed: int
     findings: list[tuple[str, str]]
 
 
-async def verify(connection: AsyncConnection, begins: Callable[[str], None] = lambda _: None) -> Report:
-    """Checks every invariant on one snapshot, while the service runs or not. `begins` is told each one's name first."""
+async def verify(
+    connection: AsyncConnection, begins: Callable[[str], None] = lambda _: None, checks: Mapping[str, str] = _NO_CHECKS
+) -> Report:
+    """Checks every invariant on one snapshot, while the service runs or not. `begins` is told each one's name first.
+
+    `checks` are those of whoever keeps rows beside the ledger (`core/features.py`), written like the ledger's own.
+    """
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     await connection.execute(text("SET LOCAL statement_timeout = 0"))
     await connection.execute(text("SET LOCAL work_mem = '256MB'"))
     findings = []
-    for invariant, query in CHECKS.items():
+    for invariant, query in {**CHECKS, **checks}.items():
         begins(invariant)
         named = f"SELECT * FROM ({query}) AS broken LIMIT {_MOST_NAMED}"  # noqa: S608 - our own queries
         rows = await connection.scalars(text(named))
@@ -129,4 +137,4 @@ async def verify(connection: AsyncConnection, begins: Callable[[str], None] = la
         )
     )
     transfers, postings, sealed = counted.one()
-    return Report(transfers, postings, sealed, findings)
+    return Report(len(CHECKS) + len(checks), transfers, postings, sealed, findings)

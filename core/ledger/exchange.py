@@ -1,4 +1,7 @@
-"""One currency for another: two transfers in a chain through the service's liquidity accounts, and the rate on record."""
+"""One currency for another: two transfers in a chain through the service's liquidity accounts, and the rate on record.
+
+Nothing calls it yet; cross-border sends will.
+"""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -1,4 +1,7 @@
-"""Undoing a transfer: by a new one that goes the other way, once, with a reason, and two people above a threshold."""
+"""Undoing a transfer: by a new one that goes the other way, once, with a reason, and two people above a threshold.
+
+Nothing calls it yet; staff's undoing of a transfer will.
+"""
 
 from dataclasses import dataclass
 from uuid import UUID

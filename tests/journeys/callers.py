@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-import httpx
+import httpx2
 import redis
 from hypothesis import note
 
@@ -25,9 +25,9 @@ from menus.engine.machine import Engine
 from menus.engine.session import Session, Step
 from menus.screens import SCREENS
 from tests import pins
-from tests.after.test_after import found_in
 from tests.journeys.guesses import Person
 from tests.phone import CALLBACK, SERVICE_CODE
+from tests.pins import found_in
 
 _APOLOGIES = frozenset(
     translate(message, language) for message in (road.NOTHING_DONE, road.STILL_WORKING, road.MAYBE_DONE) for language in LANGUAGES
@@ -67,7 +67,7 @@ class Caller:
 class Network:
     """Carries hops to the callback and looks at every answer. Several clients: processes of one service."""
 
-    def __init__(self, clients: Sequence[httpx.AsyncClient], runtime: Runtime, redis_url: str) -> None:
+    def __init__(self, clients: Sequence[httpx2.AsyncClient], runtime: Runtime, redis_url: str) -> None:
         self._clients = clients
         self._runtime = runtime
         self._redis = redis.Redis.from_url(redis_url)
@@ -140,7 +140,7 @@ class Network:
             row = await codes.newest(connection, customer.id, purpose)
         return "" if row is None else code_digits(self._runtime.settings.pin_pepper, row.id, purpose)
 
-    async def _post(self, person: Person, line: Line, text: str, number: int) -> httpx.Response:
+    async def _post(self, person: Person, line: Line, text: str, number: int) -> httpx2.Response:
         is_dialled = line.dialled and not text
         form = {
             "sessionId": line.session_id,

@@ -1,11 +1,11 @@
-"""Plays every journey in this folder against the real callback, PostgreSQL and Redis."""
+"""Plays every journey in the folders beside this file against the real callback, PostgreSQL and Redis."""
 
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from core import clock, demo, phones
@@ -20,11 +20,17 @@ from tests.journeys import transcript
 from tests.journeys.transcript import Act, Wrong
 from tests.phone import Phone, Screen
 
-JOURNEYS = sorted(Path(__file__).parent.glob("*.txt"))
+FOLDER = Path(__file__).parent
+JOURNEYS = sorted(FOLDER.rglob("*.txt"))
 
 
-@pytest.mark.parametrize("journey", JOURNEYS, ids=lambda path: path.stem)
-async def test_a_customer_sees_what_the_journey_says(journey: Path, client: httpx.AsyncClient, runtime: Runtime) -> None:
+def name(journey: Path) -> str:
+    """`savings/savings_en`: a feature, and what happens in which language."""
+    return journey.relative_to(FOLDER).with_suffix("").as_posix()
+
+
+@pytest.mark.parametrize("journey", JOURNEYS, ids=name)
+async def test_a_customer_sees_what_the_journey_says(journey: Path, client: httpx2.AsyncClient, runtime: Runtime) -> None:
     callers: dict[str, Phone] = {}
     codes: dict[str, str] = {}
     await deliver(runtime)
@@ -49,7 +55,7 @@ async def test_a_customer_sees_what_the_journey_says(journey: Path, client: http
 
 
 def check_screen(journey: Path, act: Act, screen: Screen) -> None:
-    where = f"{journey.name}:{act.line}"
+    where = f"{name(journey)}:{act.line}"
     assert count(screen.text) <= SCREEN_SEPTETS, f"{where}: the screen is too long"
     assert not foreign(screen.text), f"{where}: {foreign(screen.text)!r} is not in the phone's alphabet"
     if not transcript.matches("\n".join(act.screen), screen.text) or act.is_open is not screen.is_open:
@@ -72,7 +78,7 @@ async def check_sms(act: Act, runtime: Runtime, number: str, read: dict[str, int
     return inbox[position].body
 
 
-async def send_sms(act: Act, client: httpx.AsyncClient, number: str, text: str) -> None:
+async def send_sms(act: Act, client: httpx2.AsyncClient, number: str, text: str) -> None:
     """Delivers an SMS as Africa's Talking does."""
     form = {"id": uuid4().hex, "from": number, "to": "22384", "text": text, "date": f"{clock.now():%Y-%m-%d %H:%M:%S}"}
     response = await client.post("/api/sms/africastalking/local/inbound", data=form)

@@ -1,0 +1,12 @@
+"""What must hold between jobs and the ledger: see `core/ledger/audit.py`."""
+
+CHECKS = {
+    "a job's escrow holds its pay until the job is over, and then nothing": """
+        SELECT 'job ' || j.number || ', ' || j.status || ', keeps ' || coalesce(a.balance::text, 'no account') || ' of ' || j.pay
+        FROM job j LEFT JOIN account a ON a.id = j.escrow
+        WHERE (j.status IN ('hired', 'finished', 'disputed') AND a.balance IS DISTINCT FROM j.pay)
+            OR (j.status NOT IN ('hired', 'finished', 'disputed') AND a.balance <> 0)""",
+    "an escrow account belongs to a job": """
+        SELECT 'account ' || a.id || ' keeps ' || a.balance || ' for no job' FROM account a
+        WHERE a.kind = 'escrow' AND NOT EXISTS (SELECT FROM job j WHERE j.escrow = a.id AND j.employer_id = a.owner)""",
+}

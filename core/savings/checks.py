@@ -1,0 +1,11 @@
+"""What must hold between savings goals and the ledger: see `core/ledger/audit.py`."""
+
+CHECKS = {
+    "a goal has an account of its owner's, and a closed one is empty": """
+        SELECT 'goal ' || g.id || CASE
+            WHEN a.id IS NULL THEN ' has no account'
+            WHEN a.owner <> g.customer_id THEN ' is in an account of somebody else'
+            ELSE ' is closed and keeps ' || a.balance END
+        FROM goal g LEFT JOIN account a ON a.id = g.id AND a.kind = 'goal'
+        WHERE a.id IS NULL OR a.owner <> g.customer_id OR (g.status = 'closed' AND (a.balance <> 0 OR a.held <> 0))""",
+}

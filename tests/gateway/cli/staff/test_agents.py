@@ -1,0 +1,64 @@
+"""`jasho agent` and `jasho float`, as the office uses them."""
+
+import psycopg
+import pytest
+
+from core.settings import Settings
+from tests.core.counter import NUMBER
+from tests.gateway.cli.command import check_failed_in_one_line, jasho
+
+
+def test_the_office_makes_an_agent_and_is_told_the_number_in_one_line(settings: Settings) -> None:
+    command = ["agent", "add", "--phone", "0711000001", "--name", "Asha's Kiosk", "--place", "Thika", "--float", "5,000"]
+    done = jasho(command, settings)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    [number] = done.stdout.splitlines()
+    again = jasho(command, settings)
+    assert (again.returncode, again.stdout, again.stderr) == (0, done.stdout, "")
+    renamed = jasho(["agent", "add", "--phone", "0711000001", "--name", "Other"], settings)
+    assert (renamed.returncode, renamed.stdout) == (0, done.stdout)
+    assert "was an agent already" in renamed.stderr
+    with psycopg.connect(settings.database_url) as connection:
+        query = "SELECT a.balance FROM account a JOIN agent g ON g.customer_id = a.owner WHERE a.kind = 'float' AND g.number = %s"
+        assert connection.execute(query, [number]).fetchone() == (500_000,)
+    assert jasho(["ledger", "verify"], settings).returncode == 0
+
+
+def test_the_office_sells_float_and_buys_it_back_and_is_told_what_was_done_before(settings: Settings) -> None:
+    buy = ["float", "buy", NUMBER, "5000", "--reference", "FT1", "--by", "Amina"]
+    first = jasho(buy, settings)
+    assert first.returncode == 0, first.stderr
+    assert "KES 5,000 added to the float of 200100 Mama Njeri Shop. It is KES 105,000 now." in first.stdout
+    second = jasho(buy, settings)
+    assert second.returncode == 0
+    assert second.stdout.startswith("The bank's reference FT1 was worked off before")
+    assert "nothing was done now" in second.stdout
+    sold = jasho(["float", "sell", NUMBER, "105000", "--reference", "FT1", "--by", "Amina"], settings)
+    assert "KES 105,000 taken from the float of 200100 Mama Njeri Shop. It is KES 0 now." in sold.stdout
+    assert jasho(["ledger", "verify"], settings).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["agent", "add", "--phone", "nobody", "--name", "Kiosk"], ["nobody is not a mobile number"]),
+        (["agent", "add", "--phone", "0799999999", "--name", "Kiosk"], ["0799999999 is not on Jasho yet", "*384*96#"]),
+        (["agent", "add", "--phone", "0711000001", "--name", "<>"], ["name or place cannot be read"]),
+        (["agent", "add", "--phone", "0711000001", "--name", "Kiosk", "--float", "much"], ["much is not an amount"]),
+        (["float", "buy", "999999", "5", "--reference", "FT1", "--by", "Amina"], ["no agent has the number 999999"]),
+        (["float", "buy", NUMBER, "-5", "--reference", "FT1", "--by", "Amina"], ["-5 is not an amount"]),
+        (["float", "buy", NUMBER, "0", "--reference", "FT1", "--by", "Amina"], ["0 is not an amount"]),
+        (["float", "buy", NUMBER, "1000000000", "--reference", "FT1", "--by", "Amina"], ["the most at once is KES 999,999,999"]),
+        (["float", "buy", NUMBER, "5", "--reference", "", "--by", "Amina"], ["--reference"]),
+        (["float", "sell", NUMBER, "100001", "--reference", "FT1", "--by", "Amina"], ["has a float of KES 100,000"]),
+    ],
+)
+def test_what_the_office_cannot_do_is_said_in_one_line(settings: Settings, arguments: list[str], words: list[str]) -> None:
+    check_failed_in_one_line(jasho(arguments, settings), *words)
+
+
+def test_a_reference_typed_for_the_wrong_agent_is_said_and_moves_nothing(settings: Settings) -> None:
+    assert jasho(["float", "buy", NUMBER, "5000", "--reference", "FT1", "--by", "Amina"], settings).returncode == 0
+    refused = jasho(["float", "buy", NUMBER, "6000", "--reference", "FT1", "--by", "Amina"], settings)
+    check_failed_in_one_line(refused, "FT1 was worked off before", "nothing was done")

@@ -1,0 +1,167 @@
+"""The `jasho` command as an operator meets it: what it prints, where its errors go, how it stops."""
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import httpx2
+import psycopg
+import pytest
+
+from core.settings import Settings, as_environment
+from tests import databases, pins
+from tests.conftest import JASHO, free_port, serving
+from tests.gateway.cli.command import check_failed_in_one_line, jasho
+
+# What production does not start without, beside its servers.
+SECRETS = {
+    "JASHO_CALLBACK_SECRET": "s3cret",
+    "JASHO_PIN_PEPPER": "pepper",
+    "JASHO_DATA_KEY": "ab" * 32,
+}
+
+
+def test_a_phone_in_the_terminal_shows_screens_and_takes_input(service_url: str) -> None:
+    done = jasho(["dial", "*384*96#", "--phone", "0722000002", "--url", service_url], typed="4\n0711000001\n100\n4826\n")
+    assert done.returncode == 0, done.stderr
+    assert "1. Angalia Salio" in done.stdout
+    assert "Tuma KES 100 kwa Asha Wanjiku" in done.stdout
+    assert "imekamilika" in done.stdout
+    assert pins.RIGHT not in done.stdout
+
+
+def test_a_direct_dial_from_the_terminal(service_url: str) -> None:
+    done = jasho(["dial", "*384*96*1#", "--phone", "0733000003", "--url", service_url])
+    assert "Your balance is KES " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["dial", "*384*96#", "--phone", "nobody"], ["nobody is not a mobile number"]),
+        (["dial", "*100#", "--phone", "0711000001"], ["*384*96#"]),
+        (["dial", "*384*96#", "--phone", "0711000001", "--url", "http://127.0.0.1:1"], ["nothing answers", "make run"]),
+        (["menus", "graph", "--svg", "/nowhere/at/all.svg"], ["cannot write"]),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(arguments: list[str], words: list[str]) -> None:
+    check_failed_in_one_line(jasho(arguments), *words)
+
+
+def test_a_taken_port_is_told_before_anything_is_started() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        check_failed_in_one_line(jasho(["serve", "--port", port]), port, "--port")
+
+
+def test_production_does_not_start_without_its_secrets_and_names_them() -> None:
+    done = jasho(["serve"], JASHO_ENV="production")
+    names = ["JASHO_DATABASE_URL", "JASHO_REDIS_URL", *SECRETS]
+    check_failed_in_one_line(done, *names)
+
+
+def test_demo_people_are_refused_in_production(settings: Settings) -> None:
+    check_failed_in_one_line(jasho(["demo"], settings, JASHO_ENV="production", **SECRETS), "not for production")
+
+
+def test_demo_people_may_be_loaded_twice(settings: Settings) -> None:
+    for _ in range(2):
+        done = jasho(["demo"], settings)
+        assert done.returncode == 0, done.stderr
+    with psycopg.connect(settings.database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM customer").fetchone() == (3,)
+        assert connection.execute("SELECT count(*) FROM transfer").fetchone() == (4,)
+
+
+def test_the_books_are_proved_and_a_broken_one_is_named(settings: Settings) -> None:
+    done = jasho(["ledger", "verify"], settings)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("The books hold: ")
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("UPDATE account SET balance = balance + 1 WHERE kind = 'wallet'")
+    broken = jasho(["ledger", "verify"], settings)
+    assert broken.returncode == 1
+    assert "broken: a balance is the sum of its postings, and its version counts them without a gap: account " in broken.stderr
+    assert "Traceback" not in broken.stderr
+    databases.drop(settings.database_url)
+
+
+def test_a_database_that_is_away_is_told_in_one_line(settings: Settings) -> None:
+    away = Settings(database_url="postgresql://nobody@127.0.0.1:1/none", redis_url=settings.redis_url)
+    check_failed_in_one_line(jasho(["migrate"], away), "database")
+    check_failed_in_one_line(jasho(["ledger", "verify"], away), "database")
+
+
+def test_a_migration_is_harmless_a_second_time_and_a_newer_one_is_asked_for(settings: Settings) -> None:
+    assert jasho(["migrate"], settings).returncode == 0
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("DELETE FROM alembic_version")
+    done = jasho(["serve", "--port", str(free_port())], settings, JASHO_ENV="production", **SECRETS)
+    check_failed_in_one_line(done, "jasho migrate")
+
+
+def test_the_menus_are_checked_and_drawn(tmp_path: Path) -> None:
+    assert "are well in every language" in jasho(["menus", "lint"]).stdout
+    assert jasho(["menus", "graph"]).stdout.startswith("flowchart LR\n")
+    assert jasho(["menus", "graph", "--svg", str(tmp_path / "menus.svg")]).returncode == 0
+    assert (tmp_path / "menus.svg").read_text().startswith("<svg ")
+
+
+def test_several_processes_serve_one_customer_and_production_shows_no_simulator(servers_environment: dict[str, str]) -> None:
+    with serving({**servers_environment, **SECRETS, "JASHO_ENV": "production"}, "--workers", "2", "--no-worker") as url:
+        form = {"sessionId": "ATUid_w", "phoneNumber": "+254711000001", "serviceCode": "*384*96#"}
+        for count, inputs in enumerate(["", "1", "1*0", "1*0*1"]):
+            body = httpx2.post(f"{url}/api/ussd/africastalking/s3cret", data={**form, "text": inputs}).text
+            assert ("Jasho" if count % 2 == 0 else "Your balance is KES") in body
+        assert httpx2.get(f"{url}/simulator").status_code == 404
+        assert httpx2.post(f"{url}/api/ussd/africastalking/local", data=form).status_code == 404
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_the_worker_stops_when_it_is_told_to(servers_environment: dict[str, str], stop: signal.Signals) -> None:
+    environment = {**os.environ, **servers_environment}
+    with subprocess.Popen(
+        [JASHO, "worker"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert "The worker runs" in process.stdout.readline()
+        process.send_signal(stop)
+        assert process.wait(20) == 0
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+
+
+@pytest.fixture
+def servers_environment(settings: Settings) -> dict[str, str]:
+    """Where a process of its own finds this test's database and Redis."""
+    assert databases.PREFIX in settings.database_url
+    return {name: value for name, value in as_environment(settings).items() if name.endswith("_URL")}
+
+
+def test_tariffs_are_checked_before_an_operator_uses_them(tmp_path: Path) -> None:
+    assert "send in KES from 2026-01-01: 12 bands, up to KES 250,000" in jasho(["tariffs", "check"]).stdout
+    wrong = tmp_path / "tariffs.toml"
+    wrong.write_text(
+        '[[tariff]]\nkind = "send"\ncurrency = "KES"\nfrom = 2026-01-01\nexcise_percent = 15\nleast = 1\n'
+        "bands = [{ to = 500, fee = 7 }, { to = 100, fee = 3 }]\n"
+    )
+    check_failed_in_one_line(jasho(["tariffs", "check", str(wrong)]), "the band to 100 comes after the one to 500", "costs less")
+    wrong.write_text("not toml")
+    check_failed_in_one_line(jasho(["tariffs", "check", str(wrong)]), "not TOML")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["dial"], "CODE"),
+        (["serve", "--port", "x"], "--port"),
+        (["serve", "--workers", "0"], "--workers"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_a_command_written_wrongly_is_told_in_one_line(arguments: list[str], named: str) -> None:
+    check_failed_in_one_line(jasho(arguments), named, "--help")

@@ -1,0 +1,239 @@
+"""SMS that come in: each is answered once, a code moves money once, and what was written is kept nowhere."""
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+import httpx2
+import pytest
+from sqlalchemy import func, select, text, update
+
+from core import clock
+from core.credentials import codes, pins
+from core.customers import profiles, wallet
+from core.customers.profiles import Customer
+from core.ledger import tariffs
+from core.messaging import inbound, notices
+from core.money import Money
+from core.runtime import Runtime
+from core.sending import transfers
+from core.tables.credentials import pin as pin_table
+from core.tables.messaging import inbound as inbound_table
+from gateway import worker
+from tests import pins as typed
+
+ASHA, BARAKA = "+254711000001", "+254722000002"
+CALLBACK = "/api/sms/africastalking/local/inbound"
+
+
+class Handset:
+    """A phone that writes SMS to the service and reads what it gets."""
+
+    def __init__(self, client: httpx2.AsyncClient, runtime: Runtime, number: str) -> None:
+        self.client, self.runtime, self.number = client, runtime, number
+
+    async def send(self, body: str, *, sms_id: str = "", **fields: str) -> httpx2.Response:
+        form = {"id": sms_id or uuid4().hex, "from": self.number, "to": "22384", "text": body, "date": "2026-01-02T10:00:00Z"}
+        return await self.client.post(CALLBACK, data={**form, **fields})
+
+    async def ask(self, body: str) -> str:
+        """What comes back for an SMS."""
+        before = len(await self.read())
+        assert (await self.send(body)).status_code == 200
+        got = await self.read()
+        assert len(got) == before + 1, got
+        return got[0]
+
+    async def read(self) -> list[str]:
+        """Every SMS so far, newest first."""
+        while await worker.drain(self.runtime):
+            pass
+        return [message.body for message in await notices.inbox(self.runtime, self.number, most=100)]
+
+    async def order(self, body: str) -> str:
+        """Sends an order and returns the code that comes back."""
+        answer = await self.ask(body)
+        return answer.partition("OK ")[2][:4]
+
+
+@pytest.fixture
+async def asha(client: httpx2.AsyncClient, runtime: Runtime) -> Handset:
+    return Handset(client, runtime, ASHA)
+
+
+async def wallet_minor(runtime: Runtime, phone: str) -> int:
+    found = await profiles.find(runtime, phone)
+    assert found is not None
+    return (await wallet.balance(runtime, found)).minor
+
+
+async def customer(runtime: Runtime, phone: str) -> Customer:
+    found = await profiles.find(runtime, phone)
+    assert found is not None
+    return found
+
+
+async def test_an_sms_delivered_again_is_answered_once(asha: Handset) -> None:
+    before = len(await asha.read())
+    responses = await asyncio.gather(*(asha.send("BAL", sms_id="same") for _ in range(5)))
+    # Whoever comes while the first is at work is told to come again, and then finds it done.
+    assert {response.status_code for response in responses} <= {200, 503}
+    assert (await asha.send("BAL", sms_id="same")).status_code == 200
+    assert len(await asha.read()) == before + 1
+
+
+async def test_an_order_delivered_again_does_not_make_its_code_worthless(asha: Handset, runtime: Runtime) -> None:
+    assert (await asha.send("SEND 500 0722000002", sms_id="order")).status_code == 200
+    code = (await asha.read())[0].partition("OK ")[2][:4]
+    assert (await asha.send("SEND 500 0722000002", sms_id="order")).status_code == 200
+    assert "confirmed" in await asha.ask(f"OK {code}")
+    assert await wallet_minor(runtime, ASHA) == 1_250_000 - 50_700
+
+
+async def test_an_sms_whose_gateway_died_is_answered_by_another(asha: Handset, runtime: Runtime) -> None:
+    before = len(await asha.read())
+    with clock.at(clock.now() - timedelta(minutes=2)):
+        assert await inbound.take(runtime, "africastalking", "orphan", ASHA) is inbound.Taken.YES
+    assert (await asha.send("BAL", sms_id="orphan")).status_code == 200
+    assert len(await asha.read()) == before + 1
+
+
+@pytest.mark.parametrize("date", ["2026-01-02T10:00:00Z", "2026-01-02 10:00:00", "", "yesterday"])
+async def test_a_date_of_whatever_form_costs_nobody_an_answer(asha: Handset, date: str) -> None:
+    before = len(await asha.read())
+    assert (await asha.send("BAL", date=date)).status_code == 200
+    assert len(await asha.read()) == before + 1
+
+
+@pytest.mark.parametrize("number", ["+254711000001", "254711000001", "0711000001", "711000001"])
+async def test_the_sender_is_known_in_any_spelling(asha: Handset, number: str) -> None:
+    assert (await asha.send("BAL", **{"from": number})).status_code == 200
+    assert "KES 12,500" in (await asha.read())[0]
+
+
+async def test_a_stranger_to_the_secret_changes_nothing(asha: Handset, runtime: Runtime) -> None:
+    form = {"id": "1", "from": ASHA, "text": "BAL"}
+    assert (await asha.client.post("/api/sms/africastalking/wrong/inbound", data=form)).status_code == 404
+    async with runtime.database.autocommit() as connection:
+        assert await connection.scalar(select(func.count()).select_from(inbound_table)) == 0
+
+
+@pytest.mark.parametrize("broken", [{"from": "hello"}, {"id": ""}, {"id": "x" * 200}])
+async def test_a_malformed_callback_is_refused(asha: Handset, broken: dict[str, str]) -> None:
+    form = {"id": "1", "from": ASHA, "text": "BAL", "date": ""}
+    assert (await asha.client.post(CALLBACK, data={**form, **broken})).status_code == 400
+    del form["text"]
+    assert (await asha.client.post(CALLBACK, data=form)).status_code == 400
+
+
+async def test_a_code_sent_twice_at_once_moves_the_money_once(asha: Handset, runtime: Runtime) -> None:
+    code = await asha.order("SEND 500 0722000002")
+    await asyncio.gather(*(asha.send(f"OK {code}") for _ in range(4)))
+    assert await wallet_minor(runtime, ASHA) == 1_250_000 - 50_700
+    assert await wallet_minor(runtime, BARAKA) == 320_000 + 50_000
+
+
+async def test_a_code_taken_by_a_gateway_that_died_still_moves_the_money(asha: Handset, runtime: Runtime) -> None:
+    code = await asha.order("SEND 500 0722000002")
+    await codes.check(runtime, (await customer(runtime, ASHA)).id, codes.SMS, code)
+    assert "confirmed" in await asha.ask(f"OK {code}")
+    assert await wallet_minor(runtime, ASHA) == 1_250_000 - 50_700
+    assert "No order" in await asha.ask(f"OK {code}")
+    assert await wallet_minor(runtime, ASHA) == 1_250_000 - 50_700
+
+
+async def test_a_code_is_good_for_five_minutes(asha: Handset, runtime: Runtime) -> None:
+    code = await asha.order("SEND 500 0722000002")
+    with clock.at(clock.now() + timedelta(minutes=5, seconds=1)):
+        assert (await asha.send(f"OK {code}")).status_code == 200
+    assert "No order" in (await asha.read())[0]
+    assert await wallet_minor(runtime, ASHA) == 1_250_000
+
+
+async def test_a_code_of_somebody_else_moves_nothing(asha: Handset, client: httpx2.AsyncClient, runtime: Runtime) -> None:
+    code = await asha.order("SEND 500 0722000002")
+    baraka = Handset(client, runtime, BARAKA)
+    assert (await baraka.send(f"OK {code}")).status_code == 200
+    assert await wallet_minor(runtime, ASHA) == 1_250_000
+    assert await wallet_minor(runtime, BARAKA) == 320_000
+
+
+async def test_the_newest_order_is_the_one_that_its_code_confirms(asha: Handset, runtime: Runtime) -> None:
+    first = await asha.order("SEND 500 0722000002")
+    second = await asha.order("SEND 100 0722000002")
+    if first != second:
+        assert "Wrong code" in await asha.ask(f"OK {first}")
+    assert "KES 100 sent" in await asha.ask(f"OK {second}")
+    assert await wallet_minor(runtime, ASHA) == 1_250_000 - 10_000
+
+
+async def test_what_a_pin_could_not_confirm_a_code_cannot_either(asha: Handset, runtime: Runtime) -> None:
+    code = await asha.order("SEND 500 0722000002")
+    own = update(pin_table).where(pin_table.c.customer_id == (await customer(runtime, ASHA)).id)
+    async with runtime.database.autocommit() as connection:
+        await connection.execute(own.values(money_out_from=clock.now() + timedelta(hours=1)))
+    assert "For your safety" in await asha.ask(f"OK {code}")
+    async with runtime.database.autocommit() as connection:
+        await connection.execute(own.values(money_out_from=None, failures=pins.MOST_WRONG, locked_at=clock.now()))
+    assert "locked" in await asha.ask("SEND 500 0722000002")
+    assert await wallet_minor(runtime, ASHA) == 1_250_000
+
+
+async def test_a_stolen_phone_sends_no_more_by_sms_than_the_limit_in_many_pieces_either(asha: Handset, runtime: Runtime) -> None:
+    for _ in range(2):
+        code = await asha.order("SEND 2500 0722000002")
+        assert "confirmed" in await asha.ask(f"OK {code}")
+    assert "more than SMS may send" in await asha.ask("SEND 1 0722000002")
+    assert await wallet_minor(runtime, BARAKA) == 320_000 + 500_000
+    with clock.at(clock.now() + timedelta(days=1, minutes=1)):
+        assert (await asha.send("SEND 2500 0722000002")).status_code == 200
+    assert "Reply OK" in (await asha.read())[0]
+
+
+async def test_money_spent_between_order_and_code_is_refused(asha: Handset, runtime: Runtime) -> None:
+    code = await asha.order("SEND 4900 0722000002")
+    sender, recipient = await customer(runtime, ASHA), await customer(runtime, BARAKA)
+    amount = Money.of_units(12_000, "KES")
+    quoted = tariffs.quote(transfers.KIND, amount)
+    await transfers.send_confirmed(runtime, sender, recipient, quoted, "elsewhere")
+    await asha.read()
+    assert "Not enough money" in await asha.ask(f"OK {code}")
+    assert await wallet_minor(runtime, BARAKA) == 320_000 + 1_200_000
+
+
+async def test_a_flood_from_one_number_costs_nothing_and_hides_nobody(
+    asha: Handset, client: httpx2.AsyncClient, runtime: Runtime
+) -> None:
+    before = len(await asha.read())
+    for _ in range(inbound.MOST_IN_AN_HOUR + 5):
+        assert (await asha.send("BAL")).status_code == 200
+    assert len(await asha.read()) == before + inbound.MOST_IN_AN_HOUR
+    baraka = Handset(client, runtime, BARAKA)
+    assert "Salio lako" in await baraka.ask("SALIO")
+    with clock.at(clock.now() + timedelta(hours=1, minutes=1)):
+        assert (await asha.send("BAL")).status_code == 200
+    assert len(await asha.read()) == before + inbound.MOST_IN_AN_HOUR + 1
+
+
+async def test_what_was_written_is_kept_nowhere(asha: Handset, runtime: Runtime) -> None:
+    await asha.send(f"send 500 0722000002 {typed.RIGHT}", sms_id="first")
+    await asha.send("zebra crossing", sms_id="second")
+    async with runtime.database.autocommit() as connection:
+        kept = (await connection.execute(text("SELECT provider_id, phone, verb FROM sms_inbound"))).all()
+    assert len(kept) == 2
+    assert typed.RIGHT not in str(kept)
+    assert "zebra" not in str(kept)
+
+
+async def test_opting_out_stops_reminders_and_no_receipts(asha: Handset, runtime: Runtime) -> None:
+    await asha.ask("STOP")
+    before = len(await asha.read())
+    async with runtime.database.transaction() as connection:
+        reader = await customer(runtime, ASHA)
+        await notices.tell(runtime, connection, reader, "A reminder.", kind="reminder")
+        await notices.tell(runtime, connection, reader, "A receipt.")
+    assert (await asha.read())[: len(await asha.read()) - before] == ["A receipt."]
+    await asha.ask("START")
+    async with runtime.database.transaction() as connection:
+        await notices.tell(runtime, connection, reader, "Another reminder.", kind="reminder")
+    assert (await asha.read())[0] == "Another reminder."

@@ -1,0 +1,325 @@
+"""What an operator gets from `docker compose up`, and a contributor from CI, read from the files: there is no engine here."""
+
+import os
+import re
+import shlex
+import subprocess
+import tomllib
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+import core
+from core.settings import BadSettings, Settings, as_environment
+from gateway import wiring
+
+ROOT = Path(__file__).parent.parent.parent
+SERVICES = ("postgres", "redis", "migrate", "gateway", "worker")
+OURS = ("migrate", "gateway", "worker")
+PACKAGES = ("api", "core", "gateway", "locales", "menus")
+FOR_READERS_OF_THE_REPOSITORY = {"gateway/simulator/picture.png"}
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+
+# `${NAME:?what to do}` must be given, `${NAME:-value}` may be.
+REFERENCE = re.compile(r"\$\{(?P<name>\w+):(?P<kind>[?-])(?P<text>[^}]*)\}")
+SETTING = re.compile(r"\bJASHO_[A-Z0-9_]+")
+PINNED = re.compile(r"[a-z]+:\d+\.\d+(\.\d+)?(-[a-z0-9.-]+)?")
+SECRET = re.compile(r"PASSWORD|SECRET|PEPPER|TOKEN|_KEY$")
+
+
+@cache
+def text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+@cache
+def services() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load(text("docker-compose.yml"))["services"]
+    return found
+
+
+@cache
+def stages() -> tuple[tuple[tuple[str, str], ...], ...]:
+    """The Dockerfile's stages: instructions, each with the rest of its line."""
+    whole_lines = re.sub(r"^\s*#.*\n", "", text("Dockerfile"), flags=re.MULTILINE).replace("\\\n", " ")
+    instructions = [line.partition(" ") for line in whole_lines.splitlines() if line.strip()]
+    starts = [number for number, (word, _, _) in enumerate(instructions) if word == "FROM"]
+    ends = [*starts[1:], len(instructions)]
+    return tuple(
+        tuple((word, rest.strip()) for word, _, rest in instructions[start:end]) for start, end in zip(starts, ends, strict=True)
+    )
+
+
+def given_to(stage: tuple[tuple[str, str], ...], wanted: str) -> list[str]:
+    return [rest for word, rest in stage if word == wanted]
+
+
+def known_settings() -> set[str]:
+    """The variables that the service and its providers read."""
+    return {*as_environment(Settings()), *(name for vendor in wiring.VENDORS for name in vendor.variables)}
+
+
+def asked_for() -> set[str]:
+    """The variables without which `docker compose up` stops."""
+    return {found["name"] for found in REFERENCE.finditer(text("docker-compose.yml")) if found["kind"] == "?"}
+
+
+def example() -> dict[str, str]:
+    lines = [line for line in text(".env.example").splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def filled(value: str, given: dict[str, str]) -> str:
+    """A value as compose hands it to the container."""
+    return REFERENCE.sub(lambda found: given.get(found["name"]) or ("" if found["kind"] == "?" else found["text"]), value)
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    of_image: list[str] = yaml.safe_load(given_to(stages()[-1], "CMD")[-1])
+    return [("Dockerfile", of_image), *((name, services()[name]["command"]) for name in OURS)]
+
+
+def test_the_five_services_are_there() -> None:
+    """Without one of them the operator gets a service that stores nothing, answers nobody or sends nothing."""
+    assert set(services()) == set(SERVICES)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_an_image_is_of_one_version(name: str) -> None:
+    """An unpinned image becomes another database one morning, on whichever machine pulls it first."""
+    assert PINNED.fullmatch(services()[name]["image"])
+
+
+def test_the_base_image_is_of_one_version() -> None:
+    """Otherwise two builds of one commit run on two Pythons."""
+    bases = [base.split()[0] for stage in stages() for base in given_to(stage, "FROM")]
+    assert all(PINNED.fullmatch(base) for base in bases)
+    assert len(set(bases)) == 1, "what is built on one system runs on another"
+
+
+def test_our_image_is_of_the_version_that_it_holds() -> None:
+    """An operator who reads `docker ps` during an incident would be told the wrong version."""
+    assert {services()[name]["image"] for name in OURS} == {f"jasho:{core.__version__}"}
+
+
+def test_every_variable_is_a_setting() -> None:
+    """A misspelt one is read by nobody, and the operator believes that it holds."""
+    used = set(SETTING.findall(text("docker-compose.yml"))) | set(SETTING.findall(text(".env.example")))
+    assert used <= known_settings()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_can_be_given(name: str) -> None:
+    """One that compose does not hand on has no effect, however often the operator writes it into .env."""
+    assert known_settings() <= set(services()[name]["environment"])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_settings_load_in_production(name: str) -> None:
+    """Otherwise every container ends at once, and a restart policy starts it for ever."""
+    given = {**dict.fromkeys(asked_for(), "0123456789abcdef" * 4), "JASHO_AT_USERNAME": "jasho", "JASHO_AT_API_KEY": "ours"}
+    loaded = wiring.load({key: filled(value, given) for key, value in services()[name]["environment"].items()})
+    assert not loaded.is_local
+    assert loaded.database_url.endswith("@postgres:5432/jasho")
+    assert loaded.redis_url.startswith("redis://redis:")
+
+
+def test_without_secrets_nothing_loads() -> None:
+    """A service that starts with the developers' secrets has none: they are public."""
+    environment = {key: filled(value, {}) for key, value in services()["gateway"]["environment"].items()}
+    with pytest.raises(BadSettings):
+        wiring.load(environment)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_secret_is_in_the_file(name: str) -> None:
+    """What is in the file is in git, and on every machine that ever cloned it."""
+    given: dict[str, str] = services()[name].get("environment", {})
+    for key, value in given.items():
+        if SECRET.search(key):
+            assert filled(value, {}) == "", f"{key} has a value"
+            assert REFERENCE.fullmatch(value), f"{key} is not asked for"
+    for address in re.findall(r"://[^/@]+@", " ".join(given.values())):
+        assert filled(address, {}).endswith(":@"), "an address holds a password"
+
+
+def test_the_example_asks_for_every_secret_and_gives_none() -> None:
+    """Missing there, it is found out one `docker compose up` at a time; with a value there, somebody runs with it."""
+    assert asked_for() <= set(example())
+    assert not any(example().values())
+    assert set(example()) <= {found["name"] for found in REFERENCE.finditer(text("docker-compose.yml"))}
+
+
+def test_secrets_as_the_example_makes_them_are_good() -> None:
+    """The operator pastes the example's command; what it prints has to be taken."""
+    made = text(".env.example").split("for name in ")[1].split(";")[0].split()
+    assert set(made) == asked_for()
+    assert text(".env.example").count("openssl rand -hex 32") == len(made) + 1
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_who_waits_for_health_waits_for_a_check(name: str) -> None:
+    """Without the check, compose refuses to start anything at all."""
+    for other, wait in services()[name].get("depends_on", {}).items():
+        if wait["condition"] == "service_healthy":
+            assert services()[other]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL"), f"{name} waits for {other}"
+
+
+@pytest.mark.parametrize("name", ["gateway", "worker"])
+def test_nothing_works_on_an_old_schema(name: str) -> None:
+    """After an upgrade the first customers would meet code that expects tables which are not there yet."""
+    waits = services()[name]["depends_on"]
+    assert waits["migrate"]["condition"] == "service_completed_successfully"
+    assert waits["redis"]["condition"] == "service_healthy"
+    assert services()["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
+    assert services()["migrate"]["restart"] == "no", "a migration that is started again never completes"
+
+
+def test_the_gateways_check_asks_the_gateway() -> None:
+    """A check that cannot run marks a well gateway as ill; the image has Python and no curl."""
+    kind, program, flag, code = services()["gateway"]["healthcheck"]["test"]
+    assert (kind, program, flag) == ("CMD", "python", "-c")
+    compile(code, "healthcheck", "exec")
+    assert "http://127.0.0.1:8000/healthz" in code
+    assert services()["gateway"]["ports"] == ["8000:8000"]
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis"])
+def test_the_databases_are_not_for_everybody(name: str) -> None:
+    """A published port is open to the whole network, whatever the machine's firewall says: Docker goes around it."""
+    compose = yaml.safe_load(text("docker-compose.yml"))
+    assert "ports" not in services()[name]
+    assert services()[name]["networks"] == ["stores"]
+    assert compose["networks"]["stores"]["internal"] is True
+
+
+def test_the_books_outlive_their_container() -> None:
+    """PostgreSQL 18's image keeps them under this folder; a volume elsewhere stays empty, and they go with the container."""
+    assert services()["postgres"]["volumes"] == ["postgres-data:/var/lib/postgresql"]
+    assert "postgres-data" in yaml.safe_load(text("docker-compose.yml"))["volumes"]
+
+
+def test_the_databases_log_quotes_nobody() -> None:
+    """A statement that fails would be written down with names, ID numbers and the hashes of PINs in it."""
+    given = services()["postgres"]["command"]
+    for option in ("log_min_error_statement=panic", "log_error_verbosity=terse", "log_parameter_max_length_on_error=0"):
+        assert given[given.index(option) - 1] == "-c"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_break_in_gains_little(name: str) -> None:
+    """Whoever takes over one container can neither become root in it nor change what it runs."""
+    service = services()[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["user"] == name if name not in OURS else "user" not in service
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    """A number, not a name: Kubernetes refuses to start a name as a non-root user."""
+    user = given_to(stages()[-1], "USER")[-1]
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
+
+
+def test_the_final_stage_installs_nothing() -> None:
+    """A compiler or a package manager in the image is a tool for whoever breaks in, and a list of holes to mend."""
+    final = stages()[-1]
+    runs = " ".join(given_to(final, "RUN"))
+    assert not re.search(r"\b(apt-get|apt|apk|curl|wget|gcc|make)\b|\b(pip|uv) install\b", runs)
+    assert given_to(final, "COPY") == ["--from=builder /opt/jasho /opt/jasho"]
+    assert "pip uninstall --yes setuptools pip" in " ".join(given_to(stages()[0], "RUN"))
+
+
+def test_the_image_is_built_from_the_lock() -> None:
+    """Otherwise the operator runs other versions than those that were tested, or somebody else's package."""
+    installs = [run for run in given_to(stages()[0], "RUN") if "pip install" in run]
+    assert "--require-hashes -r requirements.lock" in installs[0]
+    assert "--no-deps --no-build-isolation ." in installs[1]
+
+
+def test_what_the_image_is_built_from_is_sent_and_no_secret_is() -> None:
+    """What .dockerignore leaves out, the build does not find; what it lets in may stay in the image for all to read."""
+    rules = [line for line in text(".dockerignore").splitlines() if line and not line.startswith("#")]
+    assert rules[0] == "*", "everything is left out but what is named"
+    let_in = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    copied = {source for copy in given_to(stages()[0], "COPY") for source in shlex.split(copy)[:-1]}
+    assert copied == let_in
+    assert all((ROOT / source).exists() for source in copied)
+    assert rules[-1] == "**/.env*"
+
+
+def test_the_wheel_takes_every_file_along() -> None:
+    """A file that no pattern of package-data names is on every developer's machine and not in the image."""
+    setuptools = tomllib.loads(text("pyproject.toml"))["tool"]["setuptools"]
+    patterns = [*setuptools["package-data"]["*"], "*.py"]
+    assert {pattern.removesuffix("*") for pattern in setuptools["packages"]["find"]["include"]} == set(PACKAGES)
+    left_behind = [
+        str(path.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and not any(fnmatch(path.name, known) for known in patterns)
+    ]
+    assert set(left_behind) <= FOR_READERS_OF_THE_REPOSITORY
+
+
+@pytest.mark.parametrize(("where", "command"), commands())
+def test_every_command_is_one_that_jasho_has(where: str, command: list[str]) -> None:
+    """A container that is told to run something unknown ends at once, at every start."""
+    from gateway.cli.main import main
+
+    program, name, *arguments = command
+    assert program == "jasho"
+    assert name in main.commands, where
+    found = main.commands[name]
+    found.make_parser(click.Context(found)).parse_args(list(arguments))
+
+
+def test_ci_runs_the_same_tests() -> None:
+    """A second list of what to check would drift from the one that contributors run."""
+    lines = text(".ci/run").splitlines()
+    assert lines[-1].split() == ["exec", "make", "test"]
+    assert "set -euo pipefail" in lines
+    assert os.access(ROOT / ".ci" / "run", os.X_OK), "a fresh clone could not start it"
+    subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=True)
+
+
+def test_ci_asks_no_address_of_its_own() -> None:
+    """Where packages come from is the machine's business: a mirror, a proxy, or the public registries."""
+    assert "://" not in text(".ci/run")
+    assert "index-url" not in text(".ci/run")
+
+
+def test_the_workflow_runs_ci_on_the_oldest_and_the_newest_python() -> None:
+    """What pyproject.toml promises would otherwise hold on the authors' machines only."""
+    workflow = yaml.safe_load(text(".github/workflows/test.yml"))
+    job = workflow["jobs"]["test"]
+    oldest = tomllib.loads(text("pyproject.toml"))["project"]["requires-python"].removeprefix(">=")
+    newest = re.findall(r"python:(\d+\.\d+)", text("Dockerfile"))[-1]
+    assert job["strategy"]["matrix"]["python"] == [oldest, newest]
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step["uses"]) for step in job["steps"] if "uses" in step)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert job["timeout-minutes"] <= 90
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_names_no_place(name: str) -> None:
+    """An address in it would be one that other people's machines may not reach, or should not trust."""
+    found = re.findall(r"https?://|file:|--(?:extra-)?index-url|--find-links|--trusted-host", text(name))
+    assert found == []
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_everything_locked_has_its_hash(name: str) -> None:
+    """Without one, whoever gets hold of a package's name is installed with the rest."""
+    entries = [entry for entry in text(name).replace("\\\n", " ").splitlines() if entry and not entry.startswith("#")]
+    assert entries
+    for entry in entries:
+        assert re.match(r"[a-z0-9][a-z0-9._-]*(\[[a-z,]+\])?==\S+ ", entry), entry[:80]
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry[:80]

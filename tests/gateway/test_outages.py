@@ -1,0 +1,122 @@
+"""Redis or PostgreSQL away: the customer reads a plain sentence in time, and the service recovers by itself."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from core import demo, migrations
+from core.settings import Settings
+from gateway import wiring
+from gateway.cli.embedded import embedded
+from tests import pins
+from tests.conftest import running_client
+from tests.phone import Phone, Screen
+
+ASHA = "+254711000001"
+# What the network would wait, less what it needs itself.
+PATIENCE_SECONDS = 8
+
+
+@contextmanager
+def own_servers(folder: Path) -> Iterator[Settings]:
+    with embedded(folder) as servers:
+        yield Settings(database_url=servers.database_url, redis_url=servers.redis_url)
+
+
+async def prepare(settings: Settings) -> None:
+    migrations.migrate(settings.database_url)
+    runtime = wiring.runtime(settings)
+    await demo.load(runtime)
+    await runtime.close()
+
+
+def processes(folder: Path, name: str) -> list[psutil.Process]:
+    """The server's main process first, its children after it."""
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] == name and any(str(folder) in part for part in process.info["cmdline"] or []):
+            return [process, *process.children(recursive=True)]
+    raise AssertionError(f"no {name} of {folder} runs")
+
+
+@contextmanager
+def frozen(folder: Path, name: str) -> Iterator[None]:
+    """The server takes connections and answers nothing."""
+    stopped = processes(folder, name)
+    for process in stopped:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in stopped:
+            process.send_signal(signal.SIGCONT)
+
+
+async def in_time(answer: "asyncio.Future[Screen] | asyncio.Task[Screen]") -> Screen:
+    return await asyncio.wait_for(answer, PATIENCE_SECONDS)
+
+
+async def dial_in_time(phone: Phone, code: str = "*384*96#") -> Screen:
+    return await in_time(asyncio.ensure_future(phone.dial(code)))
+
+
+async def check_apology(client: httpx2.AsyncClient) -> None:
+    screen = await dial_in_time(Phone(client, ASHA))
+    assert not screen.is_open
+    assert screen.text.startswith("Sorry, we cannot answer now. Nothing was done.")
+    assert "Samahani" in screen.text
+    assert (await asyncio.wait_for(client.get("/readyz"), PATIENCE_SECONDS)).status_code == 503
+    assert (await client.get("/healthz")).status_code == 200
+
+
+async def check_service(client: httpx2.AsyncClient) -> None:
+    asha = Phone(client, ASHA)
+    await asha.dial()
+    assert "Your balance is" in (await asha.type("1")).text
+    assert (await client.get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize("server", ["postgres", "valkey-server"])
+async def test_a_server_that_hangs_costs_a_sentence_and_its_return_is_noticed(own_folder: Path, server: str) -> None:
+    with own_servers(own_folder) as settings:
+        await prepare(settings)
+        async with running_client(settings) as client:
+            await check_service(client)
+            with frozen(own_folder, server):
+                await check_apology(client)
+            await check_service(client)
+
+
+async def test_a_payment_that_hangs_says_that_it_may_have_been_done_and_a_retry_pays_once(own_folder: Path) -> None:
+    with own_servers(own_folder) as settings:
+        await prepare(settings)
+        async with running_client(settings) as client:
+            asha = Phone(client, ASHA)
+            await asha.dial("*384*96*4*0722000002*500#")
+            with frozen(own_folder, "postgres"):
+                screen = await in_time(asyncio.ensure_future(asha.type(pins.RIGHT)))
+            assert screen.text.startswith("Sorry, this takes too long. If it was done, an SMS tells you.")
+            assert await asha.send_again() == screen
+            balance = (await asha.dial("*384*96*1#")).text
+            assert balance.startswith(("Your balance is KES 12,500.", "Your balance is KES 11,993."))
+
+
+async def test_servers_that_died_are_back_without_a_restart_of_the_service(own_folder: Path) -> None:
+    with own_servers(own_folder) as settings:
+        await prepare(settings)
+        async with running_client(settings) as client:
+            await check_service(client)
+            for name in ("valkey-server", "postgres"):
+                killed = processes(own_folder, name)
+                for process in killed:
+                    process.kill()
+                psutil.wait_procs(killed, timeout=10)
+                await check_apology(client)
+            with own_servers(own_folder) as again:
+                assert again == settings
+                await check_service(client)
