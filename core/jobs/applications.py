@@ -17,6 +17,7 @@ from core.jobs.market import MOST_LISTED, Job
 from core.jobs.refusals import AlreadyApplied, JobClosed, UnknownJob
 from core.jobs.reviews import rating_of
 from core.messaging import kinds, notices
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.customers import customer as customer_table
 from core.tables.jobs import application
@@ -46,11 +47,11 @@ class Applicant:
     jobs_done: int
 
 
+@refuses(market.lock, NotPermitted, AlreadyApplied, JobClosed, market.keep_open, attempts.take)
 async def apply(runtime: Runtime, worker: Customer, job: UUID) -> Job:
     """Applies, and tells the employer (only the first time: somebody may withdraw and think again).
 
-    Raises UnknownJob, NotPermitted (her own job), AlreadyApplied, JobClosed (also where 40 wait for an answer already),
-    TooManyTries (20 in a day) or AccountClosed.
+    NotPermitted: her own job. JobClosed: also where 40 wait for an answer already. TooManyTries: 20 in a day.
     """
     async with runtime.database.transaction() as connection:
         row = await market.lock(connection, job)
@@ -76,8 +77,9 @@ async def apply(runtime: Runtime, worker: Customer, job: UUID) -> Job:
         return await market.load(connection, job)
 
 
+@refuses(JobClosed)
 async def withdraw_application(runtime: Runtime, worker: Customer, job: UUID) -> None:
-    """Takes an application back that waits for an answer. Raises JobClosed where none does any more."""
+    """Takes back an application that waits for an answer. JobClosed: none does any more."""
     async with runtime.database.autocommit() as connection:
         taken = await connection.execute(
             update(application)
@@ -96,8 +98,9 @@ async def applications(runtime: Runtime, worker: Customer) -> list[Application]:
         return [Application(market.read(row), row.answer) for row in rows]
 
 
+@refuses(UnknownJob)
 async def get(runtime: Runtime, worker: Customer, job: UUID) -> Application:
-    """Her application for this job. Raises UnknownJob where there is none."""
+    """Her application for this job. UnknownJob: there is none."""
     own = _APPLICATIONS.where(application.c.worker_id == worker.id, application.c.job_id == job)
     async with runtime.database.autocommit() as connection:
         row = (await connection.execute(own)).one_or_none()
@@ -106,8 +109,9 @@ async def get(runtime: Runtime, worker: Customer, job: UUID) -> Application:
     return Application(market.read(row), row.answer)
 
 
+@refuses(market.load, NotPermitted)
 async def applicants(runtime: Runtime, employer: Customer, job: UUID) -> list[Applicant]:
-    """Who waits for the employer's answer, the first one first, 40 at most. Raises UnknownJob or NotPermitted."""
+    """Who waits for the employer's answer, the first one first, 40 at most."""
     paid = job_table.alias("paid")
     jobs_done = select(func.count()).where(paid.c.worker_id == customer_table.c.id, paid.c.status == market.PAID)
     query = (

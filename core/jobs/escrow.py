@@ -13,15 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import ids, phones
 from core.customers import profiles
 from core.customers.profiles import Customer
+from core.errors import KeyConflict
 from core.jobs import market
 from core.jobs.market import Job
 from core.jobs.refusals import JobClosed
 from core.ledger import statement
 from core.ledger.post import post_one
-from core.ledger.refusals import AccountClosed
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.ledger.transfer import Answer, Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.ledger import transfer as transfer_table
 
@@ -54,8 +56,9 @@ class Hired:
 Told = tuple[tuple[Customer, Customer, str], ...]
 
 
+@refuses(market.load, AccountClosed)
 async def load(connection: AsyncConnection, row: Row[Any]) -> Hired:
-    """The two sides of a hired job's row. Raises AccountClosed."""
+    """The two sides of a hired job's row. AccountClosed: one of them is no customer any more."""
     employer, worker = (
         await profiles.find_by_id(connection, row.employer_id),
         await profiles.find_by_id(connection, row.worker_id),
@@ -65,8 +68,9 @@ async def load(connection: AsyncConnection, row: Row[Any]) -> Hired:
     return Hired(await market.load(connection, row.id), row.escrow, employer, worker)
 
 
+@refuses(NotEnoughMoney, OverLimit, OverDayLimit, AccountClosed, KeyConflict)
 async def keep(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told) -> Receipt:
-    """Moves the pay out of the employer's wallet. Raises NotEnoughMoney, OverLimit, OverDayLimit, KeyConflict, AccountClosed."""
+    """Moves the pay out of the employer's wallet."""
     pay = hired.job.pay
     legs = Leg(hired.employer.wallet, -pay.minor), Leg(hired.account, pay.minor)
     wish = _transfer(runtime, hired, hired.employer.wallet, key, KIND_KEEP, legs, told, limited_minor=pay.minor)
@@ -74,24 +78,26 @@ async def keep(runtime: Runtime, connection: AsyncConnection, hired: Hired, key:
     return Receipt(ids.reference(answer.transfer_id), Money(answer.available_minor[0], pay.currency))
 
 
+@refuses(OverBalanceLimit, AccountClosed)
 async def pay_out(
     runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told, *, is_limited: bool
 ) -> Receipt:
-    """Moves the pay into the worker's wallet. `is_limited`: raises OverBalanceLimit where that may not hold so much; and
-    AccountClosed."""
+    """Moves the pay into the worker's wallet. OverBalanceLimit: `is_limited`, and that may not hold so much."""
     limited_minor = hired.job.pay.minor if is_limited else 0
     answer = await _empty(runtime, connection, hired, hired.worker, KIND_PAY, key, told, limited_minor)
     return Receipt(ids.reference(answer.transfer_id), await statement.available(connection, hired.employer.wallet))
 
 
+@refuses(AccountClosed)
 async def give_back(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told) -> Receipt:
-    """Moves the pay back into the employer's wallet. Raises AccountClosed."""
+    """Moves the pay back into the employer's wallet."""
     answer = await _empty(runtime, connection, hired, hired.employer, KIND_REFUND, key, told, 0)
     return Receipt(ids.reference(answer.transfer_id), Money(answer.available_minor[1], hired.job.pay.currency))
 
 
+@refuses(JobClosed)
 async def first_receipt(connection: AsyncConnection, employer: Customer, initiator: UUID | None, kind: str, key: str) -> Receipt:
-    """What this key has done already, from the account that asked. Raises JobClosed where that is nothing."""
+    """What this key has done already, from the account that asked. JobClosed: nothing."""
     first = select(transfer_table.c.id).where(
         transfer_table.c.initiator == initiator, transfer_table.c.key == key, transfer_table.c.kind == kind
     )

@@ -22,18 +22,42 @@ from core.jobs.market import CANCELLED, DISPUTED, FINISHED, HIRED, OPEN, PAID, R
 from core.jobs.refusals import JobClosed
 from core.ledger.accounts import open_account
 from core.ledger.chart import ESCROW
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.staff import Staff
 from core.tables.jobs import application
 from core.tables.jobs import job as job_table
 
 
+@refuses(JobClosed, escrow.load)
+async def step(connection: AsyncConnection, row: Row[Any], to: str, *since: str, **values: object) -> Hired:
+    """Moves the locked row on, and says who both sides are. JobClosed: it stands at none of `since`."""
+    if row.status not in since:
+        raise JobClosed
+    return await escrow.load(connection, await change(connection, row.id, to, **values))
+
+
+async def change(connection: AsyncConnection, job: UUID, status: str, **values: object) -> Row[Any]:
+    """The row after the change, for whoever has locked it."""
+    changed = update(job_table).where(job_table.c.id == job).values(status=status, changed_at=clock.now(), **values)
+    row: Row[Any] = (await connection.execute(changed.returning(job_table))).one()
+    return row
+
+
+@refuses(
+    pins.check_for_payment,
+    market.lock,
+    NotPermitted,
+    escrow.first_receipt,
+    JobClosed,
+    market.keep_open,
+    escrow.load,
+    escrow.keep,
+)
 async def hire(runtime: Runtime, employer: Customer, job: UUID, worker: UUID, pin: str, key: str) -> Receipt:
     """Hires one of the applicants and puts the pay into escrow; once for each `key`, whose first receipt a repetition gets again.
 
-    Raises UnknownJob, NotPermitted, JobClosed (also where the applicant has withdrawn), AccountClosed, NotEnoughMoney, OverLimit,
-    OverDayLimit, KeyConflict, and what a PIN that lets money out is refused with: BadPin, WrongPin, PinLocked, MoneyOutWaits,
-    Busy.
+    JobClosed: also where the applicant has withdrawn.
     """
     await pins.check_for_payment(runtime, employer.id, pin)
     async with runtime.database.transaction() as connection:
@@ -48,19 +72,17 @@ async def hire(runtime: Runtime, employer: Customer, job: UUID, worker: UUID, pi
         return await escrow.keep(runtime, connection, hired, key, told)
 
 
+@refuses(market.lock, NotPermitted, step)
 async def finish(runtime: Runtime, worker: Customer, job: UUID) -> None:
-    """The worker says that it is done. Raises UnknownJob, NotPermitted or JobClosed."""
+    """The worker says that it is done."""
     async with runtime.database.transaction() as connection:
         hired = await step(connection, await _hired_for(connection, job, worker), FINISHED, HIRED)
         await escrow.tell(runtime, connection, hired, hired.employer, texts.JOB_FINISHED)
 
 
+@refuses(pins.check_for_payment, market.lock, NotPermitted, escrow.first_receipt, step, escrow.pay_out)
 async def pay(runtime: Runtime, employer: Customer, job: UUID, pin: str, key: str) -> Receipt:
-    """Marks the job as done and pays for it; once for each `key`, whose first receipt a repetition gets again.
-
-    Raises UnknownJob, NotPermitted, JobClosed, AccountClosed, OverBalanceLimit, BadPin, WrongPin, PinLocked, MoneyOutWaits or
-    Busy.
-    """
+    """Marks the job as done and pays for it; once for each `key`, whose first receipt a repetition gets again."""
     await pins.check_for_payment(runtime, employer.id, pin)
     async with runtime.database.transaction() as connection:
         row = await _own(connection, job, employer)
@@ -71,9 +93,10 @@ async def pay(runtime: Runtime, employer: Customer, job: UUID, pin: str, key: st
         return await escrow.pay_out(runtime, connection, hired, key, told, is_limited=True)
 
 
+@refuses(market.lock, NotPermitted, step, escrow.give_back)
 async def cancel(runtime: Runtime, employer: Customer, job: UUID) -> Receipt | None:
     """Takes an open job off the list, or gives back the pay of a hired one as long as the worker has not said that it is done:
-    a receipt where money came back. Raises UnknownJob, NotPermitted or JobClosed."""
+    a receipt where money came back."""
     async with runtime.database.transaction() as connection:
         row = await _own(connection, job, employer)
         if row.status == OPEN:
@@ -85,17 +108,18 @@ async def cancel(runtime: Runtime, employer: Customer, job: UUID) -> Receipt | N
         return await escrow.give_back(runtime, connection, hired, "cancel", told)
 
 
+@refuses(market.lock, NotPermitted, step, escrow.give_back)
 async def give_up(runtime: Runtime, worker: Customer, job: UUID) -> None:
-    """A hired worker steps back, and the employer has the pay again. Raises UnknownJob, NotPermitted or JobClosed."""
+    """A hired worker steps back, and the employer has the pay again."""
     async with runtime.database.transaction() as connection:
         hired = await step(connection, await _hired_for(connection, job, worker), REFUNDED, HIRED)
         told = ((hired.employer, hired.worker, texts.JOB_GIVEN_UP),)
         await escrow.give_back(runtime, connection, hired, "give up", told)
 
 
+@refuses(market.lock, NotPermitted, step)
 async def dispute(runtime: Runtime, by: Customer, job: UUID) -> None:
-    """Either side reports a problem: the pay stays where it is until staff decides (`settle`). Raises UnknownJob, NotPermitted
-    or JobClosed."""
+    """Either side reports a problem: the pay stays where it is until staff decides (`settle`)."""
     async with runtime.database.transaction() as connection:
         row = await market.lock(connection, job)
         _permit(by.id in (row.employer_id, row.worker_id))
@@ -103,11 +127,9 @@ async def dispute(runtime: Runtime, by: Customer, job: UUID) -> None:
         await escrow.tell(runtime, connection, hired, hired.other_than(by), texts.JOB_DISPUTED)
 
 
+@refuses(market.by_number, market.lock, step, escrow.give_back)
 async def settle(runtime: Runtime, number: str, *, pay_worker: bool, by: Staff) -> Job:
-    """Staff's decision about a disputed job: the pay goes to the worker, or back.
-
-    Raises UnknownJob, JobClosed (nothing is disputed) or AccountClosed.
-    """
+    """Staff's decision about a disputed job: the pay goes to the worker, or back. JobClosed: nothing is disputed."""
     job = (await market.by_number(runtime, number)).id
     async with runtime.database.transaction() as connection:
         row = await market.lock(connection, job)
@@ -120,21 +142,6 @@ async def settle(runtime: Runtime, number: str, *, pay_worker: bool, by: Staff) 
         else:
             await escrow.give_back(runtime, connection, hired, "settle", told)
         return hired.job
-
-
-async def step(connection: AsyncConnection, row: Row[Any], to: str, *since: str, **values: object) -> Hired:
-    """Moves the locked row on, and says who both sides are. Raises JobClosed where it stands at none of `since`, or
-    AccountClosed."""
-    if row.status not in since:
-        raise JobClosed
-    return await escrow.load(connection, await change(connection, row.id, to, **values))
-
-
-async def change(connection: AsyncConnection, job: UUID, status: str, **values: object) -> Row[Any]:
-    """The row after the change, for whoever has locked it."""
-    changed = update(job_table).where(job_table.c.id == job).values(status=status, changed_at=clock.now(), **values)
-    row: Row[Any] = (await connection.execute(changed.returning(job_table))).one()
-    return row
 
 
 async def _choose(connection: AsyncConnection, employer: Customer, job: UUID, worker: UUID) -> Hired:

@@ -18,6 +18,7 @@ from core.jobs.refusals import UnknownJob
 from core.jobs.reviews import rating_of
 from core.ledger.refusals import AccountClosed
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.customers import customer as customer_table
 from core.tables.jobs import application
@@ -78,16 +79,18 @@ class Job:
     changed_at: datetime
 
 
+@refuses(BadText)
 def read_place(text: str) -> str:
-    """A place as people call it, each word capitalised, 20 characters at most. Raises BadText."""
+    """A place as people call it, each word capitalised, 20 characters at most."""
     place = reading.tidy(text)
     if not _LEAST_CHARACTERS <= len(place) <= MOST_PLACE_CHARACTERS or not _PLACE.fullmatch(place) or place.isdecimal():
         raise BadText
     return re.sub(_WORD, lambda word: word[0].capitalize(), place)
 
 
+@refuses(BadText)
 def read_title(text: str) -> str:
-    """What is to be done, in 30 characters at most. Raises BadText."""
+    """What is to be done, in 30 characters at most."""
     title = reading.tidy(text)
     if not _LEAST_CHARACTERS <= len(title) <= MOST_TITLE_CHARACTERS or not _TITLE.fullmatch(title) or title.isdecimal():
         raise BadText
@@ -129,8 +132,9 @@ async def search(runtime: Runtime, word: str = "") -> list[Job]:
     return await _newest(runtime, _is_offered() & has_word)
 
 
+@refuses(UnknownJob)
 async def by_number(runtime: Runtime, number: str) -> Job:
-    """The job that people call by this number, whatever has become of it: four to six digits. Raises UnknownJob."""
+    """The job that people call by this number, whatever has become of it: four to six digits."""
     written = _NUMBER.fullmatch(number.strip())
     if written is None:
         raise UnknownJob
@@ -138,8 +142,8 @@ async def by_number(runtime: Runtime, number: str) -> Job:
         return _one((await connection.execute(JOBS.where(job_table.c.number == int(written[1])))).one_or_none())
 
 
+@refuses(UnknownJob)
 async def get(runtime: Runtime, job: UUID) -> Job:
-    """Raises UnknownJob."""
     async with runtime.database.autocommit() as connection:
         return await load(connection, job)
 
@@ -159,13 +163,15 @@ async def disputed(runtime: Runtime, most: int = 100) -> list[Job]:
         return [read(row) for row in await connection.execute(query)]
 
 
+@refuses(UnknownJob)
 async def load(connection: AsyncConnection, job: UUID) -> Job:
-    """The job as the caller's transaction sees it. Raises UnknownJob."""
+    """The job as the caller's transaction sees it."""
     return _one((await connection.execute(JOBS.where(job_table.c.id == job))).one_or_none())
 
 
+@refuses(UnknownJob)
 async def lock(connection: AsyncConnection, job: UUID) -> Row[Any]:
-    """The job's row, which nobody else changes until the caller's transaction is over. Raises UnknownJob."""
+    """The job's row, which nobody else changes until the caller's transaction is over."""
     row: Row[Any] | None = (
         await connection.execute(select(job_table).where(job_table.c.id == job).with_for_update(key_share=True))
     ).one_or_none()
@@ -174,10 +180,11 @@ async def lock(connection: AsyncConnection, job: UUID) -> Row[Any]:
     return row
 
 
+@refuses(AccountClosed)
 async def keep_open(connection: AsyncConnection, *customer_ids: UUID, alone: bool = False) -> None:
     """Keeps these customers from closing their accounts until the caller's transaction is over.
 
-    `alone`: from beginning anything else that asks for this, too. Raises AccountClosed where one has closed hers already.
+    `alone`: from beginning anything else that asks for this, too. AccountClosed: one has closed hers already.
     """
     rows = select(customer_table.c.id).where(customer_table.c.id.in_(customer_ids), customer_table.c.status == "active")
     rows = rows.order_by(customer_table.c.id)
