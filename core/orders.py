@@ -14,9 +14,11 @@ from sqlalchemy import Row, func, insert, select, update
 from core import clock
 from core.credentials import codes, pins
 from core.customers.profiles import Customer
-from core.errors import Refusal
+from core.errors import BadAmount, KeyConflict, NotPermitted, Refusal, RequestWaits
 from core.ledger import limits, tariffs
+from core.ledger.refusals import NotEnoughMoney
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import Goal
@@ -48,8 +50,17 @@ class Done:
     balance: Money
 
 
+@refuses(
+    pins.require_open_for_payment,
+    transfers.get_recipient,
+    transfers.quote,
+    approval.ask,
+    RequestWaits,
+    KeyConflict,
+    codes.check_not_guessed,
+)
 async def send(runtime: Runtime, sender: Customer, recipient_phone: str, amount: Money, key: str) -> Placed:
-    """Orders a transfer. Raises PinLocked, MoneyOutWaits, TooManyTries and what transfers.get_recipient and quote raise."""
+    """Orders a transfer. RequestWaits, KeyConflict: only above the SMS limit."""
     await pins.require_open_for_payment(runtime, sender.id)
     recipient = await transfers.get_recipient(runtime, sender, recipient_phone)
     quoted = await transfers.quote(runtime, sender, amount)
@@ -60,16 +71,27 @@ async def send(runtime: Runtime, sender: Customer, recipient_phone: str, amount:
     return Placed(code_id, amount, quoted.fee, recipient)
 
 
+@refuses(pins.require_open, goals.check_enough, BadAmount, NotEnoughMoney, codes.check_not_guessed)
 async def save(runtime: Runtime, customer: Customer, goal: Goal, amount: Money) -> Placed:
-    """Orders a payment into a goal of her own: no limit but her balance. Raises PinLocked, TooManyTries, NotEnoughMoney."""
+    """Orders a payment into a goal of her own: no limit but her balance."""
     await pins.require_open(runtime, customer.id)
     await goals.check_enough(runtime, customer, amount)
     code_id = await _place(runtime, customer, SAVE, amount, goal_id=goal.id)
     return Placed(code_id, amount, Money(0, amount.currency), goal)
 
 
+@refuses(
+    codes.check,
+    pins.require_open_for_payment,
+    transfers.get_recipient,
+    tariffs.quote,
+    transfers.send_confirmed,
+    goals.save_confirmed,
+    NotPermitted,
+    BadAmount,
+)
 async def confirm(runtime: Runtime, customer: Customer, typed: str) -> Done:
-    """Carries out the newest order whose code this is. Raises WrongCode, CodeEnded, and what the transfer itself may raise.
+    """Carries out the newest order whose code this is.
 
     Once: a crash between the code and the money is made good when the same code comes again, under the ledger's own key.
     """

@@ -2,11 +2,9 @@
 
 from uuid import UUID
 
-from core.errors import BadDate, BadText, DayOutOfRange, KeyConflict, NotPermitted, RequestWaits
 from core.i18n import _, translate
 from core.insurance import claims
 from core.insurance.claims import DECLINED, PAID, WAITING, Claim
-from core.insurance.refusals import NotCovered
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, End, Outcome, Pick, found, ok, outcomes
 from menus.engine.session import Step
@@ -34,12 +32,12 @@ async def choose_cover(step: Step) -> Outcome:
     return ok(policy=step.picked)
 
 
-@outcomes("ok", BadText)
+@outcomes("ok", calls=(claims.read_text,))
 async def read_reason(step: Step) -> Outcome:
     return ok(reason=claims.read_text(step.text))
 
 
-@outcomes("ok", BadDate, DayOutOfRange, BadText, NotPermitted, NotCovered, RequestWaits, KeyConflict)
+@outcomes("ok", calls=(inputs.date, claims.claim))
 async def make(step: Step) -> Outcome:
     session, slots = step.session, step.session.slots
     happened = inputs.date(step)

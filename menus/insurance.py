@@ -3,14 +3,11 @@
 from uuid import UUID
 
 from core import clock
-from core.errors import KeyConflict, NotPermitted
 from core.i18n import _, translate
 from core.insurance import covers
 from core.insurance.policies import ENDED, GRACE, Policy
-from core.insurance.refusals import AlreadyCovered, OutOfSeason
-from core.ledger.refusals import AccountClosed, NotEnoughMoney
 from menus import claim
-from menus.engine.dsl import PIN, Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.engine.session import Session, Step
 
 _OFFER = _("{product} {amount}/{most}")
@@ -28,7 +25,7 @@ async def list_products(step: Step) -> Outcome:
     )
 
 
-@outcomes("ok", "season", "closed", OutOfSeason)
+@outcomes("ok", "season", "closed", calls=(covers.offer,))
 async def show_product(step: Step) -> Outcome:
     offer = covers.offer(step.runtime, step.picked)
     product, term = offer.product, offer.term
@@ -45,15 +42,7 @@ async def show_product(step: Step) -> Outcome:
     return Outcome("season" if product.seasons else "ok", slots)
 
 
-@outcomes(
-    "ok",
-    *PIN,
-    NotEnoughMoney,
-    AlreadyCovered,
-    OutOfSeason,
-    AccountClosed,
-    KeyConflict,
-)
+@outcomes("ok", calls=(covers.buy,))
 async def buy(step: Step) -> Outcome:
     session = step.session
     receipt = await covers.buy(step.runtime, session.registered, session.slots["product_key"], step.text, step.key)
@@ -67,7 +56,7 @@ async def list_covers(step: Step) -> Outcome:
     return found("covers", ((_line(cover, session), cover.id) for cover in held)) if held else Outcome("empty")
 
 
-@outcomes("renews", "ends", "season", "unpaid", NotPermitted)
+@outcomes("renews", "ends", "season", "unpaid", calls=(covers.find_policy,))
 async def show_cover(step: Step) -> Outcome:
     session = step.session
     cover = await covers.find_policy(step.runtime, session.registered, UUID(step.picked))
@@ -81,14 +70,14 @@ async def show_cover(step: Step) -> Outcome:
     return Outcome("renews" if cover.renews else "ends", slots)
 
 
-@outcomes("ok", "ended", NotPermitted)
+@outcomes("ok", "ended", calls=(covers.stop_renewal,))
 async def stop_renewal(step: Step) -> Outcome:
     session = step.session
     cover = await covers.stop_renewal(step.runtime, session.registered, UUID(session.slots["policy"]))
     return Outcome("ended" if cover.status == ENDED else "ok")
 
 
-@outcomes("ok", *PIN, NotPermitted)
+@outcomes("ok", calls=(covers.start_renewal,))
 async def start_renewal(step: Step) -> Outcome:
     session = step.session
     await covers.start_renewal(step.runtime, session.registered, UUID(session.slots["policy"]), step.text)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, ids
 from core.credentials import pins
 from core.customers.profiles import Customer
-from core.errors import NotPermitted
+from core.errors import KeyConflict, NotPermitted
 from core.i18n import translate
 from core.idempotency import check_same
 from core.insurance import products as catalogue
@@ -20,8 +20,10 @@ from core.insurance.policies import ENDED, GRACE, Policy, open_policy, premium, 
 from core.insurance.products import Product, Term
 from core.insurance.refusals import AlreadyCovered, OutOfSeason
 from core.ledger.post import post_one
+from core.ledger.refusals import AccountClosed, NotEnoughMoney
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.insurance import policy as policy_table
 from core.tables.ledger import transfer as transfer_table
@@ -52,19 +54,20 @@ def products(runtime: Runtime) -> list[Offer]:
     ]
 
 
+@refuses(OutOfSeason)
 def offer(runtime: Runtime, product_key: str) -> Offer:
-    """One of them. Raises OutOfSeason for a product that is not sold any more."""
+    """One of them. OutOfSeason: the product is not sold any more."""
     for found in products(runtime):
         if found.product.key == product_key:
             return found
     raise OutOfSeason
 
 
+@refuses(pins.check, offer, AlreadyCovered, NotEnoughMoney, AccountClosed, KeyConflict)
 async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, key: str) -> Receipt:
     """Sells the cover from today and takes its price; once for each `key`, whose first receipt a repetition gets again.
 
-    Who has it unpaid, in its days of grace, goes on with it and waits no second time. Raises what `pins.check` raises, and
-    OutOfSeason, AlreadyCovered, NotEnoughMoney, AccountClosed, KeyConflict.
+    Who has it unpaid, in its days of grace, goes on with it and waits no second time.
     """
     await pins.check(runtime, customer.id, pin)
     async with runtime.database.transaction() as connection:
@@ -107,8 +110,9 @@ async def policies(runtime: Runtime, customer: Customer) -> list[Policy]:
         return [read_policy(row) for row in await connection.execute(query)]
 
 
+@refuses(NotPermitted)
 async def find_policy(runtime: Runtime, customer: Customer, policy_id: UUID) -> Policy:
-    """One of them. Raises NotPermitted where it has ended, or is not hers."""
+    """One of them. NotPermitted: it has ended, or is not hers."""
     query = _of(customer).where(policy_table.c.id == policy_id, policy_table.c.status != ENDED)
     async with runtime.database.autocommit() as connection:
         row = (await connection.execute(query)).one_or_none()
@@ -129,16 +133,18 @@ def pay_by(policy: Policy, product: Product) -> date:
     return policy.ends + timedelta(days=product.grace_days - 1)
 
 
+@refuses(NotPermitted)
 async def stop_renewal(runtime: Runtime, customer: Customer, policy_id: UUID) -> Policy:
-    """The cover ends at its end; one that is unpaid ends now. Raises NotPermitted."""
+    """The cover ends at its end; one that is unpaid ends now."""
     unpaid_ends = case((policy_table.c.status == GRACE, ENDED), else_=policy_table.c.status)
     return await _set_renewal(runtime, customer, policy_id, {"renews": False, "status": unpaid_ends})
 
 
+@refuses(find_policy, pins.check)
 async def start_renewal(runtime: Runtime, customer: Customer, policy_id: UUID, pin: str) -> Policy:
     """The cover is renewed by itself, and paid without asking again: so this asks for the PIN.
 
-    Raises what `pins.check` raises, and NotPermitted: also for a cover by the season.
+    NotPermitted: also for a cover by the season.
     """
     policy = await find_policy(runtime, customer, policy_id)
     if renewed_as(runtime, policy) is None:

@@ -22,6 +22,7 @@ from core.ledger.refusals import AccountClosed, OverLimit
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.staff import Staff
 from core.tables.customers import customer as customer_table
@@ -57,10 +58,11 @@ async def waiting(runtime: Runtime, most: int = 100) -> list[Waiting]:
         return [Waiting(read_claim(row), row.name, row.phone) for row in await connection.execute(query)]
 
 
+@refuses(ClaimDecided, BadAmount, OverLimit, AccountClosed)
 async def approve(runtime: Runtime, number: int, by: Staff, amount: Money | None = None) -> Claim:
     """Pays a claim into its owner's wallet, all of the cover unless `amount` is less, and tells her; exactly once.
 
-    Raises UnknownClaim, ClaimDecided, BadAmount, OverLimit (above the cover), AccountClosed.
+    OverLimit: above the cover. Raises UnknownClaim.
     """
     async with runtime.database.transaction() as connection:
         row = await _lock_waiting(connection, number)
@@ -79,8 +81,9 @@ async def approve(runtime: Runtime, number: int, by: Staff, amount: Money | None
         return read_claim((await connection.execute(CLAIMS.where(claim_table.c.id == row.id))).one())
 
 
+@refuses(read_text, ClaimDecided)
 async def decline(runtime: Runtime, number: int, by: Staff, why: str) -> Claim:
-    """Says no to a claim, and tells its owner why. Raises UnknownClaim, ClaimDecided, BadText."""
+    """Says no to a claim, and tells its owner why. Raises UnknownClaim."""
     why = read_text(why)
     async with runtime.database.transaction() as connection:
         row = await _lock_waiting(connection, number)
