@@ -7,7 +7,7 @@ from core.credentials import pins
 from core.customers import details, profiles, wallet
 from core.i18n import LANGUAGES, _
 from core.membership import closing
-from core.wording import what
+from core.wording import name_other_side
 from menus import pin
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, again, ok, outcomes
 from menus.engine.session import Step
@@ -26,10 +26,13 @@ async def open_private_statement(step: Step) -> Outcome:
 
 async def read_statement(step: Step) -> Outcome:
     session, country = step.session, step.runtime.settings.country
-    lines = await wallet.mini_statement(step.runtime, session.registered)
+    lines = await wallet.list_newest(step.runtime, session.registered)
     if not lines:
         return Outcome("empty")
-    told = [f"{clock.day(line.moment, country):%d/%m} {line.amount} {what(line, session.language)}".rstrip() for line in lines]
+    told = [
+        f"{clock.day(line.moment, country):%d/%m} {line.amount} {name_other_side(line, session.language)}".rstrip()
+        for line in lines
+    ]
     return ok(lines="\n".join(told))
 
 
@@ -67,7 +70,7 @@ async def _set_privacy(step: Step, *, asks_pin: bool) -> Outcome:
 @outcomes("ok")
 async def read_details(step: Step) -> Outcome:
     customer = step.session.registered
-    known = await details.read(step.runtime, customer)
+    known = await details.get(step.runtime, customer)
     return ok(
         name=customer.name,
         phone=phones.national(customer.phone),
@@ -78,11 +81,11 @@ async def read_details(step: Step) -> Outcome:
     )
 
 
-@outcomes("ok", calls=(closing.may_close,))
+@outcomes("ok", calls=(closing.check_closable,))
 async def begin_closing(step: Step) -> Outcome:
     customer = step.session.registered
     if not customer.asks_pin_for_balance:  # a refusal tells what is left
-        await closing.may_close(step.runtime, customer, features.ENDINGS)
+        await closing.check_closable(step.runtime, customer, features.ENDINGS)
     return ok()
 
 

@@ -19,7 +19,7 @@ async def open_private_balance(step: Step) -> Outcome:
 
 
 async def read_balance(step: Step) -> Outcome:
-    return ok(balance=await wallet.balance(step.runtime, step.session.registered))
+    return ok(balance=await wallet.get_balance(step.runtime, step.session.registered))
 
 
 SCREENS = (

@@ -19,7 +19,7 @@ _LINES = {
 @outcomes("ok", "empty")
 async def list_covers(step: Step) -> Outcome:
     session = step.session
-    covers = await claims.claimable(step.runtime, session.registered)
+    covers = await claims.list_claimable(step.runtime, session.registered)
     return (
         found("claim_cover", ((translate(cover.name, session.language), cover.id) for cover in covers))
         if covers
@@ -37,17 +37,17 @@ async def read_reason(step: Step) -> Outcome:
     return ok(reason=claims.read_text(step.text))
 
 
-@outcomes("ok", calls=(inputs.date, claims.claim))
+@outcomes("ok", calls=(inputs.date, claims.submit))
 async def make(step: Step) -> Outcome:
     session, slots = step.session, step.session.slots
     happened = inputs.date(step)
-    made = await claims.claim(step.runtime, session.registered, UUID(slots["policy"]), slots["reason"], happened, step.key)
+    made = await claims.submit(step.runtime, session.registered, UUID(slots["policy"]), slots["reason"], happened, step.key)
     return ok(number=made.number, product=translate(made.name, session.language))
 
 
 @outcomes("ok", "empty")
 async def list_claims(step: Step) -> Outcome:
-    made = await claims.claims(step.runtime, step.session.registered)
+    made = await claims.list_claims(step.runtime, step.session.registered)
     return ok(lines="\n".join(_line(one, step.session.language) for one in made)) if made else Outcome("empty")
 
 

@@ -17,7 +17,7 @@ _STARS = (_("Very bad"), _("Bad"), _("All right"), _("Good"), _("Very good"))
 @outcomes("ok", "empty")
 async def choose_category(step: Step) -> Outcome:
     category = category_of(step.text)
-    places = await market.places(step.runtime, category)
+    places = await market.list_places(step.runtime, category)
     if not places:
         return Outcome("empty")
     everywhere = translate(_ALL_PLACES, step.session.language)
@@ -26,7 +26,7 @@ async def choose_category(step: Step) -> Outcome:
 
 @outcomes("ok", "empty")
 async def choose_place(step: Step) -> Outcome:
-    offered = await market.find(step.runtime, step.session.slots["category"], step.picked)
+    offered = await market.list_offered(step.runtime, step.session.slots["category"], step.picked)
     if not offered:
         return Outcome("empty")
     return found(

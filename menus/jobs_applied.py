@@ -14,7 +14,7 @@ from menus.job_words import MOVED_ON, RATED, about, at, for_worker, person, reac
 @outcomes("ok", "empty")
 async def list_applications(step: Step) -> Outcome:
     session = step.session
-    own = await applications.applications(step.runtime, session.registered)
+    own = await applications.list_applications(step.runtime, session.registered)
     if not own:
         return Outcome("empty")
     return found("jobs_applications", ((f"{one.job.title}: {for_worker(one, session.language)}", one.job.id) for one in own))
@@ -32,9 +32,9 @@ async def show_application(step: Step) -> Outcome:
     return ok(**about(job), stage=stage, status=status, name=job.employer.name, lines=lines)
 
 
-@outcomes("ok", calls=(applications.withdraw_application,))
+@outcomes("ok", calls=(applications.withdraw,))
 async def withdraw(step: Step) -> Outcome:
-    await applications.withdraw_application(step.runtime, step.session.registered, UUID(step.session.slots["job"]))
+    await applications.withdraw(step.runtime, step.session.registered, UUID(step.session.slots["job"]))
     return ok()
 
 

@@ -9,9 +9,9 @@ from menus.engine.session import Step
 from menus.job_words import categories, category_of
 
 
-@outcomes("ok", calls=(posts.may_post,))
+@outcomes("ok", calls=(posts.check_room,))
 async def begin(step: Step) -> Outcome:
-    await posts.may_post(step.runtime, step.session.registered)
+    await posts.check_room(step.runtime, step.session.registered)
     return ok()
 
 

@@ -19,7 +19,7 @@ _ON_LIST = _("On the list until {date}")
 @outcomes("ok", "empty")
 async def list_jobs(step: Step) -> Outcome:
     session = step.session
-    own = await market.posted(step.runtime, session.registered)
+    own = await market.list_posted(step.runtime, session.registered)
     if not own:
         return Outcome("empty")
     return found("jobs_posted", ((f"{job.number} {job.title}: {for_employer(job, session.language)}", job.id) for job in own))
@@ -41,10 +41,10 @@ async def show_job(step: Step) -> Outcome:
     return ok(**slots)
 
 
-@outcomes("ok", "empty", calls=(applications.applicants,))
+@outcomes("ok", "empty", calls=(applications.list_applicants,))
 async def list_applicants(step: Step) -> Outcome:
     session, language = step.session, step.session.language
-    waiting = await applications.applicants(step.runtime, session.registered, UUID(session.slots["job"]))
+    waiting = await applications.list_applicants(step.runtime, session.registered, UUID(session.slots["job"]))
     if not waiting:
         return Outcome("empty")
     said = translate(_APPLICANT, language)
@@ -54,10 +54,10 @@ async def list_applicants(step: Step) -> Outcome:
     )
 
 
-@outcomes("ok", JobClosed, calls=(applications.applicants,))
+@outcomes("ok", JobClosed, calls=(applications.list_applicants,))
 async def choose_applicant(step: Step) -> Outcome:
     session = step.session
-    for one in await applications.applicants(step.runtime, session.registered, UUID(session.slots["job"])):
+    for one in await applications.list_applicants(step.runtime, session.registered, UUID(session.slots["job"])):
         if str(one.id) == step.picked:
             return ok(worker=one.id, name=one.name)
     raise JobClosed

@@ -15,9 +15,9 @@ async def check_old(step: Step) -> Outcome:
     return ok()
 
 
-@outcomes("ok", calls=(pins.choose,))
+@outcomes("ok", calls=(pins.check_new,))
 async def choose(step: Step) -> Outcome:
-    pins.choose(step.text, phone=step.session.phone)
+    pins.check_new(step.text, phone=step.session.phone)
     return ok()
 
 
@@ -31,7 +31,7 @@ async def change(step: Step) -> Outcome:
 @outcomes("ok", "proven", calls=(pin_reset.prove_identity,))
 async def prove_identity(step: Step) -> Outcome:
     needed = await pin_reset.prove_identity(step.runtime, step.session.registered, step.text)
-    return Outcome("proven") if needed is pin_reset.Next.CHOOSE_PIN else ok()
+    return Outcome("proven") if needed is pin_reset.NextStep.CHOOSE_PIN else ok()
 
 
 @outcomes("ok", calls=(pin_reset.prove_phone,))

@@ -27,9 +27,9 @@ async def take_national_id(step: Step) -> Outcome:
     return ok(national_id=profiles.read_national_id(step.text))
 
 
-@outcomes("ok", calls=(pins.choose,))
+@outcomes("ok", calls=(pins.check_new,))
 async def choose_pin(step: Step) -> Outcome:
-    pins.choose(step.text, phone=step.session.phone)
+    pins.check_new(step.text, phone=step.session.phone)
     return ok()
 
 

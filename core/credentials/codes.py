@@ -40,7 +40,7 @@ def matches(settings: Settings, code_id: UUID, purpose: str, typed: str) -> bool
     return hmac.compare_digest("".join(typed.split()).encode(), code_digits(settings.pin_pepper, code_id, purpose).encode())
 
 
-async def newest(connection: AsyncConnection, customer_id: UUID, purpose: str) -> Row[Any] | None:
+async def find_newest(connection: AsyncConnection, customer_id: UUID, purpose: str) -> Row[Any] | None:
     """The only code that can still be any good: its `id`, `failures`, `expires_at` and `used_at`."""
     found = await connection.execute(
         select(one_time_code)
@@ -75,7 +75,7 @@ async def check(runtime: Runtime, customer_id: UUID, purpose: str, typed: str) -
     fifth wrong one ends the code. Of two right ones at once, one is let in.
     """
     async with runtime.database.autocommit() as connection:
-        code = await newest(connection, customer_id, purpose)
+        code = await find_newest(connection, customer_id, purpose)
         if code is None or not is_waiting(code):
             raise CodeEnded
         own = update(one_time_code).where(one_time_code.c.id == code.id, one_time_code.c.used_at.is_(None))

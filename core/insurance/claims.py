@@ -66,7 +66,7 @@ def read_text(text: str) -> str:
     return said
 
 
-async def claimable(runtime: Runtime, customer: Customer) -> list[Policy]:
+async def list_claimable(runtime: Runtime, customer: Customer) -> list[Policy]:
     """The covers that something may be claimed of: each product once, those too that ended in the last 90 days."""
     oldest = _today(runtime) - timedelta(days=MOST_DAYS_AGO)
     query = (
@@ -79,7 +79,7 @@ async def claimable(runtime: Runtime, customer: Customer) -> list[Policy]:
 
 
 @refuses(read_text, DayOutOfRange, NotPermitted, KeyConflict, NotCovered, RequestWaits)
-async def claim(runtime: Runtime, customer: Customer, policy_id: UUID, reason: str, happened: date, key: str) -> Claim:
+async def submit(runtime: Runtime, customer: Customer, policy_id: UUID, reason: str, happened: date, key: str) -> Claim:
     """Asks to be paid for what happened on a day; once for each `key`, whose first answer a repetition gets again.
 
     The run of days that covered it is found by itself, whichever of the product's `policy_id` names.
@@ -111,7 +111,7 @@ async def claim(runtime: Runtime, customer: Customer, policy_id: UUID, reason: s
     return made
 
 
-async def claims(runtime: Runtime, customer: Customer) -> list[Claim]:
+async def list_claims(runtime: Runtime, customer: Customer) -> list[Claim]:
     """What she has claimed, newest first, twenty at most."""
     query = (
         CLAIMS.where(policy_table.c.customer_id == customer.id)

@@ -33,7 +33,7 @@ KIND = "claim"
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingClaim:
     """A claim that the staff have to decide, and whose it is. `phone` is E.164."""
 
     claim: Claim
@@ -45,7 +45,7 @@ class UnknownClaim(LookupError):
     """No claim has that number."""
 
 
-async def waiting(runtime: Runtime, most: int = 100) -> list[Waiting]:
+async def list_waiting(runtime: Runtime, most: int = 100) -> list[WaitingClaim]:
     """The claims that nobody has decided, oldest first."""
     query = (
         CLAIMS.add_columns(customer_table.c.name, customer_table.c.phone)
@@ -55,7 +55,7 @@ async def waiting(runtime: Runtime, most: int = 100) -> list[Waiting]:
         .limit(most)
     )
     async with runtime.database.autocommit() as connection:
-        return [Waiting(read_claim(row), row.name, row.phone) for row in await connection.execute(query)]
+        return [WaitingClaim(read_claim(row), row.name, row.phone) for row in await connection.execute(query)]
 
 
 @refuses(ClaimDecided, BadAmount, OverLimit, AccountClosed)

@@ -17,7 +17,7 @@ from core.customers import profiles
 from core.customers.profiles import Customer
 from core.i18n import translate
 from core.insurance import products, texts
-from core.insurance.policies import ACTIVE, ENDED, GRACE, open_policy, premium, read_policy
+from core.insurance.policies import ACTIVE, ENDED, GRACE, make_premium, open_policy, read_policy
 from core.insurance.products import Product, Term
 from core.ledger.post import post
 from core.ledger.transfer import REFUSED
@@ -97,7 +97,7 @@ async def _pay(
         most=product.cover,
         until=clock.day_text(term.last_day),
     )
-    wish = premium(transfer_id, customer, product, f"renewal:{row.id}:{row.ends}", said)
+    wish = make_premium(transfer_id, customer, product, f"renewal:{row.id}:{row.ends}", said)
     [answer] = await post(connection, [wish], runtime.settings.country)
     if answer.outcome in REFUSED:
         return False

@@ -47,7 +47,7 @@ class Applicant:
     jobs_done: int
 
 
-@refuses(market.lock, NotPermitted, AlreadyApplied, JobClosed, market.keep_open, attempts.take)
+@refuses(market.lock, NotPermitted, AlreadyApplied, JobClosed, market.keep_open, attempts.count_try)
 async def apply(runtime: Runtime, worker: Customer, job: UUID) -> Job:
     """Applies, and tells the employer (only the first time: somebody may withdraw and think again).
 
@@ -69,16 +69,16 @@ async def apply(runtime: Runtime, worker: Customer, job: UUID) -> Job:
         await market.keep_open(connection, worker.id)
         now = clock.now()
         if before is None:
-            await attempts.take(connection, worker.id, "job_application", most=MOST_A_DAY, country=runtime.settings.country)
+            await attempts.count_try(connection, worker.id, "job_application", most=MOST_A_DAY, country=runtime.settings.country)
             await connection.execute(insert(application).values(job_id=job, worker_id=worker.id, created_at=now, changed_at=now))
-            await _tell_employer(runtime, connection, worker, await market.load(connection, job))
+            await _tell_employer(runtime, connection, worker, await market.get_within(connection, job))
         else:
             await connection.execute(update(application).where(own).values(status=WAITING, changed_at=now))
-        return await market.load(connection, job)
+        return await market.get_within(connection, job)
 
 
 @refuses(JobClosed)
-async def withdraw_application(runtime: Runtime, worker: Customer, job: UUID) -> None:
+async def withdraw(runtime: Runtime, worker: Customer, job: UUID) -> None:
     """Takes back an application that waits for an answer. JobClosed: none does any more."""
     async with runtime.database.autocommit() as connection:
         taken = await connection.execute(
@@ -90,12 +90,12 @@ async def withdraw_application(runtime: Runtime, worker: Customer, job: UUID) ->
         raise JobClosed
 
 
-async def applications(runtime: Runtime, worker: Customer) -> list[Application]:
+async def list_applications(runtime: Runtime, worker: Customer) -> list[Application]:
     """What she has applied for, the newest first, 40 at most."""
     newest = _APPLICATIONS.order_by(application.c.created_at.desc(), application.c.job_id).limit(MOST_LISTED)
     async with runtime.database.autocommit() as connection:
         rows = await connection.execute(newest.where(application.c.worker_id == worker.id))
-        return [Application(market.read(row), row.answer) for row in rows]
+        return [Application(market.read_job(row), row.answer) for row in rows]
 
 
 @refuses(UnknownJob)
@@ -106,11 +106,11 @@ async def get(runtime: Runtime, worker: Customer, job: UUID) -> Application:
         row = (await connection.execute(own)).one_or_none()
     if row is None:
         raise UnknownJob
-    return Application(market.read(row), row.answer)
+    return Application(market.read_job(row), row.answer)
 
 
-@refuses(market.load, NotPermitted)
-async def applicants(runtime: Runtime, employer: Customer, job: UUID) -> list[Applicant]:
+@refuses(market.get_within, NotPermitted)
+async def list_applicants(runtime: Runtime, employer: Customer, job: UUID) -> list[Applicant]:
     """Who waits for the employer's answer, the first one first, 40 at most."""
     paid = job_table.alias("paid")
     jobs_done = select(func.count()).where(paid.c.worker_id == customer_table.c.id, paid.c.status == market.PAID)
@@ -122,7 +122,7 @@ async def applicants(runtime: Runtime, employer: Customer, job: UUID) -> list[Ap
         .limit(MOST_LISTED)
     )
     async with runtime.database.autocommit() as connection:
-        if (await market.load(connection, job)).employer.id != employer.id:
+        if (await market.get_within(connection, job)).employer.id != employer.id:
             raise NotPermitted
         return [Applicant(*row) for row in await connection.execute(query)]
 

@@ -32,7 +32,7 @@ KIND_KEEP, KIND_PAY, KIND_REFUND = "job_hire", "job_pay", "job_refund"
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class JobReceipt:
     """`balance` is what the employer can spend now."""
 
     reference: str
@@ -53,11 +53,11 @@ class Hired:
 
 
 # Who reads which text, and about whom.
-Told = tuple[tuple[Customer, Customer, str], ...]
+SideTexts = tuple[tuple[Customer, Customer, str], ...]
 
 
-@refuses(market.load, AccountClosed)
-async def load(connection: AsyncConnection, row: Row[Any]) -> Hired:
+@refuses(market.get_within, AccountClosed)
+async def get_hired(connection: AsyncConnection, row: Row[Any]) -> Hired:
     """The two sides of a hired job's row. AccountClosed: one of them is no customer any more."""
     employer, worker = (
         await profiles.find_by_id(connection, row.employer_id),
@@ -65,38 +65,40 @@ async def load(connection: AsyncConnection, row: Row[Any]) -> Hired:
     )
     if employer is None or worker is None:
         raise AccountClosed
-    return Hired(await market.load(connection, row.id), row.escrow, employer, worker)
+    return Hired(await market.get_within(connection, row.id), row.escrow, employer, worker)
 
 
 @refuses(NotEnoughMoney, OverLimit, OverDayLimit, AccountClosed, KeyConflict)
-async def keep(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told) -> Receipt:
+async def keep(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: SideTexts) -> JobReceipt:
     """Moves the pay out of the employer's wallet."""
     pay = hired.job.pay
     legs = Leg(hired.employer.wallet, -pay.minor), Leg(hired.account, pay.minor)
     wish = _transfer(runtime, hired, hired.employer.wallet, key, KIND_KEEP, legs, told, limited_minor=pay.minor)
     answer = await post_one(connection, wish, country=runtime.settings.country, currency=pay.currency, needed=pay)
-    return Receipt(ids.reference(answer.transfer_id), Money(answer.available_minor[0], pay.currency))
+    return JobReceipt(ids.reference(answer.transfer_id), Money(answer.available_minor[0], pay.currency))
 
 
 @refuses(OverBalanceLimit, AccountClosed)
 async def pay_out(
-    runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told, *, is_limited: bool
-) -> Receipt:
+    runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: SideTexts, *, is_limited: bool
+) -> JobReceipt:
     """Moves the pay into the worker's wallet. OverBalanceLimit: `is_limited`, and that may not hold so much."""
     limited_minor = hired.job.pay.minor if is_limited else 0
     answer = await _empty(runtime, connection, hired, hired.worker, KIND_PAY, key, told, limited_minor)
-    return Receipt(ids.reference(answer.transfer_id), await statement.available(connection, hired.employer.wallet))
+    return JobReceipt(ids.reference(answer.transfer_id), await statement.available(connection, hired.employer.wallet))
 
 
 @refuses(AccountClosed)
-async def give_back(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told) -> Receipt:
+async def give_back(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: SideTexts) -> JobReceipt:
     """Moves the pay back into the employer's wallet."""
     answer = await _empty(runtime, connection, hired, hired.employer, KIND_REFUND, key, told, 0)
-    return Receipt(ids.reference(answer.transfer_id), Money(answer.available_minor[1], hired.job.pay.currency))
+    return JobReceipt(ids.reference(answer.transfer_id), Money(answer.available_minor[1], hired.job.pay.currency))
 
 
 @refuses(JobClosed)
-async def first_receipt(connection: AsyncConnection, employer: Customer, initiator: UUID | None, kind: str, key: str) -> Receipt:
+async def get_first_receipt(
+    connection: AsyncConnection, employer: Customer, initiator: UUID | None, kind: str, key: str
+) -> JobReceipt:
     """What this key has done already, from the account that asked. JobClosed: nothing."""
     first = select(transfer_table.c.id).where(
         transfer_table.c.initiator == initiator, transfer_table.c.key == key, transfer_table.c.kind == kind
@@ -104,7 +106,7 @@ async def first_receipt(connection: AsyncConnection, employer: Customer, initiat
     transfer_id: UUID | None = await connection.scalar(first)
     if transfer_id is None:
         raise JobClosed
-    return Receipt(ids.reference(transfer_id), await statement.available(connection, employer.wallet))
+    return JobReceipt(ids.reference(transfer_id), await statement.available(connection, employer.wallet))
 
 
 async def tell(runtime: Runtime, connection: AsyncConnection, hired: Hired, reader: Customer, text: str, **said: object) -> None:
@@ -119,7 +121,7 @@ async def _empty(
     getter: Customer,
     kind: str,
     key: str,
-    told: Told,
+    told: SideTexts,
     limited_minor: int,
 ) -> Answer:
     pay = hired.job.pay
@@ -135,7 +137,7 @@ def _transfer(
     key: str,
     kind: str,
     legs: tuple[Leg, ...],
-    told: Told,
+    told: SideTexts,
     limited_minor: int,
 ) -> Transfer:
     """Only who has a wallet among the legs may be told `{balance}`, which is then hers."""

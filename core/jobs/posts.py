@@ -45,10 +45,10 @@ async def check_pay(runtime: Runtime, employer: Customer, pay: Money) -> None:
 
 
 @refuses(TooManyJobs)
-async def may_post(runtime: Runtime, employer: Customer) -> None:
+async def check_room(runtime: Runtime, employer: Customer) -> None:
     """Refuses where 10 of the employer's jobs are open."""
     async with runtime.database.autocommit() as connection:
-        await _leave_room(connection, employer)
+        await _check_room(connection, employer)
 
 
 @refuses(
@@ -59,7 +59,7 @@ async def may_post(runtime: Runtime, employer: Customer) -> None:
     market.keep_open,
     KeyConflict,
     TooManyJobs,
-    attempts.take,
+    attempts.count_try,
     Busy,
 )
 async def post(
@@ -88,14 +88,14 @@ async def post(
         before = (await connection.execute(known)).one_or_none()
         if before is not None:
             check_same(before, **said, pay=pay.minor)
-            return await market.load(connection, before.id)
-        await _leave_room(connection, employer)
-        await attempts.take(connection, employer.id, "job_post", most=MOST_A_DAY, country=runtime.settings.country)
+            return await market.get_within(connection, before.id)
+        await _check_room(connection, employer)
+        await attempts.count_try(connection, employer.id, "job_post", most=MOST_A_DAY, country=runtime.settings.country)
         values = {**said, "employer_id": employer.id, "key": key, "currency": pay.currency, "pay": pay.minor}
-        return await market.load(connection, await _insert(connection, values, number))
+        return await market.get_within(connection, await _insert(connection, values, number))
 
 
-async def _leave_room(connection: AsyncConnection, employer: Customer) -> None:
+async def _check_room(connection: AsyncConnection, employer: Customer) -> None:
     is_open = (job_table.c.employer_id == employer.id) & (job_table.c.status == OPEN)
     if (await connection.scalar(select(func.count()).where(is_open)) or 0) >= MOST_OPEN:
         raise TooManyJobs

@@ -39,7 +39,7 @@ Endings = Sequence[Ending]
 
 
 @refuses(AccountNotEmpty, AccountInUse)
-async def may_close(runtime: Runtime, customer: Customer, endings: Endings) -> None:
+async def check_closable(runtime: Runtime, customer: Customer, endings: Endings) -> None:
     """Refuses where something stands in the way now; AccountNotEmpty says what is left."""
     async with runtime.database.autocommit() as connection:
         await _check_nothing_waits(connection, customer, endings)

@@ -22,10 +22,10 @@ async def join(runtime: Runtime, *, phone: str, name: str, language: str) -> Cus
         return await registration.add(connection, runtime, row, tier=UNVERIFIED, welcome=texts.SMS_JOINED)
 
 
-@refuses(pins.hash_of, AlreadyRegistered)
+@refuses(pins.hash_new, AlreadyRegistered)
 async def complete(runtime: Runtime, customer: Customer, *, national_id: str, pin: str) -> None:
     """Adds what an account opened by SMS lacks. AlreadyRegistered: it has a PIN by now."""
-    hashed = await pins.hash_of(runtime, customer.id, customer.phone, pin)
+    hashed = await pins.hash_new(runtime, customer.id, customer.phone, pin)
     sealed = runtime.vault.seal(national_id, customer.id)
     async with runtime.database.transaction() as connection:
         if not await profiles.set_national_id(connection, customer.id, sealed):

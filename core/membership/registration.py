@@ -19,11 +19,11 @@ from core.runtime import Runtime
 from core.sending import unclaimed
 
 
-@refuses(pins.hash_of, AlreadyRegistered)
+@refuses(pins.hash_new, AlreadyRegistered)
 async def register(runtime: Runtime, *, phone: str, name: str, national_id: str, language: str, pin: str) -> Customer:
     """Opens an account: the customer, her PIN and an empty wallet, or nothing."""
     customer_id = uuid4()
-    hashed = await pins.hash_of(runtime, customer_id, phone, pin)
+    hashed = await pins.hash_new(runtime, customer_id, phone, pin)
     sealed = runtime.vault.seal(national_id, customer_id)
     row = {"id": customer_id, "phone": phone, "name": name, "language": language, "national_id": sealed}
     async with runtime.database.transaction() as connection:

@@ -18,12 +18,12 @@ from core.insurance import covers, products
 from core.jobs import applications, market
 from core.membership import joining
 from core.messaging import optouts
-from core.orders import Placed
+from core.orders import PlacedOrder
 from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import Goal
 from core.septets import SCREEN_SEPTETS
-from core.wording import what
+from core.wording import name_other_side
 from gateway.sms import texts
 from gateway.sms.commands import Command
 
@@ -87,7 +87,7 @@ async def answer_stranger(runtime: Runtime, command: Command, phone: str, langua
 async def _balance(asked: Asked) -> Answer:
     if asked.customer.asks_pin_for_balance:
         return Answer(texts.SMS_BALANCE_PRIVATE)
-    return Answer(texts.SMS_BALANCE, {"balance": await wallet.balance(asked.runtime, asked.customer)})
+    return Answer(texts.SMS_BALANCE, {"balance": await wallet.get_balance(asked.runtime, asked.customer)})
 
 
 async def _statement(asked: Asked) -> Answer:
@@ -95,8 +95,8 @@ async def _statement(asked: Asked) -> Answer:
         return Answer(texts.SMS_BALANCE_PRIVATE)
     language, country = asked.customer.language, asked.runtime.settings.country
     lines = [
-        f"{clock.day(line.moment, country):%d/%m} {line.amount} {what(line, language)}".rstrip()
-        for line in await wallet.mini_statement(asked.runtime, asked.customer, _MOST_LINES)
+        f"{clock.day(line.moment, country):%d/%m} {line.amount} {name_other_side(line, language)}".rstrip()
+        for line in await wallet.list_newest(asked.runtime, asked.customer, _MOST_LINES)
     ]
     return Answer(texts.SMS_LINES, {"lines": _fitting(lines)}) if lines else Answer(texts.SMS_NO_TRANSACTIONS)
 
@@ -106,7 +106,7 @@ async def _send(asked: Asked) -> Answer:
     assert command.phone is not None
     assert command.amount is not None
     try:
-        placed = await orders.send(asked.runtime, asked.customer, command.phone, command.amount, asked.key)
+        placed = await orders.place_send(asked.runtime, asked.customer, command.phone, command.amount, asked.key)
     except UnknownRecipient as refusal:
         return Answer(texts.SMS_INVITE, {**refusal.params})
     assert isinstance(placed.to, Customer)
@@ -123,7 +123,7 @@ async def _save(asked: Asked) -> Answer:
     if goal is None:
         text = texts.SMS_WHICH_GOAL if open_goals else texts.SMS_NO_GOAL
         return Answer(text)
-    placed: Placed = await orders.save(asked.runtime, asked.customer, goal, asked.command.amount)
+    placed: PlacedOrder = await orders.place_saving(asked.runtime, asked.customer, goal, asked.command.amount)
     return Answer(texts.SMS_SAVE, {"amount": placed.amount, "goal": goal.name}, placed.code_id)
 
 
@@ -155,7 +155,7 @@ async def _jobs(asked: Asked) -> Answer:
 
 
 async def _apply(asked: Asked) -> Answer:
-    job = await market.by_number(asked.runtime, asked.command.number)
+    job = await market.get_by_number(asked.runtime, asked.command.number)
     await applications.apply(asked.runtime, asked.customer, job.id)
     return Answer(texts.SMS_APPLIED, {"number": job.number, "title": job.title})
 
@@ -164,7 +164,7 @@ async def _covers(asked: Asked) -> Answer:
     language = asked.customer.language
     lines = [
         f"{translate(products.NAMES.get(policy.product, policy.product), language)} {policy.last_day:%d/%m/%Y}"
-        for policy in await covers.policies(asked.runtime, asked.customer)
+        for policy in await covers.list_policies(asked.runtime, asked.customer)
     ]
     if not lines:
         return Answer(texts.SMS_NO_COVER)
