@@ -214,7 +214,7 @@ async def expire(runtime: Runtime, carriers: Carriers) -> int:
     async def end(connection: AsyncConnection, row: Row[Any]) -> bool:
         expired = {"status": "expired", "answered_at": clock.now()}
         await connection.execute(update(approval_table).where(approval_table.c.id == row.id).values(expired))
-        customer = await profiles.load(connection, row.customer_id)
+        customer = await profiles.find_by_id(connection, row.customer_id)
         if customer is not None:
             await carriers[row.kind].tell_expired(runtime, connection, customer, _request(row))
         return True

@@ -57,7 +57,7 @@ PEOPLE = (
 )
 
 
-async def load(runtime: Runtime) -> None:
+async def create_people(runtime: Runtime) -> None:
     """Makes the demo people what they should be at the start. What they have done since stays as it is."""
     for person in PEOPLE:
         try:

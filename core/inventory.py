@@ -11,7 +11,7 @@ from core.errors import Refusal
 
 
 @cache
-def refusals() -> tuple[type[Refusal], ...]:
+def list_refusals() -> tuple[type[Refusal], ...]:
     """Every refusal of the core, by where it is written."""
     return tuple(
         value
@@ -21,7 +21,7 @@ def refusals() -> tuple[type[Refusal], ...]:
     )
 
 
-def texts(package: ModuleType) -> tuple[str, ...]:
+def list_texts(package: ModuleType) -> tuple[str, ...]:
     """Every SMS that a package writes: the constants of its modules that are called `texts`."""
     return tuple(
         value

@@ -14,9 +14,11 @@ from sqlalchemy import Row, func, insert, select, update
 from core import clock
 from core.credentials import codes, pins
 from core.customers.profiles import Customer
-from core.errors import Refusal
+from core.errors import BadAmount, KeyConflict, NotPermitted, Refusal, RequestWaits
 from core.ledger import limits, tariffs
+from core.ledger.refusals import NotEnoughMoney
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import Goal
@@ -24,12 +26,12 @@ from core.sending import approval, transfers
 from core.tables.credentials import one_time_code
 from core.tables.orders import order as order_table
 
-CODE_LASTS = timedelta(minutes=5)
+CODE_TTL = timedelta(minutes=5)
 SEND, SAVE = "send", "save"
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedOrder:
     """An order that waits for its code, named by `code_id`; or, where `code_id` is None, for a yes on the phone."""
 
     code_id: UUID | None
@@ -39,7 +41,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class DoneOrder:
     """An order carried out. `to` is the recipient, or the goal."""
 
     reference: str
@@ -48,28 +50,48 @@ class Done:
     balance: Money
 
 
-async def send(runtime: Runtime, sender: Customer, recipient_phone: str, amount: Money, key: str) -> Placed:
-    """Orders a transfer. Raises PinLocked, MoneyOutWaits, TooManyTries and what transfers.get_recipient and quote raise."""
+@refuses(
+    pins.require_open_for_payment,
+    transfers.get_recipient,
+    transfers.quote,
+    approval.ask,
+    RequestWaits,
+    KeyConflict,
+    codes.check_not_guessed,
+)
+async def place_send(runtime: Runtime, sender: Customer, recipient_phone: str, amount: Money, key: str) -> PlacedOrder:
+    """Orders a transfer. RequestWaits, KeyConflict: only above the SMS limit."""
     await pins.require_open_for_payment(runtime, sender.id)
     recipient = await transfers.get_recipient(runtime, sender, recipient_phone)
     quoted = await transfers.quote(runtime, sender, amount)
     if amount + await _sent_lately(runtime, sender) > _most_by_sms(runtime, sender):
         await approval.ask(runtime, sender, recipient_phone, amount, key)
-        return Placed(None, amount, quoted.fee, recipient)
+        return PlacedOrder(None, amount, quoted.fee, recipient)
     code_id = await _place(runtime, sender, SEND, amount, recipient_phone=recipient_phone)
-    return Placed(code_id, amount, quoted.fee, recipient)
+    return PlacedOrder(code_id, amount, quoted.fee, recipient)
 
 
-async def save(runtime: Runtime, customer: Customer, goal: Goal, amount: Money) -> Placed:
-    """Orders a payment into a goal of her own: no limit but her balance. Raises PinLocked, TooManyTries, NotEnoughMoney."""
+@refuses(pins.require_open, goals.check_enough, BadAmount, NotEnoughMoney, codes.check_not_guessed)
+async def place_saving(runtime: Runtime, customer: Customer, goal: Goal, amount: Money) -> PlacedOrder:
+    """Orders a payment into a goal of her own: no limit but her balance."""
     await pins.require_open(runtime, customer.id)
     await goals.check_enough(runtime, customer, amount)
     code_id = await _place(runtime, customer, SAVE, amount, goal_id=goal.id)
-    return Placed(code_id, amount, Money(0, amount.currency), goal)
+    return PlacedOrder(code_id, amount, Money(0, amount.currency), goal)
 
 
-async def confirm(runtime: Runtime, customer: Customer, typed: str) -> Done:
-    """Carries out the newest order whose code this is. Raises WrongCode, CodeEnded, and what the transfer itself may raise.
+@refuses(
+    codes.check,
+    pins.require_open_for_payment,
+    transfers.get_recipient,
+    tariffs.quote,
+    transfers.send_confirmed,
+    goals.save_confirmed,
+    NotPermitted,
+    BadAmount,
+)
+async def confirm(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder:
+    """Carries out the newest order whose code this is.
 
     Once: a crash between the code and the money is made good when the same code comes again, under the ledger's own key.
     """
@@ -83,10 +105,10 @@ async def confirm(runtime: Runtime, customer: Customer, typed: str) -> Done:
         raise
 
 
-async def is_waiting(runtime: Runtime, customer: Customer) -> bool:
+async def has_waiting(runtime: Runtime, customer: Customer) -> bool:
     """Is there an order whose code may still come?"""
     async with runtime.database.autocommit() as connection:
-        return codes.is_waiting(await codes.newest(connection, customer.id, codes.SMS))
+        return codes.is_waiting(await codes.find_newest(connection, customer.id, codes.SMS))
 
 
 async def _place(
@@ -100,7 +122,7 @@ async def _place(
 ) -> UUID:
     async with runtime.database.transaction() as connection:
         await codes.check_not_guessed(connection, customer.id, codes.SMS)
-        code_id = await codes.issue(connection, customer.id, codes.SMS, CODE_LASTS)
+        code_id = await codes.issue(connection, customer.id, codes.SMS, CODE_TTL)
         await connection.execute(
             insert(order_table).values(
                 id=code_id,
@@ -125,7 +147,7 @@ async def _used_and_unfinished(runtime: Runtime, customer: Customer, typed: str)
             .where(
                 order_table.c.customer_id == customer.id,
                 order_table.c.done_at.is_(None),
-                one_time_code.c.used_at > clock.now() - CODE_LASTS,
+                one_time_code.c.used_at > clock.now() - CODE_TTL,
             )
             .order_by(order_table.c.created_at.desc())
             .limit(1)
@@ -135,18 +157,18 @@ async def _used_and_unfinished(runtime: Runtime, customer: Customer, typed: str)
     return order_id
 
 
-async def _carry_out(runtime: Runtime, customer: Customer, row: Row[tuple[object, ...]]) -> Done:
+async def _carry_out(runtime: Runtime, customer: Customer, row: Row[tuple[object, ...]]) -> DoneOrder:
     amount, key = Money(row.amount, row.currency), f"sms:{row.id}"
     to: Customer | Goal
     if row.kind == SEND:
         await pins.require_open_for_payment(runtime, customer.id)
         to = await transfers.get_recipient(runtime, customer, row.recipient_phone)
         receipt = await transfers.send_confirmed(runtime, customer, to, tariffs.quote(transfers.KIND, amount), key)
-        done = Done(receipt.reference, amount, to, receipt.balance)
+        done = DoneOrder(receipt.reference, amount, to, receipt.balance)
     else:
         await pins.require_open(runtime, customer.id)
         saved = await goals.save_confirmed(runtime, customer, row.goal_id, amount, key)
-        done = Done(saved.reference, amount, saved.goal, saved.balance)
+        done = DoneOrder(saved.reference, amount, saved.goal, saved.balance)
     await _finish(runtime, row.id)
     return done
 

@@ -6,12 +6,10 @@ from core import clock, features, phones
 from core.credentials import pins
 from core.customers import details, profiles, wallet
 from core.i18n import LANGUAGES, _
-from core.ledger.refusals import AccountNotEmpty
 from core.membership import closing
-from core.membership.refusals import AccountInUse
-from core.wording import what
+from core.wording import name_other_side
 from menus import pin
-from menus.engine.dsl import PIN, Ask, Choice, End, Option, Outcome, again, ok, outcomes
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, again, ok, outcomes
 from menus.engine.session import Step
 
 
@@ -20,7 +18,7 @@ async def open_statement(step: Step) -> Outcome:
     return Outcome("private") if step.session.registered.asks_pin_for_balance else await read_statement(step)
 
 
-@outcomes("ok", "empty", *PIN)
+@outcomes("ok", "empty", calls=(pins.check,))
 async def open_private_statement(step: Step) -> Outcome:
     await pins.check(step.runtime, step.session.registered.id, step.text)
     return await read_statement(step)
@@ -28,10 +26,13 @@ async def open_private_statement(step: Step) -> Outcome:
 
 async def read_statement(step: Step) -> Outcome:
     session, country = step.session, step.runtime.settings.country
-    lines = await wallet.mini_statement(step.runtime, session.registered)
+    lines = await wallet.list_newest(step.runtime, session.registered)
     if not lines:
         return Outcome("empty")
-    told = [f"{clock.day(line.moment, country):%d/%m} {line.amount} {what(line, session.language)}".rstrip() for line in lines]
+    told = [
+        f"{clock.day(line.moment, country):%d/%m} {line.amount} {name_other_side(line, session.language)}".rstrip()
+        for line in lines
+    ]
     return ok(lines="\n".join(told))
 
 
@@ -54,7 +55,7 @@ async def make_private(step: Step) -> Outcome:
     return await _set_privacy(step, asks_pin=True)
 
 
-@outcomes("ok", *PIN)
+@outcomes("ok", calls=(pins.check,))
 async def make_open(step: Step) -> Outcome:
     await pins.check(step.runtime, step.session.registered.id, step.text)
     return await _set_privacy(step, asks_pin=False)
@@ -69,7 +70,7 @@ async def _set_privacy(step: Step, *, asks_pin: bool) -> Outcome:
 @outcomes("ok")
 async def read_details(step: Step) -> Outcome:
     customer = step.session.registered
-    known = await details.read(step.runtime, customer)
+    known = await details.get(step.runtime, customer)
     return ok(
         name=customer.name,
         phone=phones.national(customer.phone),
@@ -80,15 +81,15 @@ async def read_details(step: Step) -> Outcome:
     )
 
 
-@outcomes("ok", AccountNotEmpty, AccountInUse)
+@outcomes("ok", calls=(closing.check_closable,))
 async def begin_closing(step: Step) -> Outcome:
     customer = step.session.registered
     if not customer.asks_pin_for_balance:  # a refusal tells what is left
-        await closing.may_close(step.runtime, customer, features.ENDINGS)
+        await closing.check_closable(step.runtime, customer, features.ENDINGS)
     return ok()
 
 
-@outcomes("ok", AccountNotEmpty, AccountInUse, *PIN)
+@outcomes("ok", calls=(closing.close,))
 async def close(step: Step) -> Outcome:
     await closing.close(step.runtime, step.session.registered, step.text, features.ENDINGS)
     return ok(service_code=step.runtime.settings.service_code)

@@ -3,7 +3,7 @@
 from core.credentials import pins
 from core.customers import wallet
 from core.i18n import _
-from menus.engine.dsl import PIN, Ask, Choice, Outcome, again, ok, outcomes
+from menus.engine.dsl import Ask, Choice, Outcome, again, ok, outcomes
 from menus.engine.session import Step
 
 
@@ -12,14 +12,14 @@ async def open_balance(step: Step) -> Outcome:
     return Outcome("private") if step.session.registered.asks_pin_for_balance else await read_balance(step)
 
 
-@outcomes("ok", *PIN)
+@outcomes("ok", calls=(pins.check,))
 async def open_private_balance(step: Step) -> Outcome:
     await pins.check(step.runtime, step.session.registered.id, step.text)
     return await read_balance(step)
 
 
 async def read_balance(step: Step) -> Outcome:
-    return ok(balance=await wallet.balance(step.runtime, step.session.registered))
+    return ok(balance=await wallet.get_balance(step.runtime, step.session.registered))
 
 
 SCREENS = (

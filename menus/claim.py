@@ -2,11 +2,9 @@
 
 from uuid import UUID
 
-from core.errors import BadDate, BadText, DayOutOfRange, KeyConflict, NotPermitted, RequestWaits
 from core.i18n import _, translate
 from core.insurance import claims
 from core.insurance.claims import DECLINED, PAID, WAITING, Claim
-from core.insurance.refusals import NotCovered
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, End, Outcome, Pick, found, ok, outcomes
 from menus.engine.session import Step
@@ -21,7 +19,7 @@ _LINES = {
 @outcomes("ok", "empty")
 async def list_covers(step: Step) -> Outcome:
     session = step.session
-    covers = await claims.claimable(step.runtime, session.registered)
+    covers = await claims.list_claimable(step.runtime, session.registered)
     return (
         found("claim_cover", ((translate(cover.name, session.language), cover.id) for cover in covers))
         if covers
@@ -34,22 +32,22 @@ async def choose_cover(step: Step) -> Outcome:
     return ok(policy=step.picked)
 
 
-@outcomes("ok", BadText)
+@outcomes("ok", calls=(claims.read_text,))
 async def read_reason(step: Step) -> Outcome:
     return ok(reason=claims.read_text(step.text))
 
 
-@outcomes("ok", BadDate, DayOutOfRange, BadText, NotPermitted, NotCovered, RequestWaits, KeyConflict)
+@outcomes("ok", calls=(inputs.date, claims.submit))
 async def make(step: Step) -> Outcome:
     session, slots = step.session, step.session.slots
     happened = inputs.date(step)
-    made = await claims.claim(step.runtime, session.registered, UUID(slots["policy"]), slots["reason"], happened, step.key)
+    made = await claims.submit(step.runtime, session.registered, UUID(slots["policy"]), slots["reason"], happened, step.key)
     return ok(number=made.number, product=translate(made.name, session.language))
 
 
 @outcomes("ok", "empty")
 async def list_claims(step: Step) -> Outcome:
-    made = await claims.claims(step.runtime, step.session.registered)
+    made = await claims.list_claims(step.runtime, step.session.registered)
     return ok(lines="\n".join(_line(one, step.session.language) for one in made)) if made else Outcome("empty")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
-from core.inventory import refusals
+from core.inventory import list_refusals
 from menus.engine.dsl import HOME_SCREEN, Ask, Choice, End, Pick, Screen
 from menus.engine.machine import WELCOME_SCREEN
 from menus.screens import SCREENS
@@ -16,7 +16,7 @@ def ways(screen: Screen) -> list[tuple[str, str]]:
     """(destination, what leads there), each destination once and refusals left out: the path of somebody who is understood."""
     keys_of: dict[str, list[str]] = {}
     if isinstance(screen, Ask | Pick):
-        refused = {refusal.code for refusal in refusals()}
+        refused = {refusal.code for refusal in list_refusals()}
         for outcome, destination in screen.goto.items():
             if outcome not in refused:
                 keys_of[destination] = [""]

@@ -2,7 +2,6 @@
 
 from core.agents import directory
 from core.agents.refusals import NoAgentNear
-from core.errors import BadAmount, BadText
 from core.i18n import _, translate
 from core.ledger import tariffs
 from core.ledger.refusals import AmountTooSmall, OverLimit
@@ -33,7 +32,7 @@ async def find_agents(step: Step) -> Outcome:
     return ok(lines="\n".join(f"{shop.number} {shop.name}" + (shop.place and f", {shop.place}") for shop in shops))
 
 
-@outcomes("ok", BadAmount, OverLimit)
+@outcomes("ok", OverLimit, calls=(inputs.amount,))
 async def quote_fees(step: Step) -> Outcome:
     amount = inputs.amount(step)
     most = max((tariffs.current(kind, amount.currency).most for kind in _COSTS), key=lambda limit: limit.minor)
@@ -51,7 +50,7 @@ def _fee(kind: str, amount: Money, language: str) -> str:
         return translate(sentence, language).format(**refusal.params)
 
 
-@outcomes("ok", BadText)
+@outcomes("ok", calls=(questions.answer,))
 async def answer_question(step: Step) -> Outcome:
     return ok(lines=await questions.answer(step.runtime, step.text, step.session.language))
 

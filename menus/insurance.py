@@ -3,14 +3,11 @@
 from uuid import UUID
 
 from core import clock
-from core.errors import KeyConflict, NotPermitted
 from core.i18n import _, translate
 from core.insurance import covers
 from core.insurance.policies import ENDED, GRACE, Policy
-from core.insurance.refusals import AlreadyCovered, OutOfSeason
-from core.ledger.refusals import AccountClosed, NotEnoughMoney
 from menus import claim
-from menus.engine.dsl import PIN, Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.engine.session import Session, Step
 
 _OFFER = _("{product} {amount}/{most}")
@@ -21,16 +18,16 @@ _UNPAID = _("{product}: not paid")
 @outcomes("ok")
 async def list_products(step: Step) -> Outcome:
     offer, language = translate(_OFFER, step.session.language), step.session.language
-    products = [one.product for one in covers.products(step.runtime)]
+    products = [one.product for one in covers.list_offers(step.runtime)]
     return found(
         "products",
         ((offer.format(product=translate(one.name, language), amount=one.price, most=one.cover), one.key) for one in products),
     )
 
 
-@outcomes("ok", "season", "closed", OutOfSeason)
+@outcomes("ok", "season", "closed", calls=(covers.get_offer,))
 async def show_product(step: Step) -> Outcome:
-    offer = covers.offer(step.runtime, step.picked)
+    offer = covers.get_offer(step.runtime, step.picked)
     product, term = offer.product, offer.term
     slots = {
         "product_key": product.key,
@@ -45,15 +42,7 @@ async def show_product(step: Step) -> Outcome:
     return Outcome("season" if product.seasons else "ok", slots)
 
 
-@outcomes(
-    "ok",
-    *PIN,
-    NotEnoughMoney,
-    AlreadyCovered,
-    OutOfSeason,
-    AccountClosed,
-    KeyConflict,
-)
+@outcomes("ok", calls=(covers.buy,))
 async def buy(step: Step) -> Outcome:
     session = step.session
     receipt = await covers.buy(step.runtime, session.registered, session.slots["product_key"], step.text, step.key)
@@ -63,32 +52,32 @@ async def buy(step: Step) -> Outcome:
 @outcomes("ok", "empty")
 async def list_covers(step: Step) -> Outcome:
     session = step.session
-    held = await covers.policies(step.runtime, session.registered)
+    held = await covers.list_policies(step.runtime, session.registered)
     return found("covers", ((_line(cover, session), cover.id) for cover in held)) if held else Outcome("empty")
 
 
-@outcomes("renews", "ends", "season", "unpaid", NotPermitted)
+@outcomes("renews", "ends", "season", "unpaid", calls=(covers.get_policy,))
 async def show_cover(step: Step) -> Outcome:
     session = step.session
-    cover = await covers.find_policy(step.runtime, session.registered, UUID(step.picked))
-    product = covers.renewed_as(step.runtime, cover)
+    cover = await covers.get_policy(step.runtime, session.registered, UUID(step.picked))
+    product = covers.find_renewal_product(step.runtime, cover)
     slots = _said(cover, session) | {"policy": str(cover.id)}
     if product is None:
         return Outcome("season", slots)
     slots |= {"product_key": product.key, "amount": str(product.price), "days": str(product.term_days)}
     if cover.status == GRACE:
-        return Outcome("unpaid", slots | {"until": clock.day_text(covers.pay_by(cover, product))})
+        return Outcome("unpaid", slots | {"until": clock.day_text(covers.last_day_to_pay(cover, product))})
     return Outcome("renews" if cover.renews else "ends", slots)
 
 
-@outcomes("ok", "ended", NotPermitted)
+@outcomes("ok", "ended", calls=(covers.stop_renewal,))
 async def stop_renewal(step: Step) -> Outcome:
     session = step.session
     cover = await covers.stop_renewal(step.runtime, session.registered, UUID(session.slots["policy"]))
     return Outcome("ended" if cover.status == ENDED else "ok")
 
 
-@outcomes("ok", *PIN, NotPermitted)
+@outcomes("ok", calls=(covers.start_renewal,))
 async def start_renewal(step: Step) -> Outcome:
     session = step.session
     await covers.start_renewal(step.runtime, session.registered, UUID(session.slots["policy"]), step.text)

@@ -13,6 +13,9 @@ from menus.engine.session import Session
 # Where a job stands for one of its sides, beside the statuses that it has itself: the slot `stage`, by which options are shown.
 RATED, OVER = "rated", "over"
 
+# Where a refusal leads that says what has become of the job.
+MOVED_ON = {"unknown_job": "jobs", "not_permitted": "jobs", "job_closed": "jobs"}
+
 _FOR_EMPLOYER = {
     OPEN: _("On offer, {number} applied"),
     HIRED: _("Hired"),

@@ -2,16 +2,13 @@
 
 from uuid import UUID
 
-from core.credentials.refusals import TooManyTries
-from core.errors import NotPermitted
 from core.i18n import _, translate
 from core.jobs import applications, hiring, market, reviews
-from core.jobs.refusals import AlreadyApplied, AlreadyReviewed, JobClosed
-from core.ledger.refusals import AccountClosed
+from core.jobs.refusals import JobClosed
 from menus import jobs_applied, jobs_post, jobs_posted
 from menus.engine.dsl import Choice, End, Option, Outcome, Pick, found, ok, outcomes
 from menus.engine.session import Step
-from menus.job_words import about, categories, category_of, person
+from menus.job_words import MOVED_ON, about, categories, category_of, person
 
 _ALL_PLACES = _("All places")
 _STARS = (_("Very bad"), _("Bad"), _("All right"), _("Good"), _("Very good"))
@@ -20,7 +17,7 @@ _STARS = (_("Very bad"), _("Bad"), _("All right"), _("Good"), _("Very good"))
 @outcomes("ok", "empty")
 async def choose_category(step: Step) -> Outcome:
     category = category_of(step.text)
-    places = await market.places(step.runtime, category)
+    places = await market.list_places(step.runtime, category)
     if not places:
         return Outcome("empty")
     everywhere = translate(_ALL_PLACES, step.session.language)
@@ -29,7 +26,7 @@ async def choose_category(step: Step) -> Outcome:
 
 @outcomes("ok", "empty")
 async def choose_place(step: Step) -> Outcome:
-    offered = await market.find(step.runtime, step.session.slots["category"], step.picked)
+    offered = await market.list_offered(step.runtime, step.session.slots["category"], step.picked)
     if not offered:
         return Outcome("empty")
     return found(
@@ -38,7 +35,7 @@ async def choose_place(step: Step) -> Outcome:
     )
 
 
-@outcomes("ok", JobClosed)
+@outcomes("ok", JobClosed, calls=(market.get,))
 async def show_job(step: Step) -> Outcome:
     job = await market.get(step.runtime, UUID(step.picked))
     if not market.is_offered(job):
@@ -46,19 +43,19 @@ async def show_job(step: Step) -> Outcome:
     return ok(**about(job), employer=person(job.employer, step.session.language), name=job.employer.name)
 
 
-@outcomes("ok", AlreadyApplied, JobClosed, NotPermitted, TooManyTries, AccountClosed)
+@outcomes("ok", calls=(applications.apply,))
 async def apply(step: Step) -> Outcome:
     await applications.apply(step.runtime, step.session.registered, UUID(step.session.slots["job"]))
     return ok()
 
 
-@outcomes("ok", JobClosed, AccountClosed)
+@outcomes("ok", calls=(hiring.dispute,))
 async def dispute(step: Step) -> Outcome:
     await hiring.dispute(step.runtime, step.session.registered, UUID(step.session.slots["job"]))
     return ok()
 
 
-@outcomes("ok", JobClosed, AlreadyReviewed)
+@outcomes("ok", calls=(reviews.rate,))
 async def rate(step: Step) -> Outcome:
     await reviews.rate(step.runtime, step.session.registered, UUID(step.session.slots["job"]), int(step.text))
     return ok()
@@ -92,7 +89,12 @@ SCREENS = (
     ),
     Pick("jobs_place", _("Where?"), do=choose_place, goto={"ok": "jobs_list", "empty": "jobs_none"}),
     Choice("jobs_none", _("No work of this kind is offered now. Please look again another day.")),
-    Pick("jobs_list", _("Jobs, the newest first"), do=show_job, goto={"ok": "jobs_job", "job_closed": "jobs_list"}),
+    Pick(
+        "jobs_list",
+        _("Jobs, the newest first"),
+        do=show_job,
+        goto={"ok": "jobs_job", "job_closed": "jobs_list", "unknown_job": "jobs_list"},
+    ),
     Choice(
         "jobs_job",
         _("{number} {title}\n{place}, {amount}\n{employer}"),
@@ -105,6 +107,7 @@ SCREENS = (
                     "ok": "jobs_asked",
                     "already_applied": "jobs_job",
                     "job_closed": "jobs",
+                    "unknown_job": "jobs",
                     "not_permitted": "jobs_job",
                     "too_many_tries": "jobs_job",
                     "account_closed": "jobs_job",
@@ -124,7 +127,7 @@ SCREENS = (
                 "1",
                 _("Yes, report it"),
                 do=dispute,
-                goto={"ok": "jobs_problem_done", "job_closed": "jobs", "account_closed": "jobs"},
+                goto={"ok": "jobs_problem_done", **MOVED_ON, "account_closed": "jobs"},
             ),
         ),
     ),
@@ -133,7 +136,7 @@ SCREENS = (
         "jobs_rate",
         _("How was it with {name}?"),
         options=tuple(
-            Option(str(stars), label, do=rate, goto={"ok": "jobs_rated", "job_closed": "jobs", "already_reviewed": "jobs"})
+            Option(str(stars), label, do=rate, goto={"ok": "jobs_rated", **MOVED_ON, "already_reviewed": "jobs"})
             for stars, label in enumerate(_STARS, start=1)
         ),
     ),

@@ -6,23 +6,21 @@ from core.i18n import _
 from core.jobs import applications, hiring, reviews
 from core.jobs.applications import CHOSEN, WAITING
 from core.jobs.market import FINISHED, HIRED, PAID
-from core.jobs.refusals import JobClosed
-from core.ledger.refusals import AccountClosed
 from menus.engine.dsl import Choice, End, Option, Outcome, Pick, found, ok, outcomes
 from menus.engine.session import Step
-from menus.job_words import RATED, about, at, for_worker, person, reachable, worker_stage
+from menus.job_words import MOVED_ON, RATED, about, at, for_worker, person, reachable, worker_stage
 
 
 @outcomes("ok", "empty")
 async def list_applications(step: Step) -> Outcome:
     session = step.session
-    own = await applications.applications(step.runtime, session.registered)
+    own = await applications.list_applications(step.runtime, session.registered)
     if not own:
         return Outcome("empty")
     return found("jobs_applications", ((f"{one.job.title}: {for_worker(one, session.language)}", one.job.id) for one in own))
 
 
-@outcomes("ok")
+@outcomes("ok", calls=(applications.get,))
 async def show_application(step: Step) -> Outcome:
     session = step.session
     applied = await applications.get(step.runtime, session.registered, UUID(step.picked))
@@ -34,26 +32,26 @@ async def show_application(step: Step) -> Outcome:
     return ok(**about(job), stage=stage, status=status, name=job.employer.name, lines=lines)
 
 
-@outcomes("ok", JobClosed)
+@outcomes("ok", calls=(applications.withdraw,))
 async def withdraw(step: Step) -> Outcome:
-    await applications.withdraw_application(step.runtime, step.session.registered, UUID(step.session.slots["job"]))
+    await applications.withdraw(step.runtime, step.session.registered, UUID(step.session.slots["job"]))
     return ok()
 
 
-@outcomes("ok", JobClosed, AccountClosed)
+@outcomes("ok", calls=(hiring.finish,))
 async def finish(step: Step) -> Outcome:
     await hiring.finish(step.runtime, step.session.registered, UUID(step.session.slots["job"]))
     return ok()
 
 
-@outcomes("ok", JobClosed, AccountClosed)
+@outcomes("ok", calls=(hiring.give_up,))
 async def give_up(step: Step) -> Outcome:
     await hiring.give_up(step.runtime, step.session.registered, UUID(step.session.slots["job"]))
     return ok()
 
 
 SCREENS = (
-    Pick("jobs_applications", _("My applications"), do=show_application, goto={"ok": "jobs_application"}),
+    Pick("jobs_applications", _("My applications"), do=show_application, goto={"ok": "jobs_application", "unknown_job": "jobs"}),
     Choice("jobs_applications_empty", _("You have not applied for a job yet. To see what is offered, choose Find a job.")),
     Choice(
         "jobs_application",
@@ -64,7 +62,7 @@ SCREENS = (
                 "2",
                 _("I have finished"),
                 do=finish,
-                goto={"ok": "jobs_finished", "job_closed": "jobs", "account_closed": "jobs"},
+                goto={"ok": "jobs_finished", **MOVED_ON, "account_closed": "jobs"},
                 when=at(HIRED),
             ),
             Option("3", _("Give up"), goto="jobs_give_up", when=at(HIRED)),
@@ -83,7 +81,7 @@ SCREENS = (
                 "1",
                 _("Yes, give up"),
                 do=give_up,
-                goto={"ok": "jobs_given_up", "job_closed": "jobs", "account_closed": "jobs"},
+                goto={"ok": "jobs_given_up", **MOVED_ON, "account_closed": "jobs"},
             ),
         ),
     ),

@@ -1,11 +1,7 @@
 """Post a job: what, where and for how much; then one screen that shows it all."""
 
-from core.credentials.refusals import TooManyTries
-from core.errors import BadAmount, BadText, KeyConflict
 from core.i18n import _
 from core.jobs import market, posts
-from core.jobs.refusals import TooManyJobs
-from core.ledger.refusals import AccountClosed, OverLimit
 from core.money import Money
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
@@ -13,9 +9,9 @@ from menus.engine.session import Step
 from menus.job_words import categories, category_of
 
 
-@outcomes("ok", TooManyJobs)
+@outcomes("ok", calls=(posts.check_room,))
 async def begin(step: Step) -> Outcome:
-    await posts.may_post(step.runtime, step.session.registered)
+    await posts.check_room(step.runtime, step.session.registered)
     return ok()
 
 
@@ -24,24 +20,24 @@ async def take_category(step: Step) -> Outcome:
     return ok(category=category_of(step.text))
 
 
-@outcomes("ok", BadText)
+@outcomes("ok", calls=(market.read_place,))
 async def take_place(step: Step) -> Outcome:
     return ok(place=market.read_place(step.text))
 
 
-@outcomes("ok", BadText)
+@outcomes("ok", calls=(market.read_title,))
 async def take_title(step: Step) -> Outcome:
     return ok(title=market.read_title(step.text))
 
 
-@outcomes("ok", BadAmount, OverLimit)
+@outcomes("ok", calls=(inputs.amount, posts.check_pay))
 async def take_pay(step: Step) -> Outcome:
     pay = inputs.amount(step)
     await posts.check_pay(step.runtime, step.session.registered, pay)
     return ok(amount=pay, amount_minor=pay.minor)
 
 
-@outcomes("ok", OverLimit, TooManyJobs, TooManyTries, KeyConflict, AccountClosed)
+@outcomes("ok", calls=(posts.post,))
 async def post(step: Step) -> Outcome:
     session, slots = step.session, step.session.slots
     pay = Money(int(slots["amount_minor"]), session.registered.currency)
@@ -83,6 +79,8 @@ SCREENS = (
                 do=post,
                 goto={
                     "ok": "jobs_post_done",
+                    "bad_text": "jobs_post_title",
+                    "bad_amount": "jobs_post_pay",
                     "over_limit": "jobs_post_pay",
                     "too_many_jobs": "jobs",
                     "too_many_tries": "jobs",

@@ -3,16 +3,14 @@
 from uuid import UUID
 
 from core import clock
-from core.errors import KeyConflict
 from core.i18n import _, translate
 from core.jobs import applications, hiring, market, reviews
 from core.jobs.market import FINISHED, HIRED, OPEN, PAID
 from core.jobs.refusals import JobClosed
-from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
-from menus.engine.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.engine.screen import HIDDEN
 from menus.engine.session import Step
-from menus.job_words import RATED, about, at, for_employer, rated, reachable
+from menus.job_words import MOVED_ON, RATED, about, at, for_employer, rated, reachable
 
 _APPLICANT = _("{name} ({rating}), jobs done: {number}")
 _ON_LIST = _("On the list until {date}")
@@ -21,13 +19,13 @@ _ON_LIST = _("On the list until {date}")
 @outcomes("ok", "empty")
 async def list_jobs(step: Step) -> Outcome:
     session = step.session
-    own = await market.posted(step.runtime, session.registered)
+    own = await market.list_posted(step.runtime, session.registered)
     if not own:
         return Outcome("empty")
     return found("jobs_posted", ((f"{job.number} {job.title}: {for_employer(job, session.language)}", job.id) for job in own))
 
 
-@outcomes("ok")
+@outcomes("ok", calls=(market.get,))
 async def show_job(step: Step) -> Outcome:
     session, language = step.session, step.session.language
     job = await market.get(step.runtime, UUID(step.picked))
@@ -43,10 +41,10 @@ async def show_job(step: Step) -> Outcome:
     return ok(**slots)
 
 
-@outcomes("ok", "empty")
+@outcomes("ok", "empty", calls=(applications.list_applicants,))
 async def list_applicants(step: Step) -> Outcome:
     session, language = step.session, step.session.language
-    waiting = await applications.applicants(step.runtime, session.registered, UUID(session.slots["job"]))
+    waiting = await applications.list_applicants(step.runtime, session.registered, UUID(session.slots["job"]))
     if not waiting:
         return Outcome("empty")
     said = translate(_APPLICANT, language)
@@ -56,25 +54,16 @@ async def list_applicants(step: Step) -> Outcome:
     )
 
 
-@outcomes("ok", JobClosed)
+@outcomes("ok", JobClosed, calls=(applications.list_applicants,))
 async def choose_applicant(step: Step) -> Outcome:
     session = step.session
-    for one in await applications.applicants(step.runtime, session.registered, UUID(session.slots["job"])):
+    for one in await applications.list_applicants(step.runtime, session.registered, UUID(session.slots["job"])):
         if str(one.id) == step.picked:
             return ok(worker=one.id, name=one.name)
     raise JobClosed
 
 
-@outcomes(
-    "ok",
-    *PAYING_PIN,
-    NotEnoughMoney,
-    OverLimit,
-    OverDayLimit,
-    JobClosed,
-    AccountClosed,
-    KeyConflict,
-)
+@outcomes("ok", calls=(hiring.hire,))
 async def hire(step: Step) -> Outcome:
     session = step.session
     job, worker = UUID(session.slots["job"]), UUID(session.slots["worker"])
@@ -82,14 +71,14 @@ async def hire(step: Step) -> Outcome:
     return ok(reference=receipt.reference, balance=receipt.balance)
 
 
-@outcomes("ok", *PAYING_PIN, OverBalanceLimit, JobClosed, AccountClosed)
+@outcomes("ok", calls=(hiring.pay,))
 async def pay(step: Step) -> Outcome:
     session = step.session
     receipt = await hiring.pay(step.runtime, session.registered, UUID(session.slots["job"]), step.text, step.key)
     return ok(reference=receipt.reference, balance=receipt.balance)
 
 
-@outcomes("ok", "refunded", JobClosed, AccountClosed)
+@outcomes("ok", "refunded", calls=(hiring.cancel,))
 async def cancel(step: Step) -> Outcome:
     session = step.session
     receipt = await hiring.cancel(step.runtime, session.registered, UUID(session.slots["job"]))
@@ -101,7 +90,7 @@ async def cancel(step: Step) -> Outcome:
 
 
 SCREENS = (
-    Pick("jobs_posted", _("My jobs"), do=show_job, goto={"ok": "jobs_mine"}),
+    Pick("jobs_posted", _("My jobs"), do=show_job, goto={"ok": "jobs_mine", "unknown_job": "jobs"}),
     Choice("jobs_posted_empty", _("You have not posted a job yet. It is free: choose Post a job.")),
     Choice(
         "jobs_mine",
@@ -111,7 +100,7 @@ SCREENS = (
                 "1",
                 _("Applicants"),
                 do=list_applicants,
-                goto={"ok": "jobs_applicants", "empty": "jobs_applicants_empty"},
+                goto={"ok": "jobs_applicants", "empty": "jobs_applicants_empty", "unknown_job": "jobs", "not_permitted": "jobs"},
                 when=at(OPEN),
             ),
             Option("2", _("Done: pay"), goto="jobs_pay", when=at(HIRED, FINISHED)),
@@ -122,7 +111,7 @@ SCREENS = (
         ),
     ),
     Choice("jobs_applicants_empty", _("Nobody has applied yet. When somebody does, you get an SMS.")),
-    Pick("jobs_applicants", _("Whom do you hire?"), do=choose_applicant, goto={"ok": "jobs_hire", "job_closed": "jobs"}),
+    Pick("jobs_applicants", _("Whom do you hire?"), do=choose_applicant, goto={"ok": "jobs_hire", **MOVED_ON}),
     Ask(
         "jobs_hire",
         _("Hire {name}? {amount} is kept safe until you pay. No fee. Enter PIN"),
@@ -134,7 +123,7 @@ SCREENS = (
             "not_enough": "jobs_mine",
             "over_limit": "jobs_mine",
             "over_day_limit": "jobs_mine",
-            "job_closed": "jobs",
+            **MOVED_ON,
             "account_closed": "jobs",
             "key_conflict": "jobs",
         },
@@ -150,7 +139,7 @@ SCREENS = (
             **again("jobs_pay"),
             "money_out_waits": "jobs_mine",
             "over_balance_limit": "jobs_mine",
-            "job_closed": "jobs",
+            **MOVED_ON,
             "account_closed": "jobs",
         },
         secret=True,
@@ -164,7 +153,7 @@ SCREENS = (
                 "1",
                 _("Yes, cancel it"),
                 do=cancel,
-                goto={"ok": "jobs_cancelled", "refunded": "jobs_refunded", "job_closed": "jobs", "account_closed": "jobs"},
+                goto={"ok": "jobs_cancelled", "refunded": "jobs_refunded", **MOVED_ON, "account_closed": "jobs"},
             ),
         ),
     ),

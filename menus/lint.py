@@ -11,7 +11,7 @@ import core
 from core import inventory, septets
 from core.errors import Refusal
 from core.i18n import LANGUAGES, catalogue
-from core.inventory import refusals
+from core.inventory import list_refusals
 from core.septets import SCREEN_SEPTETS
 from menus import approvals
 from menus.engine.dsl import HOME_SCREEN, LONGEST, NAVIGATION, Ask, Choice, End, Handler, Pick, Screen, outcomes_of
@@ -70,7 +70,7 @@ def lint(screens: Iterable[Screen] = SCREENS, translations: Catalogues | None = 
     """
     screens = tuple(screens)
     texts = catalogues() if translations is None else translations
-    sms = (*inventory.texts(core), *sms)
+    sms = (*inventory.list_texts(core), *sms)
     shown = [*_texts(screens), *sms]
     if broken := list(_braces(shown, texts)):  # no other check can read such a text
         return broken
@@ -155,7 +155,7 @@ def _ways(screens: tuple[Screen, ...]) -> Iterator[str]:
 def _texts(screens: tuple[Screen, ...]) -> list[str]:
     shown = [screen.text for screen in screens]
     shown += [option.label for screen in screens if isinstance(screen, Choice) for option in screen.options]
-    return [*shown, *(refusal.sentence for refusal in refusals()), BACK_LINE, MORE_LINE, DIAL_AGAIN]
+    return [*shown, *(refusal.sentence for refusal in list_refusals()), BACK_LINE, MORE_LINE, DIAL_AGAIN]
 
 
 def _braces(shown: list[str], texts: Catalogues) -> Iterator[str]:
@@ -226,7 +226,7 @@ def _sms_lengths(sms: tuple[str, ...], texts: Catalogues) -> Iterator[str]:
 
 
 def _refusals_by_destination(screens: tuple[Screen, ...]) -> dict[str, list[type[Refusal]]]:
-    by_code = {refusal.code: refusal for refusal in refusals()}
+    by_code = {refusal.code: refusal for refusal in list_refusals()}
     refusals_of: dict[str, list[type[Refusal]]] = {screen.name: [] for screen in screens}
     for screen in screens:
         if not isinstance(screen, End):

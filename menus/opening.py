@@ -7,7 +7,7 @@ then and it moved her money, she is told so instead, and nothing is paid a secon
 from core.customers import wallet
 from core.i18n import _, translate
 from core.runtime import Runtime
-from core.wording import described
+from core.wording import describe
 from menus import approvals
 from menus.engine.dsl import CONTINUE, MAIN_MENU, Choice, Option
 from menus.engine.session import Session
@@ -32,8 +32,8 @@ async def choose(runtime: Runtime, session: Session, left: Session | None, *, wa
     if left is not None and (left.customer and left.customer.id) != (customer and customer.id):
         left = None  # registered, or closed, meanwhile
     keys = [] if left is None else [*left.keys, *approvals.keys(left)]
-    if keys and customer is not None and (done := await wallet.last_done(runtime, customer, keys)):
-        session.heading = f"{translate(LAST_TRANSACTION, session.language)}\n{described(done, session.language)}"
+    if keys and customer is not None and (done := await wallet.find_last_done(runtime, customer, keys)):
+        session.heading = f"{translate(LAST_TRANSACTION, session.language)}\n{describe(done, session.language)}"
         left = None
     if customer is not None and customer.has_pin and customer.has_approvals and await approvals.offer(runtime, session):
         return

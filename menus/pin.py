@@ -2,46 +2,45 @@
 
 from core import clock
 from core.credentials import pins
-from core.credentials.refusals import BadPin, CodeEnded, PinLocked, PinsDiffer, TooManyTries, WeakPin, WrongCode, WrongNationalId
+from core.credentials.refusals import PinsDiffer
 from core.customers import pin_change, pin_reset
-from core.customers.refusals import BadNationalId
 from core.i18n import _
-from menus.engine.dsl import PIN, Ask, End, Outcome, again, ok, outcomes
+from menus.engine.dsl import Ask, End, Outcome, again, ok, outcomes
 from menus.engine.session import Step
 
 
-@outcomes("ok", *PIN)
+@outcomes("ok", calls=(pins.check,))
 async def check_old(step: Step) -> Outcome:
     await pins.check(step.runtime, step.session.registered.id, step.text)
     return ok()
 
 
-@outcomes("ok", BadPin, WeakPin)
+@outcomes("ok", calls=(pins.check_new,))
 async def choose(step: Step) -> Outcome:
-    pins.choose(step.text, phone=step.session.phone)
+    pins.check_new(step.text, phone=step.session.phone)
     return ok()
 
 
-@outcomes("ok", PinsDiffer, BadPin, WeakPin, PinLocked)
+@outcomes("ok", PinsDiffer, calls=(pin_change.change,))
 async def change(step: Step) -> Outcome:
     _same_twice(step)
     await pin_change.change(step.runtime, step.session.registered, step.text)
     return ok()
 
 
-@outcomes("ok", "proven", BadNationalId, WrongNationalId, TooManyTries)
+@outcomes("ok", "proven", calls=(pin_reset.prove_identity,))
 async def prove_identity(step: Step) -> Outcome:
     needed = await pin_reset.prove_identity(step.runtime, step.session.registered, step.text)
-    return Outcome("proven") if needed is pin_reset.Next.CHOOSE_PIN else ok()
+    return Outcome("proven") if needed is pin_reset.NextStep.CHOOSE_PIN else ok()
 
 
-@outcomes("ok", WrongCode, CodeEnded)
+@outcomes("ok", calls=(pin_reset.prove_phone,))
 async def prove_phone(step: Step) -> Outcome:
     await pin_reset.prove_phone(step.runtime, step.session.registered, step.text)
     return ok()
 
 
-@outcomes("ok", PinsDiffer, BadPin, WeakPin, CodeEnded)
+@outcomes("ok", PinsDiffer, calls=(pin_reset.replace,))
 async def replace(step: Step) -> Outcome:
     _same_twice(step)
     money_out_from = await pin_reset.replace(step.runtime, step.session.registered, step.text)

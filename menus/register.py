@@ -3,12 +3,10 @@
 from dataclasses import replace
 
 from core.credentials import pins
-from core.credentials.refusals import BadPin, PinsDiffer, WeakPin
+from core.credentials.refusals import PinsDiffer
 from core.customers import profiles
-from core.customers.refusals import BadName, BadNationalId
 from core.i18n import LANGUAGES, _
 from core.membership import joining, registration
-from core.membership.refusals import AlreadyRegistered
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
 from menus.engine.session import Step
 
@@ -19,23 +17,23 @@ async def choose_language(step: Step) -> Outcome:
     return ok()
 
 
-@outcomes("ok", BadName)
+@outcomes("ok", calls=(profiles.read_name,))
 async def take_name(step: Step) -> Outcome:
     return ok(name=profiles.read_name(step.text))
 
 
-@outcomes("ok", BadNationalId)
+@outcomes("ok", calls=(profiles.read_national_id,))
 async def take_national_id(step: Step) -> Outcome:
     return ok(national_id=profiles.read_national_id(step.text))
 
 
-@outcomes("ok", BadPin, WeakPin)
+@outcomes("ok", calls=(pins.check_new,))
 async def choose_pin(step: Step) -> Outcome:
-    pins.choose(step.text, phone=step.session.phone)
+    pins.check_new(step.text, phone=step.session.phone)
     return ok()
 
 
-@outcomes("ok", PinsDiffer, BadPin, WeakPin, AlreadyRegistered)
+@outcomes("ok", PinsDiffer, calls=(registration.register, joining.complete))
 async def open_account(step: Step) -> Outcome:
     if step.text != step.previous_text:
         raise PinsDiffer

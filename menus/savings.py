@@ -82,7 +82,7 @@ async def take_out(step: Step) -> Outcome:
 
 
 async def _to_save(step: Step, goal: Goal) -> Outcome:
-    balance = await wallet.balance(step.runtime, step.session.registered)
+    balance = await wallet.get_balance(step.runtime, step.session.registered)
     return ok(goal=goal.name, goal_id=goal.id, balance=balance)
 
 

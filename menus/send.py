@@ -20,9 +20,9 @@ async def find_recipient(step: Step) -> Outcome:
     try:
         recipient = await transfers.get_recipient(step.runtime, sender, phone)
     except UnknownRecipient:
-        balance = await wallet.balance(step.runtime, sender)
+        balance = await wallet.get_balance(step.runtime, sender)
         return Outcome("unregistered", {"phone": phones.national(phone), "recipient_phone": phone, "balance": str(balance)})
-    balance = await wallet.balance(step.runtime, sender)
+    balance = await wallet.get_balance(step.runtime, sender)
     return ok(recipient=recipient.name, recipient_phone=recipient.phone, balance=balance)
 
 

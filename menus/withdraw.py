@@ -16,7 +16,7 @@ from menus.engine.session import Step
 async def find_agent(step: Step) -> Outcome:
     customer = step.session.registered
     agent = await cash.get_agent(step.runtime, customer, step.text)
-    balance = await wallet.balance(step.runtime, customer)
+    balance = await wallet.get_balance(step.runtime, customer)
     return ok(name=agent.name, number=agent.number, balance=balance)
 
 
@@ -44,7 +44,7 @@ async def withdraw(step: Step) -> Outcome:
 async def begin_mpesa(step: Step) -> Outcome:
     requests.rail_for(step.runtime, OUT)
     customer = step.session.registered
-    return ok(balance=await wallet.balance(step.runtime, customer), phone=phones.national(customer.phone))
+    return ok(balance=await wallet.get_balance(step.runtime, customer), phone=phones.national(customer.phone))
 
 
 @outcomes("ok", calls=(inputs.amount, requests.quote_withdrawal))

@@ -97,6 +97,6 @@ def copy(server_url: str, template_name: str) -> str:
 async def _load_demo(database_url: str) -> None:
     runtime = wiring.runtime(Settings(database_url=database_url))
     try:
-        await demo.load(runtime)
+        await demo.create_people(runtime)
     finally:
         await runtime.close()

@@ -187,7 +187,7 @@ def _since(account_id: UUID, moment: datetime) -> Select[Any]:
 
 async def _get(connection: AsyncConnection, condition: ColumnElement[bool]) -> Agent:
     row = (await connection.execute(_FIND.where(condition))).one_or_none()
-    customer = None if row is None else await profiles.load(connection, row.customer_id)
+    customer = None if row is None else await profiles.find_by_id(connection, row.customer_id)
     if row is None or customer is None:
         raise UnknownAgent
     return Agent(customer, row.number, row.name, row.place, row.float_account, row.commission_account)

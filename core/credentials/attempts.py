@@ -8,11 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock
 from core.credentials.refusals import TooManyTries
+from core.refusing import refuses
 from core.tables.credentials import attempt
 
 
-async def take(connection: AsyncConnection, subject: UUID, kind: str, *, most: int, country: str) -> int:
-    """Counts one more try of today, by the country's calendar, and returns the count. Raises TooManyTries after `most`.
+@refuses(TooManyTries)
+async def count_try(connection: AsyncConnection, subject: UUID, kind: str, *, most: int, country: str) -> int:
+    """Counts one more try of today, by the country's calendar, and returns the count. TooManyTries: it would pass `most`.
 
     On a connection of `autocommit` it counts whatever becomes of the try.
     """
@@ -32,7 +34,7 @@ async def take(connection: AsyncConnection, subject: UUID, kind: str, *, most: i
     return count
 
 
-async def forget(connection: AsyncConnection, subject: UUID, kind: str, *, country: str) -> None:
+async def reset(connection: AsyncConnection, subject: UUID, kind: str, *, country: str) -> None:
     """Sets today's count back: the try was right."""
     await connection.execute(
         update(attempt)

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, ids
 from core.credentials.refusals import CodeEnded, TooManyTries, WrongCode
 from core.hashing import code_digits
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.settings import Settings
 from core.tables.credentials import one_time_code
@@ -39,7 +40,7 @@ def matches(settings: Settings, code_id: UUID, purpose: str, typed: str) -> bool
     return hmac.compare_digest("".join(typed.split()).encode(), code_digits(settings.pin_pepper, code_id, purpose).encode())
 
 
-async def newest(connection: AsyncConnection, customer_id: UUID, purpose: str) -> Row[Any] | None:
+async def find_newest(connection: AsyncConnection, customer_id: UUID, purpose: str) -> Row[Any] | None:
     """The only code that can still be any good: its `id`, `failures`, `expires_at` and `used_at`."""
     found = await connection.execute(
         select(one_time_code)
@@ -55,8 +56,9 @@ def is_waiting(code: Row[Any] | None) -> bool:
     return code is not None and code.used_at is None and code.failures < MOST_WRONG and clock.now() < code.expires_at
 
 
+@refuses(TooManyTries)
 async def check_not_guessed(connection: AsyncConnection, customer_id: UUID, purpose: str) -> None:
-    """Before a further code is issued. Raises TooManyTries where ten wrong ones were typed in the last 24 hours."""
+    """Before a further code is issued. TooManyTries: ten wrong ones were typed in the last 24 hours."""
     # The right one was counted as a try too.
     wrong = func.coalesce(func.sum(one_time_code.c.failures), 0) - func.count(one_time_code.c.used_at)
     lately = one_time_code.c.created_at > clock.now() - timedelta(days=1)
@@ -65,14 +67,15 @@ async def check_not_guessed(connection: AsyncConnection, customer_id: UUID, purp
         raise TooManyTries
 
 
+@refuses(WrongCode, CodeEnded)
 async def check(runtime: Runtime, customer_id: UUID, purpose: str, typed: str) -> UUID:
-    """The id of the customer's newest code where `typed` is it: from now on it is used. Raises WrongCode or CodeEnded.
+    """The id of the customer's newest code where `typed` is it: from now on it is used.
 
     The try is counted and committed before it is looked at, so that guesses sent at once are no cheaper than one by one. The
     fifth wrong one ends the code. Of two right ones at once, one is let in.
     """
     async with runtime.database.autocommit() as connection:
-        code = await newest(connection, customer_id, purpose)
+        code = await find_newest(connection, customer_id, purpose)
         if code is None or not is_waiting(code):
             raise CodeEnded
         own = update(one_time_code).where(one_time_code.c.id == code.id, one_time_code.c.used_at.is_(None))

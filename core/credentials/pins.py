@@ -27,7 +27,7 @@ _KEYPAD_COLUMNS = frozenset({"2580", "0852"})
 
 
 @refuses(BadPin, WeakPin)
-def choose(pin: str, *, phone: str) -> str:
+def check_new(pin: str, *, phone: str) -> str:
     """A PIN somebody wants, if it is fit to be one."""
     if not re.fullmatch(r"[0-9]{4}", pin):
         raise BadPin
@@ -48,10 +48,10 @@ def is_weak(pin: str) -> bool:
     )
 
 
-@refuses(choose, Busy)
-async def hash_of(runtime: Runtime, customer_id: UUID, phone: str, pin: str) -> str:
+@refuses(check_new, Busy)
+async def hash_new(runtime: Runtime, customer_id: UUID, phone: str, pin: str) -> str:
     """What is kept of a new PIN. Slow: never within a transaction."""
-    choose(pin, phone=phone)
+    check_new(pin, phone=phone)
     with runtime.pin_hasher.place():
         return await runtime.pin_hasher.hash(pin, customer_id)
 

@@ -27,7 +27,7 @@ class Details:
     since: date
 
 
-async def read(runtime: Runtime, customer: Customer) -> Details:
+async def get(runtime: Runtime, customer: Customer) -> Details:
     country = runtime.settings.country
     async with runtime.database.autocommit() as connection:
         row = (

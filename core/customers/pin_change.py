@@ -5,15 +5,17 @@ from core.credentials.refusals import PinLocked
 from core.customers import texts
 from core.customers.profiles import Customer
 from core.messaging import kinds, notices
+from core.refusing import refuses
 from core.runtime import Runtime
 
 
+@refuses(pins.hash_new, PinLocked)
 async def change(runtime: Runtime, customer: Customer, pin: str) -> None:
     """Replaces the PIN of somebody whose old one `pins.check` has just found right, and tells her by SMS.
 
-    The same PIN again is let pass. Raises BadPin, WeakPin, Busy, or PinLocked where it was locked meanwhile.
+    The same PIN again is let pass. PinLocked: it was locked meanwhile.
     """
-    hashed = await pins.hash_of(runtime, customer.id, customer.phone, pin)
+    hashed = await pins.hash_new(runtime, customer.id, customer.phone, pin)
     async with runtime.database.transaction() as connection:
         if not await pins.replace(connection, customer.id, hashed, only_unlocked=True):
             raise PinLocked

@@ -18,57 +18,60 @@ from core.credentials.refusals import CodeEnded, WrongNationalId
 from core.customers import profiles, texts
 from core.customers.profiles import Customer
 from core.messaging import kinds, notices
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.credentials import pin as pin_table
 from core.tables.customers import customer as customer_table
 
-CODE_LASTS = timedelta(minutes=10)
+CODE_TTL = timedelta(minutes=10)
 # How long after the right code the new PIN may be chosen.
-PROOF_LASTS = timedelta(minutes=10)
-MONEY_WAITS = timedelta(hours=24)
+PROOF_TTL = timedelta(minutes=10)
+MONEY_OUT_WAIT = timedelta(hours=24)
 MOST_ID_TRIES = 5
 MOST_CODES = 3
 _ID_TRY, _CODE = "national id", "pin code"
 
 
-class Next(Enum):
+class NextStep(Enum):
     """What somebody who knows the ID number has to do."""
 
     TYPE_CODE = "type the code that has been sent, now or a few minutes ago"
     CHOOSE_PIN = "choose the new PIN: the code was right, and the line dropped after it"
 
 
-async def prove_identity(runtime: Runtime, customer: Customer, typed: str) -> Next:
+@refuses(profiles.read_national_id, WrongNationalId, attempts.count_try)
+async def prove_identity(runtime: Runtime, customer: Customer, typed: str) -> NextStep:
     """Compares the national ID number, and sends a code where none is waiting.
 
-    Raises BadNationalId (no such number, not counted as a try), WrongNationalId, or TooManyTries: five wrong numbers, or three
-    codes, in a day.
+    BadNationalId: no such number, not counted as a try. TooManyTries: five wrong numbers, or three codes, in a day.
     """
     national_id, country = profiles.read_national_id(typed), runtime.settings.country
     async with runtime.database.autocommit() as connection:
-        await attempts.take(connection, customer.id, _ID_TRY, most=MOST_ID_TRIES, country=country)
+        await attempts.count_try(connection, customer.id, _ID_TRY, most=MOST_ID_TRIES, country=country)
         sealed = await connection.scalar(select(customer_table.c.national_id).where(customer_table.c.id == customer.id))
         # Somebody who registered by SMS has given no number: no other is hers.
         known = runtime.vault.open(sealed, customer.id) if sealed else ""
         if not hmac.compare_digest(known.encode(), national_id.encode()):
             raise WrongNationalId
-        await attempts.forget(connection, customer.id, _ID_TRY, country=country)
+        await attempts.reset(connection, customer.id, _ID_TRY, country=country)
     async with runtime.database.transaction() as connection:
         return await _send_code(connection, runtime, customer)
 
 
+@refuses(codes.check)
 async def prove_phone(runtime: Runtime, customer: Customer, typed: str) -> None:
-    """Compares the code. Raises WrongCode or CodeEnded."""
+    """Compares the code."""
     await codes.check(runtime, customer.id, codes.PIN, typed)
 
 
+@refuses(pins.hash_new, CodeEnded)
 async def replace(runtime: Runtime, customer: Customer, pin: str) -> datetime:
     """The new PIN takes the old one's place, and the SMS says so. Returns from when on money may leave again.
 
-    Raises BadPin, WeakPin, Busy, or CodeEnded where no code was right in the last minutes, or it has been used for a PIN.
+    CodeEnded: no code was right in the last minutes, or it has been used for a PIN.
     """
-    hashed = await pins.hash_of(runtime, customer.id, customer.phone, pin)
-    money_out_from = clock.now() + MONEY_WAITS
+    hashed = await pins.hash_new(runtime, customer.id, customer.phone, pin)
+    money_out_from = clock.now() + MONEY_OUT_WAIT
     async with runtime.database.transaction() as connection:
         if not await _is_proven(connection, customer):
             raise CodeEnded
@@ -84,14 +87,14 @@ async def replace(runtime: Runtime, customer: Customer, pin: str) -> datetime:
     return money_out_from
 
 
-async def _send_code(connection: AsyncConnection, runtime: Runtime, customer: Customer) -> Next:
+async def _send_code(connection: AsyncConnection, runtime: Runtime, customer: Customer) -> NextStep:
     if await _is_proven(connection, customer):  # holds the PIN's row: of two at once, one sends
-        return Next.CHOOSE_PIN
-    if not codes.is_waiting(await codes.newest(connection, customer.id, codes.PIN)):
-        await attempts.take(connection, customer.id, _CODE, most=MOST_CODES, country=runtime.settings.country)
-        code_id = await codes.issue(connection, customer.id, codes.PIN, CODE_LASTS)
+        return NextStep.CHOOSE_PIN
+    if not codes.is_waiting(await codes.find_newest(connection, customer.id, codes.PIN)):
+        await attempts.count_try(connection, customer.id, _CODE, most=MOST_CODES, country=runtime.settings.country)
+        code_id = await codes.issue(connection, customer.id, codes.PIN, CODE_TTL)
         await notices.tell(runtime, connection, customer, texts.PIN_CODE, code_id=code_id)
-    return Next.TYPE_CODE
+    return NextStep.TYPE_CODE
 
 
 async def _is_proven(connection: AsyncConnection, customer: Customer) -> bool:
@@ -99,7 +102,7 @@ async def _is_proven(connection: AsyncConnection, customer: Customer) -> bool:
     changed_at: datetime | None = await connection.scalar(
         select(pin_table.c.changed_at).where(pin_table.c.customer_id == customer.id).with_for_update()
     )
-    code = await codes.newest(connection, customer.id, codes.PIN)
+    code = await codes.find_newest(connection, customer.id, codes.PIN)
     if changed_at is None or code is None or code.used_at is None:
         return False
-    return bool(changed_at < code.used_at and clock.now() < code.used_at + PROOF_LASTS)
+    return bool(changed_at < code.used_at and clock.now() < code.used_at + PROOF_TTL)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, reading
 from core.customers.refusals import BadName, BadNationalId
 from core.ledger.chart import FLOAT, WALLET
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.approvals import approval as approval_table
 from core.tables.credentials import pin as pin_table
@@ -52,14 +53,15 @@ async def find(runtime: Runtime, phone: str) -> Customer | None:
     return None if row is None else _customer(row)
 
 
-async def load(connection: AsyncConnection, customer_id: UUID) -> Customer | None:
+async def find_by_id(connection: AsyncConnection, customer_id: UUID) -> Customer | None:
     """The active customer with this id, as the caller's transaction sees her; None where she has closed her account."""
     row = (await connection.execute(_FIND.where(customer_table.c.id == customer_id), {"now": clock.now()})).one_or_none()
     return None if row is None else _customer(row)
 
 
+@refuses(BadName)
 def read_name(text: str) -> str:
-    """A person's full name, tidied. Raises BadName unless it is two words of letters, at most 40 characters."""
+    """A person's full name, tidied: two words of letters or more, at most 40 characters."""
     # Composed, or the accent of a letter typed in two parts would count as no letter.
     name = reading.tidy(text)
     if name in (name.lower(), name.upper()):
@@ -69,8 +71,9 @@ def read_name(text: str) -> str:
     return name
 
 
+@refuses(BadNationalId)
 def read_national_id(text: str) -> str:
-    """A national ID number, its digits only. Raises BadNationalId."""
+    """A national ID number, its digits only."""
     digits = re.sub(r"[\s-]", "", text)
     if not re.fullmatch(r"[0-9]{6,10}", digits):
         raise BadNationalId

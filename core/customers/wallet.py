@@ -22,7 +22,7 @@ _CSV_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StatementLine:
     """One posting. `amount` is negative where money left; `other_side` names the other customer, if there is one."""
 
     moment: datetime
@@ -34,7 +34,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class DoneTransfer:
     """A transfer that she asked for. `amount`: moved or held, negative where it left."""
 
     transfer_id: UUID
@@ -43,29 +43,29 @@ class Done:
     other_side: str | None
 
 
-async def balance(runtime: Runtime, customer: Customer) -> Money:
+async def get_balance(runtime: Runtime, customer: Customer) -> Money:
     """What she can spend."""
     async with runtime.database.autocommit() as connection:
         return await statement.get_available(connection, customer.wallet)
 
 
-async def mini_statement(runtime: Runtime, customer: Customer, most: int = 5) -> list[Line]:
+async def list_newest(runtime: Runtime, customer: Customer, most: int = 5) -> list[StatementLine]:
     """Her newest postings."""
     async with runtime.database.autocommit() as connection:
         return await _named(connection, await statement.list_newest(connection, customer.wallet, most))
 
 
-async def last_done(runtime: Runtime, customer: Customer, keys: list[str]) -> Done | None:
+async def find_last_done(runtime: Runtime, customer: Customer, keys: list[str]) -> DoneTransfer | None:
     """The newest transfer that she asked for under one of these keys: what a session that broke off may have done."""
     async with runtime.database.autocommit() as connection:
         done = await statement.find_requested(connection, customer.id, keys)
         if done is None:
             return None
         names = await _names(connection, [] if done.other_owner is None else [done.other_owner])
-    return Done(done.transfer_id, done.kind, done.amount, _name(names, done.other_owner))
+    return DoneTransfer(done.transfer_id, done.kind, done.amount, _name(names, done.other_owner))
 
 
-async def as_csv(connection: AsyncConnection, wallet: UUID, since: datetime, until: datetime) -> AsyncIterator[str]:
+async def write_csv(connection: AsyncConnection, wallet: UUID, since: datetime, until: datetime) -> AsyncIterator[str]:
     """The statement of a time as CSV (RFC 4180), newest first, piece by piece: a header, then a line a posting.
 
     Nothing calls it yet; REST's statement will.
@@ -83,10 +83,10 @@ async def as_csv(connection: AsyncConnection, wallet: UUID, since: datetime, unt
             return
 
 
-async def _named(connection: AsyncConnection, lines: list[statement.Posting]) -> list[Line]:
+async def _named(connection: AsyncConnection, lines: list[statement.Posting]) -> list[StatementLine]:
     names = await _names(connection, {line.other_owner for line in lines if line.other_owner is not None})
     return [
-        Line(line.moment, line.transfer_id, line.kind, line.amount, line.balance_after, _name(names, line.other_owner))
+        StatementLine(line.moment, line.transfer_id, line.kind, line.amount, line.balance_after, _name(names, line.other_owner))
         for line in lines
     ]
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, reading, septets
 from core.customers import profiles
 from core.customers.profiles import Customer
-from core.errors import BadText, DayOutOfRange, NotPermitted, RequestWaits
+from core.errors import BadText, DayOutOfRange, KeyConflict, NotPermitted, RequestWaits
 from core.i18n import translate
 from core.idempotency import check_same
 from core.insurance import texts
@@ -23,6 +23,7 @@ from core.insurance.products import NAMES
 from core.insurance.refusals import NotCovered
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.insurance import claim as claim_table
 from core.tables.insurance import policy as policy_table
@@ -56,15 +57,16 @@ class Claim:
         return NAMES[self.product]
 
 
+@refuses(BadText)
 def read_text(text: str) -> str:
-    """A few plain words, tidied and in the phone's alphabet. Raises BadText: without a letter, or above 60 septets."""
+    """A few plain words with a letter in them, tidied and in the phone's alphabet: 60 septets at most."""
     said = septets.plain(reading.tidy(text))
     if septets.count(said) > MOST_TEXT_CHARACTERS or not any(character.isalpha() for character in said):
         raise BadText
     return said
 
 
-async def claimable(runtime: Runtime, customer: Customer) -> list[Policy]:
+async def list_claimable(runtime: Runtime, customer: Customer) -> list[Policy]:
     """The covers that something may be claimed of: each product once, those too that ended in the last 90 days."""
     oldest = _today(runtime) - timedelta(days=MOST_DAYS_AGO)
     query = (
@@ -76,12 +78,13 @@ async def claimable(runtime: Runtime, customer: Customer) -> list[Policy]:
         return list({row.product: read_policy(row) for row in await connection.execute(query)}.values())
 
 
-async def claim(runtime: Runtime, customer: Customer, policy_id: UUID, reason: str, happened: date, key: str) -> Claim:
+@refuses(read_text, DayOutOfRange, NotPermitted, KeyConflict, NotCovered, RequestWaits)
+async def submit(runtime: Runtime, customer: Customer, policy_id: UUID, reason: str, happened: date, key: str) -> Claim:
     """Asks to be paid for what happened on a day; once for each `key`, whose first answer a repetition gets again.
 
-    The run of days that covered it is found by itself, whichever of the product's `policy_id` names. Raises BadText,
-    DayOutOfRange (in the future, or more than 90 days ago), NotPermitted (not hers, or her account is closed), NotCovered,
-    KeyConflict, and RequestWaits where another claim of this cover waits.
+    The run of days that covered it is found by itself, whichever of the product's `policy_id` names.
+    DayOutOfRange: in the future, or more than 90 days ago. NotPermitted: not hers, or her account is closed. RequestWaits:
+    another claim of this cover waits.
     """
     reason, today = read_text(reason), _today(runtime)
     if not today - timedelta(days=MOST_DAYS_AGO) <= happened <= today:
@@ -108,7 +111,7 @@ async def claim(runtime: Runtime, customer: Customer, policy_id: UUID, reason: s
     return made
 
 
-async def claims(runtime: Runtime, customer: Customer) -> list[Claim]:
+async def list_claims(runtime: Runtime, customer: Customer) -> list[Claim]:
     """What she has claimed, newest first, twenty at most."""
     query = (
         CLAIMS.where(policy_table.c.customer_id == customer.id)

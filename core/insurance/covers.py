@@ -11,17 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, ids
 from core.credentials import pins
 from core.customers.profiles import Customer
-from core.errors import NotPermitted
+from core.errors import KeyConflict, NotPermitted
 from core.i18n import translate
 from core.idempotency import check_same
 from core.insurance import products as catalogue
 from core.insurance import texts
-from core.insurance.policies import ENDED, GRACE, Policy, open_policy, premium, read_policy
+from core.insurance.policies import ENDED, GRACE, Policy, make_premium, open_policy, read_policy
 from core.insurance.products import Product, Term
 from core.insurance.refusals import AlreadyCovered, OutOfSeason
 from core.ledger.post import post_one
+from core.ledger.refusals import AccountClosed, NotEnoughMoney
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.insurance import policy as policy_table
 from core.tables.ledger import transfer as transfer_table
@@ -37,40 +39,41 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class CoverPurchase:
     reference: str
     policy: Policy
     balance: Money
 
 
-def products(runtime: Runtime) -> list[Offer]:
+def list_offers(runtime: Runtime) -> list[Offer]:
     """Every product of today, those out of season too: who has to wait for it is told until when."""
     today = clock.today(runtime.settings.country)
     return [
         Offer(product, product.term(today), product.sold_next(today))
-        for product in catalogue.current(runtime.settings.currency, today)
+        for product in catalogue.list_current(runtime.settings.currency, today)
     ]
 
 
-def offer(runtime: Runtime, product_key: str) -> Offer:
-    """One of them. Raises OutOfSeason for a product that is not sold any more."""
-    for found in products(runtime):
+@refuses(OutOfSeason)
+def get_offer(runtime: Runtime, product_key: str) -> Offer:
+    """One of them. OutOfSeason: the product is not sold any more."""
+    for found in list_offers(runtime):
         if found.product.key == product_key:
             return found
     raise OutOfSeason
 
 
-async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, key: str) -> Receipt:
+@refuses(pins.check, get_offer, AlreadyCovered, NotEnoughMoney, AccountClosed, KeyConflict)
+async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, key: str) -> CoverPurchase:
     """Sells the cover from today and takes its price; once for each `key`, whose first receipt a repetition gets again.
 
-    Who has it unpaid, in its days of grace, goes on with it and waits no second time. Raises what `pins.check` raises, and
-    OutOfSeason, AlreadyCovered, NotEnoughMoney, AccountClosed, KeyConflict.
+    Who has it unpaid, in its days of grace, goes on with it and waits no second time.
     """
     await pins.check(runtime, customer.id, pin)
     async with runtime.database.transaction() as connection:
         if (receipt := await _bought_under(connection, customer, key)) is not None:
             return _same(receipt, product_key)
-        found = offer(runtime, product_key)
+        found = get_offer(runtime, product_key)
         if found.term is None:
             raise OutOfSeason
         waited_until = await _end_unpaid(connection, customer, product_key)
@@ -92,23 +95,24 @@ async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, 
             date=clock.day_text(policy.waits_until),
             until=clock.day_text(policy.last_day),
         )
-        wish = premium(transfer_id, customer, found.product, key, said)
+        wish = make_premium(transfer_id, customer, found.product, key, said)
         answer = await post_one(
             connection, wish, country=runtime.settings.country, currency=customer.currency, needed=policy.price
         )
         assert answer.transfer_id == transfer_id, f"the policy {policy.id} would be free"
-    return Receipt(ids.reference(transfer_id), policy, Money(answer.available_minor[0], customer.currency))
+    return CoverPurchase(ids.reference(transfer_id), policy, Money(answer.available_minor[0], customer.currency))
 
 
-async def policies(runtime: Runtime, customer: Customer) -> list[Policy]:
+async def list_policies(runtime: Runtime, customer: Customer) -> list[Policy]:
     """The covers that she has, unpaid ones in their days of grace too; the one bought first comes first."""
     query = _of(customer).where(policy_table.c.status != ENDED).order_by(policy_table.c.created_at, policy_table.c.id)
     async with runtime.database.autocommit() as connection:
         return [read_policy(row) for row in await connection.execute(query)]
 
 
-async def find_policy(runtime: Runtime, customer: Customer, policy_id: UUID) -> Policy:
-    """One of them. Raises NotPermitted where it has ended, or is not hers."""
+@refuses(NotPermitted)
+async def get_policy(runtime: Runtime, customer: Customer, policy_id: UUID) -> Policy:
+    """One of them. NotPermitted: it has ended, or is not hers."""
     query = _of(customer).where(policy_table.c.id == policy_id, policy_table.c.status != ENDED)
     async with runtime.database.autocommit() as connection:
         row = (await connection.execute(query)).one_or_none()
@@ -117,31 +121,33 @@ async def find_policy(runtime: Runtime, customer: Customer, policy_id: UUID) -> 
     return read_policy(row)
 
 
-def renewed_as(runtime: Runtime, policy: Policy) -> Product | None:
+def find_renewal_product(runtime: Runtime, policy: Policy) -> Product | None:
     """What the policy's next term is of, at the price that it will have then; None where no policy of this kind is renewed."""
     today = clock.today(runtime.settings.country)
     product = catalogue.find(policy.product, policy.price.currency, max(policy.ends, today))
     return None if product is None or product.seasons else product
 
 
-def pay_by(policy: Policy, product: Product) -> date:
+def last_day_to_pay(policy: Policy, product: Product) -> date:
     """The last day on which an unpaid policy may still be paid."""
     return policy.ends + timedelta(days=product.grace_days - 1)
 
 
+@refuses(NotPermitted)
 async def stop_renewal(runtime: Runtime, customer: Customer, policy_id: UUID) -> Policy:
-    """The cover ends at its end; one that is unpaid ends now. Raises NotPermitted."""
+    """The cover ends at its end; one that is unpaid ends now."""
     unpaid_ends = case((policy_table.c.status == GRACE, ENDED), else_=policy_table.c.status)
     return await _set_renewal(runtime, customer, policy_id, {"renews": False, "status": unpaid_ends})
 
 
+@refuses(get_policy, pins.check)
 async def start_renewal(runtime: Runtime, customer: Customer, policy_id: UUID, pin: str) -> Policy:
     """The cover is renewed by itself, and paid without asking again: so this asks for the PIN.
 
-    Raises what `pins.check` raises, and NotPermitted: also for a cover by the season.
+    NotPermitted: also for a cover by the season.
     """
-    policy = await find_policy(runtime, customer, policy_id)
-    if renewed_as(runtime, policy) is None:
+    policy = await get_policy(runtime, customer, policy_id)
+    if find_renewal_product(runtime, policy) is None:
         raise NotPermitted
     await pins.check(runtime, customer.id, pin)
     return await _set_renewal(runtime, customer, policy_id, {"renews": True})
@@ -151,7 +157,7 @@ def _of(customer: Customer) -> Select[Any]:
     return select(policy_table).where(policy_table.c.customer_id == customer.id)
 
 
-def _same(receipt: Receipt, product_key: str) -> Receipt:
+def _same(receipt: CoverPurchase, product_key: str) -> CoverPurchase:
     """The receipt of the first request, unless this one is about something else."""
     check_same(receipt.policy, product=product_key)
     return receipt
@@ -162,7 +168,7 @@ def _after_gap(term: Term, waited_until: date) -> Term:
     return Term(term.starts, max(term.starts, waited_until), term.ends)
 
 
-async def _bought_under(connection: AsyncConnection, customer: Customer, key: str) -> Receipt | None:
+async def _bought_under(connection: AsyncConnection, customer: Customer, key: str) -> CoverPurchase | None:
     query = (
         _of(customer)
         .add_columns(transfer_table.c.available)
@@ -172,7 +178,7 @@ async def _bought_under(connection: AsyncConnection, customer: Customer, key: st
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         return None
-    return Receipt(ids.reference(row.transfer_id), read_policy(row), Money(row.available[0], row.currency))
+    return CoverPurchase(ids.reference(row.transfer_id), read_policy(row), Money(row.available[0], row.currency))
 
 
 async def _end_unpaid(connection: AsyncConnection, customer: Customer, product_key: str) -> date | None:

@@ -22,6 +22,7 @@ from core.ledger.refusals import AccountClosed, OverLimit
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.staff import Staff
 from core.tables.customers import customer as customer_table
@@ -32,7 +33,7 @@ KIND = "claim"
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingClaim:
     """A claim that the staff have to decide, and whose it is. `phone` is E.164."""
 
     claim: Claim
@@ -44,7 +45,7 @@ class UnknownClaim(LookupError):
     """No claim has that number."""
 
 
-async def waiting(runtime: Runtime, most: int = 100) -> list[Waiting]:
+async def list_waiting(runtime: Runtime, most: int = 100) -> list[WaitingClaim]:
     """The claims that nobody has decided, oldest first."""
     query = (
         CLAIMS.add_columns(customer_table.c.name, customer_table.c.phone)
@@ -54,13 +55,14 @@ async def waiting(runtime: Runtime, most: int = 100) -> list[Waiting]:
         .limit(most)
     )
     async with runtime.database.autocommit() as connection:
-        return [Waiting(read_claim(row), row.name, row.phone) for row in await connection.execute(query)]
+        return [WaitingClaim(read_claim(row), row.name, row.phone) for row in await connection.execute(query)]
 
 
+@refuses(ClaimDecided, BadAmount, OverLimit, AccountClosed)
 async def approve(runtime: Runtime, number: int, by: Staff, amount: Money | None = None) -> Claim:
     """Pays a claim into its owner's wallet, all of the cover unless `amount` is less, and tells her; exactly once.
 
-    Raises UnknownClaim, ClaimDecided, BadAmount, OverLimit (above the cover), AccountClosed.
+    OverLimit: above the cover. Raises UnknownClaim.
     """
     async with runtime.database.transaction() as connection:
         row = await _lock_waiting(connection, number)
@@ -70,7 +72,7 @@ async def approve(runtime: Runtime, number: int, by: Staff, amount: Money | None
             raise BadAmount
         if paid > cover:
             raise OverLimit(most=cover)
-        customer = await profiles.load(connection, row.customer_id)
+        customer = await profiles.find_by_id(connection, row.customer_id)
         if customer is None:
             raise AccountClosed
         await _decide(connection, row.id, status=PAID, paid=paid.minor, by=by)
@@ -79,13 +81,14 @@ async def approve(runtime: Runtime, number: int, by: Staff, amount: Money | None
         return read_claim((await connection.execute(CLAIMS.where(claim_table.c.id == row.id))).one())
 
 
+@refuses(read_text, ClaimDecided)
 async def decline(runtime: Runtime, number: int, by: Staff, why: str) -> Claim:
-    """Says no to a claim, and tells its owner why. Raises UnknownClaim, ClaimDecided, BadText."""
+    """Says no to a claim, and tells its owner why. Raises UnknownClaim."""
     why = read_text(why)
     async with runtime.database.transaction() as connection:
         row = await _lock_waiting(connection, number)
         await _decide(connection, row.id, status=DECLINED, decision=why, by=by)
-        if (customer := await profiles.load(connection, row.customer_id)) is not None:
+        if (customer := await profiles.find_by_id(connection, row.customer_id)) is not None:
             said: dict[str, Any] = {"number": number, "why": why}
             name = translate(NAMES[row.product], customer.language)
             await notices.tell(runtime, connection, customer, texts.CLAIM_DECLINED, product=name, **said)

@@ -82,7 +82,7 @@ async def open_policy(
     return None if row is None else read_policy(row)
 
 
-def premium(transfer_id: UUID, customer: Customer, product: Product, key: str, *said: Notice) -> Transfer:
+def make_premium(transfer_id: UUID, customer: Customer, product: Product, key: str, *said: Notice) -> Transfer:
     """What pays for a term. It counts against no limit of hers: the money goes to the service, as a fee does."""
     price = product.price
     legs = (Leg(customer.wallet, -price.minor), Leg(SystemAccount(PREMIUMS, price.currency), price.minor))

@@ -94,7 +94,7 @@ class BadProducts(ValueError):
     """What is wrong with a product file, a line a finding."""
 
 
-def current(currency: str, day: date) -> list[Product]:
+def list_current(currency: str, day: date) -> list[Product]:
     """Every product of the currency as it is on that day, in the file's order."""
     newest: dict[str, Product] = {}
     for product in _products():
@@ -106,7 +106,7 @@ def current(currency: str, day: date) -> list[Product]:
 
 def find(key: str, currency: str, day: date) -> Product | None:
     """The product as it is on that day, if there is one."""
-    return next((product for product in current(currency, day) if product.key == key), None)
+    return next((product for product in list_current(currency, day) if product.key == key), None)
 
 
 def read(text: str) -> tuple[Product, ...]:

@@ -17,7 +17,7 @@ from core.customers import profiles
 from core.customers.profiles import Customer
 from core.i18n import translate
 from core.insurance import products, texts
-from core.insurance.policies import ACTIVE, ENDED, GRACE, open_policy, premium, read_policy
+from core.insurance.policies import ACTIVE, ENDED, GRACE, make_premium, open_policy, read_policy
 from core.insurance.products import Product, Term
 from core.ledger.post import post
 from core.ledger.transfer import REFUSALS
@@ -67,7 +67,7 @@ def _due(condition: ColumnElement[bool]) -> Due:
 async def _settle(connection: AsyncConnection, runtime: Runtime, row: Row[Any], today: date) -> None:
     if not await chores.mark_done(connection, row.id, _RENEWAL, f"{row.ends} {today}"):
         return
-    customer = await profiles.load(connection, row.customer_id)
+    customer = await profiles.find_by_id(connection, row.customer_id)
     # An unpaid cover goes on from the day it is paid; one that a worker comes to late has no gap.
     begins = row.ends if row.status == ACTIVE else today
     product = products.find(row.product, row.currency, begins)
@@ -97,7 +97,7 @@ async def _pay(
         most=product.cover,
         until=clock.day_text(term.last_day),
     )
-    wish = premium(transfer_id, customer, product, f"renewal:{row.id}:{row.ends}", said)
+    wish = make_premium(transfer_id, customer, product, f"renewal:{row.id}:{row.ends}", said)
     [answer] = await post(connection, [wish], runtime.settings.country)
     if answer.outcome in REFUSALS:
         return False
@@ -137,7 +137,7 @@ async def _end(connection: AsyncConnection, runtime: Runtime, row: Row[Any], cus
 
 
 async def _tell_of_end(connection: AsyncConnection, runtime: Runtime, row: Row[Any]) -> None:
-    customer = await profiles.load(connection, row.customer_id)
+    customer = await profiles.find_by_id(connection, row.customer_id)
     if not await chores.mark_done(connection, row.id, _NOTICE, str(row.ends)) or customer is None:
         return
     policy = read_policy(row)

@@ -17,6 +17,7 @@ from core.jobs.market import MOST_LISTED, Job
 from core.jobs.refusals import AlreadyApplied, JobClosed, UnknownJob
 from core.jobs.reviews import rating_of
 from core.messaging import kinds, notices
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.customers import customer as customer_table
 from core.tables.jobs import application
@@ -46,11 +47,11 @@ class Applicant:
     jobs_done: int
 
 
+@refuses(market.lock, NotPermitted, AlreadyApplied, JobClosed, market.keep_open, attempts.count_try)
 async def apply(runtime: Runtime, worker: Customer, job: UUID) -> Job:
     """Applies, and tells the employer (only the first time: somebody may withdraw and think again).
 
-    Raises UnknownJob, NotPermitted (her own job), AlreadyApplied, JobClosed (also where 40 wait for an answer already),
-    TooManyTries (20 in a day) or AccountClosed.
+    NotPermitted: her own job. JobClosed: also where 40 wait for an answer already. TooManyTries: 20 in a day.
     """
     async with runtime.database.transaction() as connection:
         row = await market.lock(connection, job)
@@ -68,16 +69,17 @@ async def apply(runtime: Runtime, worker: Customer, job: UUID) -> Job:
         await market.keep_open(connection, worker.id)
         now = clock.now()
         if before is None:
-            await attempts.take(connection, worker.id, "job_application", most=MOST_A_DAY, country=runtime.settings.country)
+            await attempts.count_try(connection, worker.id, "job_application", most=MOST_A_DAY, country=runtime.settings.country)
             await connection.execute(insert(application).values(job_id=job, worker_id=worker.id, created_at=now, changed_at=now))
-            await _tell_employer(runtime, connection, worker, await market.load(connection, job))
+            await _tell_employer(runtime, connection, worker, await market.get_within(connection, job))
         else:
             await connection.execute(update(application).where(own).values(status=WAITING, changed_at=now))
-        return await market.load(connection, job)
+        return await market.get_within(connection, job)
 
 
-async def withdraw_application(runtime: Runtime, worker: Customer, job: UUID) -> None:
-    """Takes an application back that waits for an answer. Raises JobClosed where none does any more."""
+@refuses(JobClosed)
+async def withdraw(runtime: Runtime, worker: Customer, job: UUID) -> None:
+    """Takes back an application that waits for an answer. JobClosed: none does any more."""
     async with runtime.database.autocommit() as connection:
         taken = await connection.execute(
             update(application)
@@ -88,26 +90,28 @@ async def withdraw_application(runtime: Runtime, worker: Customer, job: UUID) ->
         raise JobClosed
 
 
-async def applications(runtime: Runtime, worker: Customer) -> list[Application]:
+async def list_applications(runtime: Runtime, worker: Customer) -> list[Application]:
     """What she has applied for, the newest first, 40 at most."""
     newest = _APPLICATIONS.order_by(application.c.created_at.desc(), application.c.job_id).limit(MOST_LISTED)
     async with runtime.database.autocommit() as connection:
         rows = await connection.execute(newest.where(application.c.worker_id == worker.id))
-        return [Application(market.read(row), row.answer) for row in rows]
+        return [Application(market.read_job(row), row.answer) for row in rows]
 
 
+@refuses(UnknownJob)
 async def get(runtime: Runtime, worker: Customer, job: UUID) -> Application:
-    """Her application for this job. Raises UnknownJob where there is none."""
+    """Her application for this job. UnknownJob: there is none."""
     own = _APPLICATIONS.where(application.c.worker_id == worker.id, application.c.job_id == job)
     async with runtime.database.autocommit() as connection:
         row = (await connection.execute(own)).one_or_none()
     if row is None:
         raise UnknownJob
-    return Application(market.read(row), row.answer)
+    return Application(market.read_job(row), row.answer)
 
 
-async def applicants(runtime: Runtime, employer: Customer, job: UUID) -> list[Applicant]:
-    """Who waits for the employer's answer, the first one first, 40 at most. Raises UnknownJob or NotPermitted."""
+@refuses(market.get_within, NotPermitted)
+async def list_applicants(runtime: Runtime, employer: Customer, job: UUID) -> list[Applicant]:
+    """Who waits for the employer's answer, the first one first, 40 at most."""
     paid = job_table.alias("paid")
     jobs_done = select(func.count()).where(paid.c.worker_id == customer_table.c.id, paid.c.status == market.PAID)
     query = (
@@ -118,7 +122,7 @@ async def applicants(runtime: Runtime, employer: Customer, job: UUID) -> list[Ap
         .limit(MOST_LISTED)
     )
     async with runtime.database.autocommit() as connection:
-        if (await market.load(connection, job)).employer.id != employer.id:
+        if (await market.get_within(connection, job)).employer.id != employer.id:
             raise NotPermitted
         return [Applicant(*row) for row in await connection.execute(query)]
 
@@ -132,14 +136,14 @@ async def decline_waiting(runtime: Runtime, connection: AsyncConnection, job: Jo
         .returning(application.c.worker_id)
     )
     for worker_id in sorted(declined.all()):
-        reader = await profiles.load(connection, worker_id)
+        reader = await profiles.find_by_id(connection, worker_id)
         if reader is not None:
             said: dict[str, Any] = {"title": job.title, "place": job.place}
             await notices.tell(runtime, connection, reader, text, kind=kinds.REMINDER, **said)
 
 
 async def _tell_employer(runtime: Runtime, connection: AsyncConnection, worker: Customer, job: Job) -> None:
-    employer = await profiles.load(connection, job.employer.id)
+    employer = await profiles.find_by_id(connection, job.employer.id)
     if employer is not None:
         said: dict[str, Any] = {"name": worker.name, "number": job.number, "title": job.title}
         await notices.tell(runtime, connection, employer, texts.JOB_APPLIED, kind=kinds.REMINDER, **said)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock
 from core.chores import Due
-from core.customers.profiles import load
+from core.customers import profiles
 from core.jobs import applications, escrow, hiring, market, texts
 from core.jobs.posts import OPEN_FOR
 from core.messaging import kinds, notices
@@ -43,8 +43,8 @@ async def _each(runtime: Runtime, duty: str, is_due: ColumnElement[bool], act: _
 
 
 async def _expire(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) -> bool:
-    await hiring.change(connection, row.id, market.EXPIRED)
-    job, employer = await market.load(connection, row.id), await load(connection, row.employer_id)
+    await hiring.set_status(connection, row.id, market.EXPIRED)
+    job, employer = await market.get_within(connection, row.id), await profiles.find_by_id(connection, row.employer_id)
     await applications.decline_waiting(runtime, connection, job, texts.JOB_OFF)
     if employer is not None:
         said: dict[str, Any] = {"number": job.number, "title": job.title, "days": OPEN_FOR.days}
@@ -55,14 +55,14 @@ async def _expire(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) 
 async def _remind(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) -> bool:
     if not await chores.mark_done(connection, row.id, _REMINDER, "once"):
         return False
-    hired = await escrow.load(connection, row)
+    hired = await escrow.get_hired(connection, row)
     date = clock.day_text(clock.day(row.changed_at, runtime.settings.country))
     await escrow.tell(runtime, connection, hired, hired.employer, texts.JOB_REMINDER, kind=kinds.REMINDER, date=date)
     return True
 
 
 async def _dispute(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) -> bool:
-    hired = await hiring.step(connection, row, market.DISPUTED, market.FINISHED)
+    hired = await hiring.advance(connection, row, market.DISPUTED, market.FINISHED)
     for reader in (hired.employer, hired.worker):
         await escrow.tell(runtime, connection, hired, reader, texts.JOB_UNPAID, days=DISPUTED_AFTER.days)
     return True

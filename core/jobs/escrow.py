@@ -13,15 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import ids, phones
 from core.customers import profiles
 from core.customers.profiles import Customer
+from core.errors import KeyConflict
 from core.jobs import market
 from core.jobs.market import Job
 from core.jobs.refusals import JobClosed
 from core.ledger import statement
 from core.ledger.post import post_one
-from core.ledger.refusals import AccountClosed
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.ledger.transfer import Leg, PostingResult, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.ledger import transfer as transfer_table
 
@@ -30,7 +32,7 @@ KIND_KEEP, KIND_PAY, KIND_REFUND = "job_hire", "job_pay", "job_refund"
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class JobReceipt:
     """`balance` is what the employer can spend now."""
 
     reference: str
@@ -51,51 +53,60 @@ class Hired:
 
 
 # Who reads which text, and about whom.
-Told = tuple[tuple[Customer, Customer, str], ...]
+SideTexts = tuple[tuple[Customer, Customer, str], ...]
 
 
-async def load(connection: AsyncConnection, row: Row[Any]) -> Hired:
-    """The two sides of a hired job's row. Raises AccountClosed."""
-    employer, worker = await profiles.load(connection, row.employer_id), await profiles.load(connection, row.worker_id)
+@refuses(market.get_within, AccountClosed)
+async def get_hired(connection: AsyncConnection, row: Row[Any]) -> Hired:
+    """The two sides of a hired job's row. AccountClosed: one of them is no customer any more."""
+    employer, worker = (
+        await profiles.find_by_id(connection, row.employer_id),
+        await profiles.find_by_id(connection, row.worker_id),
+    )
     if employer is None or worker is None:
         raise AccountClosed
-    return Hired(await market.load(connection, row.id), row.escrow, employer, worker)
+    return Hired(await market.get_within(connection, row.id), row.escrow, employer, worker)
 
 
-async def keep(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told) -> Receipt:
-    """Moves the pay out of the employer's wallet. Raises NotEnoughMoney, OverLimit, OverDayLimit, KeyConflict, AccountClosed."""
+@refuses(NotEnoughMoney, OverLimit, OverDayLimit, AccountClosed, KeyConflict)
+async def keep(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: SideTexts) -> JobReceipt:
+    """Moves the pay out of the employer's wallet."""
     pay = hired.job.pay
     legs = Leg(hired.employer.wallet, -pay.minor), Leg(hired.account, pay.minor)
     wish = _transfer(runtime, hired, hired.employer.wallet, key, KIND_KEEP, legs, told, limited_minor=pay.minor)
     answer = await post_one(connection, wish, country=runtime.settings.country, currency=pay.currency, needed=pay)
-    return Receipt(ids.reference(answer.transfer_id), Money(answer.available_minor[0], pay.currency))
+    return JobReceipt(ids.reference(answer.transfer_id), Money(answer.available_minor[0], pay.currency))
 
 
+@refuses(OverBalanceLimit, AccountClosed)
 async def pay_out(
-    runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told, *, is_limited: bool
-) -> Receipt:
-    """Moves the pay into the worker's wallet. `is_limited`: raises OverBalanceLimit where that may not hold so much; and
-    AccountClosed."""
+    runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: SideTexts, *, is_limited: bool
+) -> JobReceipt:
+    """Moves the pay into the worker's wallet. OverBalanceLimit: `is_limited`, and that may not hold so much."""
     limited_minor = hired.job.pay.minor if is_limited else 0
     answer = await _empty(runtime, connection, hired, hired.worker, KIND_PAY, key, told, limited_minor)
-    return Receipt(ids.reference(answer.transfer_id), await statement.get_available(connection, hired.employer.wallet))
+    return JobReceipt(ids.reference(answer.transfer_id), await statement.get_available(connection, hired.employer.wallet))
 
 
-async def give_back(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: Told) -> Receipt:
-    """Moves the pay back into the employer's wallet. Raises AccountClosed."""
+@refuses(AccountClosed)
+async def give_back(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: SideTexts) -> JobReceipt:
+    """Moves the pay back into the employer's wallet."""
     answer = await _empty(runtime, connection, hired, hired.employer, KIND_REFUND, key, told, 0)
-    return Receipt(ids.reference(answer.transfer_id), Money(answer.available_minor[1], hired.job.pay.currency))
+    return JobReceipt(ids.reference(answer.transfer_id), Money(answer.available_minor[1], hired.job.pay.currency))
 
 
-async def first_receipt(connection: AsyncConnection, employer: Customer, initiator: UUID | None, kind: str, key: str) -> Receipt:
-    """What this key has done already, from the account that asked. Raises JobClosed where that is nothing."""
+@refuses(JobClosed)
+async def get_first_receipt(
+    connection: AsyncConnection, employer: Customer, initiator: UUID | None, kind: str, key: str
+) -> JobReceipt:
+    """What this key has done already, from the account that asked. JobClosed: nothing."""
     first = select(transfer_table.c.id).where(
         transfer_table.c.initiator == initiator, transfer_table.c.key == key, transfer_table.c.kind == kind
     )
     transfer_id: UUID | None = await connection.scalar(first)
     if transfer_id is None:
         raise JobClosed
-    return Receipt(ids.reference(transfer_id), await statement.get_available(connection, employer.wallet))
+    return JobReceipt(ids.reference(transfer_id), await statement.get_available(connection, employer.wallet))
 
 
 async def tell(runtime: Runtime, connection: AsyncConnection, hired: Hired, reader: Customer, text: str, **said: object) -> None:
@@ -110,7 +121,7 @@ async def _empty(
     getter: Customer,
     kind: str,
     key: str,
-    told: Told,
+    told: SideTexts,
     limited_minor: int,
 ) -> PostingResult:
     pay = hired.job.pay
@@ -126,7 +137,7 @@ def _transfer(
     key: str,
     kind: str,
     legs: tuple[Leg, ...],
-    told: Told,
+    told: SideTexts,
     limited_minor: int,
 ) -> Transfer:
     """Only who has a wallet among the legs may be told `{balance}`, which is then hers."""

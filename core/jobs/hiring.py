@@ -17,29 +17,53 @@ from core.credentials import pins
 from core.customers.profiles import Customer
 from core.errors import NotPermitted
 from core.jobs import applications, escrow, market, texts
-from core.jobs.escrow import Hired, Receipt
+from core.jobs.escrow import Hired, JobReceipt
 from core.jobs.market import CANCELLED, DISPUTED, FINISHED, HIRED, OPEN, PAID, REFUNDED, Job
 from core.jobs.refusals import JobClosed
 from core.ledger.accounts import open_account
 from core.ledger.chart import ESCROW
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.staff import Staff
 from core.tables.jobs import application
 from core.tables.jobs import job as job_table
 
 
-async def hire(runtime: Runtime, employer: Customer, job: UUID, worker: UUID, pin: str, key: str) -> Receipt:
+@refuses(JobClosed, escrow.get_hired)
+async def advance(connection: AsyncConnection, row: Row[Any], to: str, *since: str, **values: object) -> Hired:
+    """Moves the locked row on, and says who both sides are. JobClosed: it stands at none of `since`."""
+    if row.status not in since:
+        raise JobClosed
+    return await escrow.get_hired(connection, await set_status(connection, row.id, to, **values))
+
+
+async def set_status(connection: AsyncConnection, job: UUID, status: str, **values: object) -> Row[Any]:
+    """The row after the change, for whoever has locked it."""
+    changed = update(job_table).where(job_table.c.id == job).values(status=status, changed_at=clock.now(), **values)
+    row: Row[Any] = (await connection.execute(changed.returning(job_table))).one()
+    return row
+
+
+@refuses(
+    pins.check_for_payment,
+    market.lock,
+    NotPermitted,
+    escrow.get_first_receipt,
+    JobClosed,
+    market.keep_open,
+    escrow.get_hired,
+    escrow.keep,
+)
+async def hire(runtime: Runtime, employer: Customer, job: UUID, worker: UUID, pin: str, key: str) -> JobReceipt:
     """Hires one of the applicants and puts the pay into escrow; once for each `key`, whose first receipt a repetition gets again.
 
-    Raises UnknownJob, NotPermitted, JobClosed (also where the applicant has withdrawn), AccountClosed, NotEnoughMoney, OverLimit,
-    OverDayLimit, KeyConflict, and what a PIN that lets money out is refused with: BadPin, WrongPin, PinLocked, MoneyOutWaits,
-    Busy.
+    JobClosed: also where the applicant has withdrawn.
     """
     await pins.check_for_payment(runtime, employer.id, pin)
     async with runtime.database.transaction() as connection:
         row = await _own(connection, job, employer)
         if row.worker_id == worker:
-            return await escrow.first_receipt(connection, employer, employer.wallet, escrow.KIND_KEEP, key)
+            return await escrow.get_first_receipt(connection, employer, employer.wallet, escrow.KIND_KEEP, key)
         if not market.is_offered(row):
             raise JobClosed
         hired = await _choose(connection, employer, job, worker)
@@ -48,70 +72,68 @@ async def hire(runtime: Runtime, employer: Customer, job: UUID, worker: UUID, pi
         return await escrow.keep(runtime, connection, hired, key, told)
 
 
+@refuses(market.lock, NotPermitted, advance)
 async def finish(runtime: Runtime, worker: Customer, job: UUID) -> None:
-    """The worker says that it is done. Raises UnknownJob, NotPermitted or JobClosed."""
+    """The worker says that it is done."""
     async with runtime.database.transaction() as connection:
-        hired = await step(connection, await _hired_for(connection, job, worker), FINISHED, HIRED)
+        hired = await advance(connection, await _hired_for(connection, job, worker), FINISHED, HIRED)
         await escrow.tell(runtime, connection, hired, hired.employer, texts.JOB_FINISHED)
 
 
-async def pay(runtime: Runtime, employer: Customer, job: UUID, pin: str, key: str) -> Receipt:
-    """Marks the job as done and pays for it; once for each `key`, whose first receipt a repetition gets again.
-
-    Raises UnknownJob, NotPermitted, JobClosed, AccountClosed, OverBalanceLimit, BadPin, WrongPin, PinLocked, MoneyOutWaits or
-    Busy.
-    """
+@refuses(pins.check_for_payment, market.lock, NotPermitted, escrow.get_first_receipt, advance, escrow.pay_out)
+async def pay(runtime: Runtime, employer: Customer, job: UUID, pin: str, key: str) -> JobReceipt:
+    """Marks the job as done and pays for it; once for each `key`, whose first receipt a repetition gets again."""
     await pins.check_for_payment(runtime, employer.id, pin)
     async with runtime.database.transaction() as connection:
         row = await _own(connection, job, employer)
         if row.status == PAID:
-            return await escrow.first_receipt(connection, employer, row.escrow, escrow.KIND_PAY, key)
-        hired = await step(connection, row, PAID, HIRED, FINISHED)
+            return await escrow.get_first_receipt(connection, employer, row.escrow, escrow.KIND_PAY, key)
+        hired = await advance(connection, row, PAID, HIRED, FINISHED)
         told = (hired.worker, hired.employer, texts.JOB_PAID), (hired.employer, hired.worker, texts.JOB_PAYMENT)
         return await escrow.pay_out(runtime, connection, hired, key, told, is_limited=True)
 
 
-async def cancel(runtime: Runtime, employer: Customer, job: UUID) -> Receipt | None:
+@refuses(market.lock, NotPermitted, advance, escrow.give_back)
+async def cancel(runtime: Runtime, employer: Customer, job: UUID) -> JobReceipt | None:
     """Takes an open job off the list, or gives back the pay of a hired one as long as the worker has not said that it is done:
-    a receipt where money came back. Raises UnknownJob, NotPermitted or JobClosed."""
+    a receipt where money came back."""
     async with runtime.database.transaction() as connection:
         row = await _own(connection, job, employer)
         if row.status == OPEN:
-            await change(connection, job, CANCELLED)
-            await applications.decline_waiting(runtime, connection, await market.load(connection, job), texts.JOB_OFF)
+            await set_status(connection, job, CANCELLED)
+            await applications.decline_waiting(runtime, connection, await market.get_within(connection, job), texts.JOB_OFF)
             return None
-        hired = await step(connection, row, REFUNDED, HIRED)
+        hired = await advance(connection, row, REFUNDED, HIRED)
         told = (hired.employer, hired.worker, texts.JOB_REFUNDED), (hired.worker, hired.employer, texts.JOB_CANCELLED)
         return await escrow.give_back(runtime, connection, hired, "cancel", told)
 
 
+@refuses(market.lock, NotPermitted, advance, escrow.give_back)
 async def give_up(runtime: Runtime, worker: Customer, job: UUID) -> None:
-    """A hired worker steps back, and the employer has the pay again. Raises UnknownJob, NotPermitted or JobClosed."""
+    """A hired worker steps back, and the employer has the pay again."""
     async with runtime.database.transaction() as connection:
-        hired = await step(connection, await _hired_for(connection, job, worker), REFUNDED, HIRED)
+        hired = await advance(connection, await _hired_for(connection, job, worker), REFUNDED, HIRED)
         told = ((hired.employer, hired.worker, texts.JOB_GIVEN_UP),)
         await escrow.give_back(runtime, connection, hired, "give up", told)
 
 
+@refuses(market.lock, NotPermitted, advance)
 async def dispute(runtime: Runtime, by: Customer, job: UUID) -> None:
-    """Either side reports a problem: the pay stays where it is until staff decides (`settle`). Raises UnknownJob, NotPermitted
-    or JobClosed."""
+    """Either side reports a problem: the pay stays where it is until staff decides (`settle`)."""
     async with runtime.database.transaction() as connection:
         row = await market.lock(connection, job)
         _permit(by.id in (row.employer_id, row.worker_id))
-        hired = await step(connection, row, DISPUTED, HIRED, FINISHED)
+        hired = await advance(connection, row, DISPUTED, HIRED, FINISHED)
         await escrow.tell(runtime, connection, hired, hired.other_than(by), texts.JOB_DISPUTED)
 
 
+@refuses(market.get_by_number, market.lock, advance, escrow.give_back)
 async def settle(runtime: Runtime, number: str, *, pay_worker: bool, by: Staff) -> Job:
-    """Staff's decision about a disputed job: the pay goes to the worker, or back.
-
-    Raises UnknownJob, JobClosed (nothing is disputed) or AccountClosed.
-    """
-    job = (await market.by_number(runtime, number)).id
+    """Staff's decision about a disputed job: the pay goes to the worker, or back. JobClosed: nothing is disputed."""
+    job = (await market.get_by_number(runtime, number)).id
     async with runtime.database.transaction() as connection:
         row = await market.lock(connection, job)
-        hired = await step(connection, row, PAID if pay_worker else REFUNDED, DISPUTED, decided_by=by.name)
+        hired = await advance(connection, row, PAID if pay_worker else REFUNDED, DISPUTED, decided_by=by.name)
         getter = hired.worker if pay_worker else hired.employer
         other = hired.other_than(getter)
         told = (getter, other, texts.JOB_AWARDED), (other, getter, texts.JOB_DECIDED)
@@ -122,21 +144,6 @@ async def settle(runtime: Runtime, number: str, *, pay_worker: bool, by: Staff) 
         return hired.job
 
 
-async def step(connection: AsyncConnection, row: Row[Any], to: str, *since: str, **values: object) -> Hired:
-    """Moves the locked row on, and says who both sides are. Raises JobClosed where it stands at none of `since`, or
-    AccountClosed."""
-    if row.status not in since:
-        raise JobClosed
-    return await escrow.load(connection, await change(connection, row.id, to, **values))
-
-
-async def change(connection: AsyncConnection, job: UUID, status: str, **values: object) -> Row[Any]:
-    """The row after the change, for whoever has locked it."""
-    changed = update(job_table).where(job_table.c.id == job).values(status=status, changed_at=clock.now(), **values)
-    row: Row[Any] = (await connection.execute(changed.returning(job_table))).one()
-    return row
-
-
 async def _choose(connection: AsyncConnection, employer: Customer, job: UUID, worker: UUID) -> Hired:
     """Takes the applicant for the open, locked job and opens the account for the pay, still empty."""
     await market.keep_open(connection, employer.id, worker)
@@ -145,7 +152,7 @@ async def _choose(connection: AsyncConnection, employer: Customer, job: UUID, wo
     if not (await connection.execute(chosen)).rowcount:
         raise JobClosed
     account = await open_account(connection, owner=employer.id, kind=ESCROW, currency=employer.currency)
-    return await escrow.load(connection, await change(connection, job, HIRED, worker_id=worker, escrow=account))
+    return await escrow.get_hired(connection, await set_status(connection, job, HIRED, worker_id=worker, escrow=account))
 
 
 async def _own(connection: AsyncConnection, job: UUID, employer: Customer) -> Row[Any]:

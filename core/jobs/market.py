@@ -18,6 +18,7 @@ from core.jobs.refusals import UnknownJob
 from core.jobs.reviews import rating_of
 from core.ledger.refusals import AccountClosed
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.customers import customer as customer_table
 from core.tables.jobs import application
@@ -78,23 +79,25 @@ class Job:
     changed_at: datetime
 
 
+@refuses(BadText)
 def read_place(text: str) -> str:
-    """A place as people call it, each word capitalised, 20 characters at most. Raises BadText."""
+    """A place as people call it, each word capitalised, 20 characters at most."""
     place = reading.tidy(text)
     if not _LEAST_CHARACTERS <= len(place) <= MOST_PLACE_CHARACTERS or not _PLACE.fullmatch(place) or place.isdecimal():
         raise BadText
     return re.sub(_WORD, lambda word: word[0].capitalize(), place)
 
 
+@refuses(BadText)
 def read_title(text: str) -> str:
-    """What is to be done, in 30 characters at most. Raises BadText."""
+    """What is to be done, in 30 characters at most."""
     title = reading.tidy(text)
     if not _LEAST_CHARACTERS <= len(title) <= MOST_TITLE_CHARACTERS or not _TITLE.fullmatch(title) or title.isdecimal():
         raise BadText
     return title[0].upper() + title[1:]
 
 
-async def places(runtime: Runtime, category: str) -> list[str]:
+async def list_places(runtime: Runtime, category: str) -> list[str]:
     """Where work of this category is offered now, the busiest places first, 39 at most."""
     query = (
         select(job_table.c.place)
@@ -107,10 +110,10 @@ async def places(runtime: Runtime, category: str) -> list[str]:
         return list(await connection.scalars(query))
 
 
-async def find(runtime: Runtime, category: str, place: str = "") -> list[Job]:
+async def list_offered(runtime: Runtime, category: str, place: str = "") -> list[Job]:
     """The offered jobs of a category, in one place or everywhere: the newest first, 40 at most."""
     wanted = _is_offered() & (job_table.c.category == category)
-    return await _newest(runtime, wanted & (job_table.c.place == place) if place else wanted)
+    return await _list_newest(runtime, wanted & (job_table.c.place == place) if place else wanted)
 
 
 async def search(runtime: Runtime, word: str = "") -> list[Job]:
@@ -126,46 +129,49 @@ async def search(runtime: Runtime, word: str = "") -> list[Job]:
         job_table.c.place.icontains(wanted, autoescape=True),
         job_table.c.category.in_(kinds),
     )
-    return await _newest(runtime, _is_offered() & has_word)
+    return await _list_newest(runtime, _is_offered() & has_word)
 
 
-async def by_number(runtime: Runtime, number: str) -> Job:
-    """The job that people call by this number, whatever has become of it: four to six digits. Raises UnknownJob."""
+@refuses(UnknownJob)
+async def get_by_number(runtime: Runtime, number: str) -> Job:
+    """The job that people call by this number, whatever has become of it: four to six digits."""
     written = _NUMBER.fullmatch(number.strip())
     if written is None:
         raise UnknownJob
     async with runtime.database.autocommit() as connection:
-        return _one((await connection.execute(JOBS.where(job_table.c.number == int(written[1])))).one_or_none())
+        return _read_found((await connection.execute(JOBS.where(job_table.c.number == int(written[1])))).one_or_none())
 
 
+@refuses(UnknownJob)
 async def get(runtime: Runtime, job: UUID) -> Job:
-    """Raises UnknownJob."""
     async with runtime.database.autocommit() as connection:
-        return await load(connection, job)
+        return await get_within(connection, job)
 
 
-async def posted(runtime: Runtime, employer: Customer) -> list[Job]:
+async def list_posted(runtime: Runtime, employer: Customer) -> list[Job]:
     """The employer's own jobs, those that go on before those that are over, the last changed ones first, 40 at most."""
     is_over = job_table.c.status.in_([PAID, REFUNDED, CANCELLED, EXPIRED])
     query = JOBS.where(job_table.c.employer_id == employer.id).order_by(is_over, *_LATEST).limit(MOST_LISTED)
     async with runtime.database.autocommit() as connection:
-        return [read(row) for row in await connection.execute(query)]
+        return [read_job(row) for row in await connection.execute(query)]
 
 
-async def disputed(runtime: Runtime, most: int = 100) -> list[Job]:
+async def list_disputed(runtime: Runtime, most: int = 100) -> list[Job]:
     """What waits for a decision of the staff, the longest waiting first."""
     query = JOBS.where(job_table.c.status == DISPUTED).order_by(job_table.c.changed_at, job_table.c.id).limit(most)
     async with runtime.database.autocommit() as connection:
-        return [read(row) for row in await connection.execute(query)]
+        return [read_job(row) for row in await connection.execute(query)]
 
 
-async def load(connection: AsyncConnection, job: UUID) -> Job:
-    """The job as the caller's transaction sees it. Raises UnknownJob."""
-    return _one((await connection.execute(JOBS.where(job_table.c.id == job))).one_or_none())
+@refuses(UnknownJob)
+async def get_within(connection: AsyncConnection, job: UUID) -> Job:
+    """The job as the caller's transaction sees it."""
+    return _read_found((await connection.execute(JOBS.where(job_table.c.id == job))).one_or_none())
 
 
+@refuses(UnknownJob)
 async def lock(connection: AsyncConnection, job: UUID) -> Row[Any]:
-    """The job's row, which nobody else changes until the caller's transaction is over. Raises UnknownJob."""
+    """The job's row, which nobody else changes until the caller's transaction is over."""
     row: Row[Any] | None = (
         await connection.execute(select(job_table).where(job_table.c.id == job).with_for_update(key_share=True))
     ).one_or_none()
@@ -174,10 +180,11 @@ async def lock(connection: AsyncConnection, job: UUID) -> Row[Any]:
     return row
 
 
+@refuses(AccountClosed)
 async def keep_open(connection: AsyncConnection, *customer_ids: UUID, alone: bool = False) -> None:
     """Keeps these customers from closing their accounts until the caller's transaction is over.
 
-    `alone`: from beginning anything else that asks for this, too. Raises AccountClosed where one has closed hers already.
+    `alone`: from beginning anything else that asks for this, too. AccountClosed: one has closed hers already.
     """
     rows = select(customer_table.c.id).where(customer_table.c.id.in_(customer_ids), customer_table.c.status == "active")
     rows = rows.order_by(customer_table.c.id)
@@ -195,19 +202,19 @@ def _is_offered() -> ColumnElement[bool]:
     return (job_table.c.status == OPEN) & (job_table.c.expires_at > clock.now())
 
 
-async def _newest(runtime: Runtime, wanted: ColumnElement[bool]) -> list[Job]:
+async def _list_newest(runtime: Runtime, wanted: ColumnElement[bool]) -> list[Job]:
     query = JOBS.where(wanted).order_by(job_table.c.created_at.desc(), job_table.c.id).limit(MOST_LISTED)
     async with runtime.database.autocommit() as connection:
-        return [read(row) for row in await connection.execute(query)]
+        return [read_job(row) for row in await connection.execute(query)]
 
 
-def _one(row: Row[Any] | None) -> Job:
+def _read_found(row: Row[Any] | None) -> Job:
     if row is None:
         raise UnknownJob
-    return read(row)
+    return read_job(row)
 
 
-def read(row: Row[Any]) -> Job:
+def read_job(row: Row[Any]) -> Job:
     """A row of JOBS."""
     worker = None if row.worker_id is None else Side(row.worker_id, row.worker_name, row.worker_phone, row.worker_rating)
     return Job(

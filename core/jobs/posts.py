@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock
 from core.credentials import attempts
 from core.customers.profiles import Customer
-from core.errors import BadAmount, BadChoice, Busy
+from core.errors import BadAmount, BadChoice, Busy, KeyConflict
 from core.idempotency import check_same
 from core.jobs import market
 from core.jobs.market import CATEGORIES, OPEN, Job
@@ -20,6 +20,7 @@ from core.jobs.refusals import TooManyJobs
 from core.ledger import limits
 from core.ledger.refusals import OverLimit
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.jobs import job as job_table
 from core.tables.ledger import account
@@ -31,8 +32,9 @@ MOST_A_DAY = 20
 _NUMBERS = ((10_000, 90_000, 5), (100_000, 900_000, 10))
 
 
+@refuses(BadAmount, OverLimit)
 async def check_pay(runtime: Runtime, employer: Customer, pay: Money) -> None:
-    """May the employer pay as much as that at once? Raises BadAmount, or OverLimit: she could hire nobody for it."""
+    """May the employer pay as much as that at once? OverLimit: she could hire nobody for it."""
     if pay.minor <= 0 or pay.currency != employer.currency:
         raise BadAmount
     async with runtime.database.autocommit() as connection:
@@ -42,12 +44,24 @@ async def check_pay(runtime: Runtime, employer: Customer, pay: Money) -> None:
         raise OverLimit(most=Money(limit.transfer, pay.currency))
 
 
-async def may_post(runtime: Runtime, employer: Customer) -> None:
-    """Raises TooManyJobs where 10 of the employer's jobs are open."""
+@refuses(TooManyJobs)
+async def check_room(runtime: Runtime, employer: Customer) -> None:
+    """Refuses where 10 of the employer's jobs are open."""
     async with runtime.database.autocommit() as connection:
-        await _leave_room(connection, employer)
+        await _check_room(connection, employer)
 
 
+@refuses(
+    BadChoice,
+    market.read_place,
+    market.read_title,
+    check_pay,
+    market.keep_open,
+    KeyConflict,
+    TooManyJobs,
+    attempts.count_try,
+    Busy,
+)
 async def post(
     runtime: Runtime,
     employer: Customer,
@@ -61,8 +75,7 @@ async def post(
 ) -> Job:
     """Puts a job on the list, once for each `key`: the same request again gets the same job. `number`: a wish, for the demo.
 
-    Raises BadChoice (no such category), BadText, BadAmount, OverLimit, TooManyJobs (10 are open), TooManyTries (20 in a day),
-    KeyConflict, AccountClosed or Busy.
+    BadChoice: no such category. TooManyJobs: 10 are open. TooManyTries: 20 in a day. Busy: no number was free.
     """
     if category not in CATEGORIES:
         raise BadChoice
@@ -75,14 +88,14 @@ async def post(
         before = (await connection.execute(known)).one_or_none()
         if before is not None:
             check_same(before, **said, pay=pay.minor)
-            return await market.load(connection, before.id)
-        await _leave_room(connection, employer)
-        await attempts.take(connection, employer.id, "job_post", most=MOST_A_DAY, country=runtime.settings.country)
+            return await market.get_within(connection, before.id)
+        await _check_room(connection, employer)
+        await attempts.count_try(connection, employer.id, "job_post", most=MOST_A_DAY, country=runtime.settings.country)
         values = {**said, "employer_id": employer.id, "key": key, "currency": pay.currency, "pay": pay.minor}
-        return await market.load(connection, await _insert(connection, values, number))
+        return await market.get_within(connection, await _insert(connection, values, number))
 
 
-async def _leave_room(connection: AsyncConnection, employer: Customer) -> None:
+async def _check_room(connection: AsyncConnection, employer: Customer) -> None:
     is_open = (job_table.c.employer_id == employer.id) & (job_table.c.status == OPEN)
     if (await connection.scalar(select(func.count()).where(is_open)) or 0) >= MOST_OPEN:
         raise TooManyJobs

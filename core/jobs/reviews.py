@@ -10,6 +10,7 @@ from core.customers.profiles import Customer
 from core.errors import BadChoice, NotPermitted
 from core.i18n import _
 from core.jobs.refusals import AlreadyReviewed, JobClosed, UnknownJob
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.jobs import job as job_table
 from core.tables.jobs import review
@@ -25,9 +26,9 @@ def rating_of(person: Column[UUID]) -> ScalarSelect[str]:
     return select(func.coalesce(average, literal(NEW))).where(review.c.about_id == person).scalar_subquery()
 
 
+@refuses(BadChoice, UnknownJob, NotPermitted, JobClosed, AlreadyReviewed)
 async def rate(runtime: Runtime, by: Customer, job: UUID, stars: int) -> None:
-    """One side's stars, 1 to 5, for the other. Raises BadChoice, UnknownJob, NotPermitted, JobClosed before it is paid, or
-    AlreadyReviewed."""
+    """One side's stars, 1 to 5, for the other. JobClosed: it is not paid."""
     if not 1 <= stars <= MOST_STARS:
         raise BadChoice
     async with runtime.database.transaction() as connection:

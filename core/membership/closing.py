@@ -22,6 +22,7 @@ from core.membership import texts
 from core.membership.refusals import AccountInUse
 from core.messaging import kinds, notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.ledger import account
 
@@ -37,18 +38,17 @@ class Ending:
 Endings = Sequence[Ending]
 
 
-async def may_close(runtime: Runtime, customer: Customer, endings: Endings) -> None:
-    """Whether nothing stands in the way now. Raises AccountNotEmpty (with what is left) or AccountInUse."""
+@refuses(AccountNotEmpty, AccountInUse)
+async def check_closable(runtime: Runtime, customer: Customer, endings: Endings) -> None:
+    """Refuses where something stands in the way now; AccountNotEmpty says what is left."""
     async with runtime.database.autocommit() as connection:
         await _check_nothing_waits(connection, customer, endings)
         await _check_empty(connection, customer, _ACCOUNTS)
 
 
+@refuses(pins.check, AccountNotEmpty, AccountInUse)
 async def close(runtime: Runtime, customer: Customer, pin: str, endings: Endings) -> None:
-    """Closes the account and all its ledger accounts, and says goodbye by SMS; a second time it does nothing.
-
-    Raises AccountNotEmpty, AccountInUse, BadPin, WrongPin, PinLocked or Busy.
-    """
+    """Closes the account and all its ledger accounts, and says goodbye by SMS; a second time it does nothing."""
     await pins.check(runtime, customer.id, pin)
     async with runtime.database.transaction() as connection:
         # What begins something in her name refers to this row, and waits here until we are done.

@@ -10,19 +10,22 @@ from core.ledger.chart import WALLET
 from core.ledger.limits import UNVERIFIED, VERIFIED
 from core.membership import registration, texts
 from core.membership.refusals import AlreadyRegistered
+from core.refusing import refuses
 from core.runtime import Runtime
 
 
+@refuses(registration.add)
 async def join(runtime: Runtime, *, phone: str, name: str, language: str) -> Customer:
-    """Opens an account without a PIN, with the limits of somebody unknown. `phone` is E.164. Raises AlreadyRegistered."""
+    """Opens an account without a PIN, with the limits of somebody unknown. `phone` is E.164."""
     async with runtime.database.transaction() as connection:
         row = {"id": uuid4(), "phone": phone, "name": name, "language": language}
         return await registration.add(connection, runtime, row, tier=UNVERIFIED, welcome=texts.SMS_JOINED)
 
 
+@refuses(pins.hash_new, AlreadyRegistered)
 async def complete(runtime: Runtime, customer: Customer, *, national_id: str, pin: str) -> None:
-    """Adds what an account opened by SMS lacks. Raises BadPin, WeakPin, Busy, or AlreadyRegistered where it has a PIN by now."""
-    hashed = await pins.hash_of(runtime, customer.id, customer.phone, pin)
+    """Adds what an account opened by SMS lacks. AlreadyRegistered: it has a PIN by now."""
+    hashed = await pins.hash_new(runtime, customer.id, customer.phone, pin)
     sealed = runtime.vault.seal(national_id, customer.id)
     async with runtime.database.transaction() as connection:
         if not await profiles.set_national_id(connection, customer.id, sealed):

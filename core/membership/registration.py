@@ -14,17 +14,16 @@ from core.ledger.limits import VERIFIED
 from core.membership import texts
 from core.membership.refusals import AlreadyRegistered
 from core.messaging import notices
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.sending import unclaimed
 
 
+@refuses(pins.hash_new, AlreadyRegistered)
 async def register(runtime: Runtime, *, phone: str, name: str, national_id: str, language: str, pin: str) -> Customer:
-    """Opens an account: the customer, her PIN and an empty wallet, or nothing.
-
-    Raises AlreadyRegistered, BadPin, WeakPin or Busy.
-    """
+    """Opens an account: the customer, her PIN and an empty wallet, or nothing."""
     customer_id = uuid4()
-    hashed = await pins.hash_of(runtime, customer_id, phone, pin)
+    hashed = await pins.hash_new(runtime, customer_id, phone, pin)
     sealed = runtime.vault.seal(national_id, customer_id)
     row = {"id": customer_id, "phone": phone, "name": name, "language": language, "national_id": sealed}
     async with runtime.database.transaction() as connection:
@@ -33,10 +32,11 @@ async def register(runtime: Runtime, *, phone: str, name: str, national_id: str,
     return customer
 
 
+@refuses(AlreadyRegistered)
 async def add(connection: AsyncConnection, runtime: Runtime, row: dict[str, Any], *, tier: str, welcome: str) -> Customer:
     """A customer with a wallet, welcomed, and with the money that waited for her, in the caller's transaction.
 
-    `row` holds her id, phone, name and language, and what else of the table is known. Raises AlreadyRegistered.
+    `row` holds her id, phone, name and language, and what else of the table is known.
     """
     if not await profiles.insert(connection, {**row, "country": runtime.settings.country}):
         raise AlreadyRegistered

@@ -105,7 +105,7 @@ async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) 
     """What a payment out would cost; NotEnoughMoney by the balance of now."""
     rail_for(runtime, OUT)
     quoted = tariffs.quote(TARIFF, amount)
-    if await wallet.balance(runtime, customer) < quoted.total:
+    if await wallet.get_balance(runtime, customer) < quoted.total:
         raise NotEnoughMoney(needed=quoted.total)
     return quoted
 

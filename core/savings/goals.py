@@ -91,7 +91,7 @@ def check_amount(amount: Money, currency: str) -> None:
 async def check_enough(runtime: Runtime, customer: Customer, amount: Money) -> None:
     """Before it is confirmed: may so much be saved? NotEnoughMoney by the balance of now."""
     check_amount(amount, customer.currency)
-    if await wallet.balance(runtime, customer) < amount:
+    if await wallet.get_balance(runtime, customer) < amount:
         raise NotEnoughMoney(needed=amount)
 
 

@@ -135,7 +135,7 @@ async def _write_rule(runtime: Runtime, customer: Customer, goal_id: UUID, value
 
 async def _save(connection: AsyncConnection, runtime: Runtime, row: Row[Any], next_day: date) -> None:
     """Posts, or says that it could not be: nothing is owed for it."""
-    owner = await profiles.load(connection, row.customer_id)
+    owner = await profiles.find_by_id(connection, row.customer_id)
     if owner is None:
         return
     goal = await goals.lock(connection, owner, row.id)
@@ -162,7 +162,7 @@ async def _remind(runtime: Runtime, kind: str, is_due: ColumnElement[bool]) -> i
     async def remind_one(connection: AsyncConnection, row: Row[Any]) -> bool:
         if not await chores.mark_done(connection, row.id, kind, row.due.isoformat()):
             return False
-        owner = await profiles.load(connection, row.customer_id)
+        owner = await profiles.find_by_id(connection, row.customer_id)
         if owner is not None:
             await notices.tell(runtime, connection, owner, _reminder(kind, row), kind=kinds.REMINDER, **_said(row))
         return True

@@ -49,7 +49,7 @@ async def get_recipient(runtime: Runtime, sender: Customer, phone: str) -> Custo
 async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
     """Quotes a send that the balance of now is enough for."""
     quoted = tariffs.quote(KIND, amount)
-    if await wallet.balance(runtime, sender) < quoted.total:
+    if await wallet.get_balance(runtime, sender) < quoted.total:
         raise NotEnoughMoney(needed=quoted.total)
     return quoted
 

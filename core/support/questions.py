@@ -9,6 +9,7 @@ from functools import cache
 
 from core.errors import BadText
 from core.i18n import translate
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.support.answers import COMMON, NEVER_WRITE_PIN, RULES, UNKNOWN
 
@@ -24,8 +25,9 @@ _LEAST_SCORE = 30
 _COMMON = frozenset(COMMON.split())
 
 
+@refuses(BadText)
 async def answer(runtime: Runtime, question: str, language: str) -> str:
-    """The answer in `language`, whichever of our languages was asked in. Raises BadText where there is not a word in it."""
+    """The answer in `language`, whichever of our languages was asked in. BadText: there is not a word in it."""
     words = _words(question)
     if not words:
         raise BadText

@@ -166,7 +166,7 @@ def menus() -> None:
 @menus.command("lint")
 def lint_menus() -> None:
     """Checks every screen in every language."""
-    findings = lint(sms=inventory.texts(gateway))
+    findings = lint(sms=inventory.list_texts(gateway))
     for finding in findings:
         click.echo(finding, err=True)
     if findings:
@@ -190,7 +190,7 @@ def graph(svg: Path | None) -> None:
 def prepare(settings: Settings) -> None:
     """A developer's machine: newest schema, demo people."""
     _migrate(settings)
-    run(settings, demo_people.load)
+    run(settings, demo_people.create_people)
 
 
 def _migrate(settings: Settings) -> None:

@@ -18,12 +18,12 @@ from core.insurance import covers, products
 from core.jobs import applications, market
 from core.membership import joining
 from core.messaging import optouts
-from core.orders import Placed
+from core.orders import PlacedOrder
 from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import Goal
 from core.septets import SCREEN_SEPTETS
-from core.wording import what
+from core.wording import name_other_side
 from gateway.sms import texts
 from gateway.sms.commands import Command
 
@@ -87,7 +87,7 @@ async def reply_to_stranger(runtime: Runtime, command: Command, phone: str, lang
 async def _balance(request: SmsRequest) -> SmsReply:
     if request.customer.asks_pin_for_balance:
         return SmsReply(texts.SMS_BALANCE_PRIVATE)
-    return SmsReply(texts.SMS_BALANCE, {"balance": await wallet.balance(request.runtime, request.customer)})
+    return SmsReply(texts.SMS_BALANCE, {"balance": await wallet.get_balance(request.runtime, request.customer)})
 
 
 async def _statement(request: SmsRequest) -> SmsReply:
@@ -95,8 +95,8 @@ async def _statement(request: SmsRequest) -> SmsReply:
         return SmsReply(texts.SMS_BALANCE_PRIVATE)
     language, country = request.customer.language, request.runtime.settings.country
     lines = [
-        f"{clock.day(line.moment, country):%d/%m} {line.amount} {what(line, language)}".rstrip()
-        for line in await wallet.mini_statement(request.runtime, request.customer, _MOST_LINES)
+        f"{clock.day(line.moment, country):%d/%m} {line.amount} {name_other_side(line, language)}".rstrip()
+        for line in await wallet.list_newest(request.runtime, request.customer, _MOST_LINES)
     ]
     return SmsReply(texts.SMS_LINES, {"lines": _fitting(lines)}) if lines else SmsReply(texts.SMS_NO_TRANSACTIONS)
 
@@ -106,7 +106,7 @@ async def _send(request: SmsRequest) -> SmsReply:
     assert command.phone is not None
     assert command.amount is not None
     try:
-        placed = await orders.send(request.runtime, request.customer, command.phone, command.amount, request.key)
+        placed = await orders.place_send(request.runtime, request.customer, command.phone, command.amount, request.key)
     except UnknownRecipient as refusal:
         return SmsReply(texts.SMS_INVITE, {**refusal.params})
     assert isinstance(placed.to, Customer)
@@ -123,7 +123,7 @@ async def _save(request: SmsRequest) -> SmsReply:
     if goal is None:
         text = texts.SMS_WHICH_GOAL if open_goals else texts.SMS_NO_GOAL
         return SmsReply(text)
-    placed: Placed = await orders.save(request.runtime, request.customer, goal, request.command.amount)
+    placed: PlacedOrder = await orders.place_saving(request.runtime, request.customer, goal, request.command.amount)
     return SmsReply(texts.SMS_SAVE, {"amount": placed.amount, "goal": goal.name}, placed.code_id)
 
 
@@ -156,7 +156,7 @@ async def _jobs(request: SmsRequest) -> SmsReply:
 
 
 async def _apply(request: SmsRequest) -> SmsReply:
-    job = await market.by_number(request.runtime, request.command.number)
+    job = await market.get_by_number(request.runtime, request.command.number)
     await applications.apply(request.runtime, request.customer, job.id)
     return SmsReply(texts.SMS_APPLIED, {"number": job.number, "title": job.title})
 
@@ -165,7 +165,7 @@ async def _covers(request: SmsRequest) -> SmsReply:
     language = request.customer.language
     lines = [
         f"{translate(products.NAMES.get(policy.product, policy.product), language)} {policy.last_day:%d/%m/%Y}"
-        for policy in await covers.policies(request.runtime, request.customer)
+        for policy in await covers.list_policies(request.runtime, request.customer)
     ]
     if not lines:
         return SmsReply(texts.SMS_NO_COVER)

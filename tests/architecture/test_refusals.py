@@ -9,12 +9,12 @@ from api.problems import STATUS_OF_KIND
 from core import septets
 from core.errors import Kind, Refusal
 from core.i18n import LANGUAGES
-from core.inventory import refusals
+from core.inventory import list_refusals
 from core.septets import SCREEN_SEPTETS
 from menus.engine.dsl import LONGEST
 from menus.lint import Catalogues, catalogues
 
-EVERY = pytest.mark.parametrize("refusal", refusals(), ids=lambda refusal: refusal.code)
+EVERY = pytest.mark.parametrize("refusal", list_refusals(), ids=lambda refusal: refusal.code)
 
 
 def unsaid(sentence: str, texts: Catalogues) -> list[str]:
@@ -59,25 +59,25 @@ def test_a_refused_customer_is_told_why_in_her_language(refusal: type[Refusal]) 
 
 
 def test_no_two_refusals_share_a_code() -> None:
-    codes = [refusal.code for refusal in refusals()]
+    codes = [refusal.code for refusal in list_refusals()]
     assert twice(codes) == set()
     assert all(code == code.lower() and code.isascii() and code.replace("_", "").isalnum() for code in codes)
 
 
 def test_no_two_refusals_say_the_same() -> None:
-    assert twice([refusal.sentence for refusal in refusals()]) == set()
+    assert twice([refusal.sentence for refusal in list_refusals()]) == set()
 
 
 def test_every_refusal_has_a_status_in_the_rest_api_by_its_kind() -> None:
-    assert unmatched([*Kind, *(refusal.kind for refusal in refusals())], STATUS_OF_KIND) == []
+    assert unmatched([*Kind, *(refusal.kind for refusal in list_refusals())], STATUS_OF_KIND) == []
 
 
 def test_no_refusal_hides_below_another() -> None:
-    assert [refusal for refusal in refusals() if refusal.__subclasses__()] == []
+    assert [refusal for refusal in list_refusals() if refusal.__subclasses__()] == []
 
 
 def test_a_refusal_stands_where_its_family_keeps_them() -> None:
-    homes = {refusal.__module__ for refusal in refusals()}
+    homes = {refusal.__module__ for refusal in list_refusals()}
     assert {home for home in homes if not home.endswith(".refusals")} == {"core.errors", "core.approvals"}
 
 

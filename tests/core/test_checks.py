@@ -52,9 +52,9 @@ async def busy(runtime: Runtime, settings: Settings) -> AsyncIterator[Runtime]:
     await handover.ask(runtime)
     deposit = await one(runtime, "SELECT id FROM payment WHERE direction = 'in'")
     await requests.report(runtime, UUID(str(deposit)), paid=True)
-    await covers.buy(runtime, asha, covers.products(runtime)[0].product.key, pins.RIGHT, "cover")
+    await covers.buy(runtime, asha, covers.list_offers(runtime)[0].product.key, pins.RIGHT, "cover")
     await opening.open_goal(runtime, asha, name="Cow", target=Money(100_000, "KES"), key="goal")
-    [job] = await market.posted(runtime, baraka)
+    [job] = await market.list_posted(runtime, baraka)
     async with runtime.database.transaction() as connection:
         await connection.execute(
             text("INSERT INTO application (job_id, worker_id, created_at, changed_at) VALUES (:job, :worker, :now, :now)"),

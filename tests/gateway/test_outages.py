@@ -32,7 +32,7 @@ def own_servers(folder: Path) -> Iterator[Settings]:
 async def prepare(settings: Settings) -> None:
     migrations.migrate(settings.database_url)
     runtime = wiring.runtime(settings)
-    await demo.load(runtime)
+    await demo.create_people(runtime)
     await runtime.close()
 
 

@@ -137,7 +137,7 @@ class Network:
         if customer is None:
             return ""
         async with self._runtime.database.autocommit() as connection:
-            row = await codes.newest(connection, customer.id, purpose)
+            row = await codes.find_newest(connection, customer.id, purpose)
         return "" if row is None else code_digits(self._runtime.settings.pin_pepper, row.id, purpose)
 
     async def _post(self, person: Person, line: Line, text: str, number: int) -> httpx2.Response:

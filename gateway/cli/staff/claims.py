@@ -33,7 +33,7 @@ def claims() -> None:
 def list_waiting() -> None:
     """Shows the claims that wait for a decision, oldest first."""
     with configured() as at:
-        found = run(at, decisions.waiting)
+        found = run(at, decisions.list_waiting)
     for one in found:
         claim = one.claim
         click.echo(

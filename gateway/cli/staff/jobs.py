@@ -29,7 +29,7 @@ def jobs() -> None:
 def disputes() -> None:
     """Shows the jobs that wait for a decision, the longest waiting first."""
     with configured() as at:
-        waiting = run(at, job_list.disputed)
+        waiting = run(at, job_list.list_disputed)
     for job in waiting:
         since = f"{clock.day(job.changed_at, at.country)}"
         click.echo(f"{job.number}  {job.title}, {job.place}  {job.pay}  since {since}")

@@ -118,7 +118,7 @@ async def test_whoever_forges_the_sender_has_ten_guesses_in_a_day_and_not_five_w
     asha, noon = await customer(runtime), clock.now()
 
     async def order() -> str:
-        placed = await orders.send(runtime, asha, BARAKA, Money(10_000, "KES"), uuid4().hex)
+        placed = await orders.place_send(runtime, asha, BARAKA, Money(10_000, "KES"), uuid4().hex)
         assert placed.code_id is not None
         return code_digits(runtime.settings.pin_pepper, placed.code_id, codes.SMS)
 
@@ -194,7 +194,7 @@ async def test_tries_are_counted_to_the_limit_and_begin_anew_the_next_day(runtim
     async def tried(subject: UUID, kind: str = "door") -> int | str:
         async with runtime.database.autocommit() as connection:
             try:
-                return await attempts.take(connection, subject, kind, most=3, country="KE")
+                return await attempts.count_try(connection, subject, kind, most=3, country="KE")
             except TooManyTries as refusal:
                 return refusal.code
 

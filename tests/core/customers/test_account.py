@@ -94,7 +94,7 @@ async def test_privacy_is_switched_on_by_a_key_and_off_by_the_pin_alone(phone: M
 async def test_details_show_the_end_of_the_id_number_and_no_more_of_it(
     phone: MakePhone, runtime: Runtime, asha: Customer
 ) -> None:
-    known = await details.read(runtime, asha)
+    known = await details.get(runtime, asha)
     assert (known.national_id_end, known.at_once, known.in_a_day) == ("601", Money(25_000_000, "KES"), Money(50_000_000, "KES"))
     shown = await phone(ASHA).dial("*384*96*9*5#")
     assert "ID number ends in 601" in shown.text
@@ -105,7 +105,7 @@ async def test_details_of_somebody_who_has_given_no_id_number(phone: MakePhone, 
     async with runtime.database.autocommit() as connection:
         await connection.execute(text("UPDATE customer SET national_id = NULL WHERE id = :id"), {"id": asha.id})
         await connection.execute(text("UPDATE account SET tier = 'unverified' WHERE id = :id"), {"id": asha.wallet})
-    assert (await details.read(runtime, asha)).in_a_day == Money(2_000_000, "KES")
+    assert (await details.get(runtime, asha)).in_a_day == Money(2_000_000, "KES")
     assert "ID number ends in -" in (await phone(ASHA).dial("*384*96*9*5#")).text
 
 

@@ -21,7 +21,7 @@ from core.credentials.refusals import (
     WrongPin,
 )
 from core.customers import pin_change, pin_reset, profiles
-from core.customers.pin_reset import Next
+from core.customers.pin_reset import NextStep
 from core.customers.profiles import Customer
 from core.customers.refusals import BadNationalId
 from core.messaging import notices
@@ -58,7 +58,7 @@ async def code_of(runtime: Runtime) -> str:
 
 async def proven(runtime: Runtime, asha: Customer) -> None:
     """Her ID number and the code were right."""
-    assert await pin_reset.prove_identity(runtime, asha, HER_ID) is Next.TYPE_CODE
+    assert await pin_reset.prove_identity(runtime, asha, HER_ID) is NextStep.TYPE_CODE
     await pin_reset.prove_phone(runtime, asha, await code_of(runtime))
 
 
@@ -161,7 +161,7 @@ async def test_whoever_tries_id_numbers_is_stopped_for_the_day_the_right_one_inc
     with pytest.raises(TooManyTries):
         await pin_reset.prove_identity(runtime, asha, HER_ID)
     with clock.at(clock.now() + timedelta(days=1)):
-        assert await pin_reset.prove_identity(runtime, asha, HER_ID) is Next.TYPE_CODE
+        assert await pin_reset.prove_identity(runtime, asha, HER_ID) is NextStep.TYPE_CODE
 
 
 async def test_id_numbers_tried_at_once_are_counted_one_by_one(runtime: Runtime, asha: Customer) -> None:
@@ -192,7 +192,7 @@ async def test_somebody_without_an_id_number_on_record_is_let_in_by_no_number(ru
 
 async def test_one_code_is_sent_however_often_she_dials_again_while_it_is_good(runtime: Runtime, asha: Customer) -> None:
     asked = await asyncio.gather(*(pin_reset.prove_identity(runtime, asha, HER_ID) for _ in range(4)))
-    assert set(asked) == {Next.TYPE_CODE}
+    assert set(asked) == {NextStep.TYPE_CODE}
     assert len([body for body in await told(runtime) if "is your code" in body]) == 1
 
 
@@ -200,11 +200,11 @@ async def test_three_codes_are_sent_a_day(runtime: Runtime, asha: Customer) -> N
     noon = clock.now().replace(hour=9, minute=0)  # UTC: the three are of one day in Kenya
     for number in range(3):
         with clock.at(noon + timedelta(minutes=11 * number)):
-            assert await pin_reset.prove_identity(runtime, asha, HER_ID) is Next.TYPE_CODE
+            assert await pin_reset.prove_identity(runtime, asha, HER_ID) is NextStep.TYPE_CODE
     with clock.at(noon + timedelta(minutes=33)), pytest.raises(TooManyTries):
         await pin_reset.prove_identity(runtime, asha, HER_ID)
     with clock.at(noon + timedelta(days=1)):
-        assert await pin_reset.prove_identity(runtime, asha, HER_ID) is Next.TYPE_CODE
+        assert await pin_reset.prove_identity(runtime, asha, HER_ID) is NextStep.TYPE_CODE
 
 
 async def test_a_line_that_drops_after_the_code_costs_the_id_number_and_no_second_code(

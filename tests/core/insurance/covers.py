@@ -11,7 +11,7 @@ from sqlalchemy import text
 from core import clock, ids
 from core.customers.profiles import Customer
 from core.insurance import covers, renewals
-from core.insurance.covers import Receipt
+from core.insurance.covers import CoverPurchase
 from core.ledger.chart import TRUST, SystemAccount
 from core.ledger.post import post
 from core.ledger.transfer import Leg, Transfer
@@ -34,7 +34,7 @@ def day(days: int) -> date:
     return BEGIN.date() + timedelta(days=days)
 
 
-async def buy(runtime: Runtime, customer: Customer, product: str = HOSPITAL, key: str = "buy") -> Receipt:
+async def buy(runtime: Runtime, customer: Customer, product: str = HOSPITAL, key: str = "buy") -> CoverPurchase:
     return await covers.buy(runtime, customer, product, pins.RIGHT, key)
 
 

@@ -41,17 +41,17 @@ async def make(
     runtime: Runtime, customer: Customer, happened: date | None = None, key: str = "claim", reason: str = "Malaria"
 ) -> Claim:
     """A claim of the customer's first cover: of something that happened on day 19, if nothing else is said."""
-    cover = (await claims.claimable(runtime, customer))[0]
-    return await claims.claim(runtime, customer, cover.id, reason, happened or day(19), key)
+    cover = (await claims.list_claimable(runtime, customer))[0]
+    return await claims.submit(runtime, customer, cover.id, reason, happened or day(19), key)
 
 
 async def test_a_claim_waits_under_a_number_that_is_told_on_the_spot_and_by_sms(runtime: Runtime, asha: Customer) -> None:
     made = await make(runtime, asha)
     assert 100_000 <= made.number <= 999_999
     assert (made.status, made.happened, made.reason, made.cover.minor) == ("waiting", day(19), "Malaria", COVER)
-    assert await claims.claims(runtime, asha) == [made]
+    assert await claims.list_claims(runtime, asha) == [made]
     assert await received(runtime, ASHA, f"Your claim {made.number} for Hospital cash has reached us.") == 1
-    assert [one.claim for one in await decisions.waiting(runtime)] == [made]
+    assert [one.claim for one in await decisions.list_waiting(runtime)] == [made]
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def gapped(runtime: Runtime) -> AsyncIterator[Customer]:
     await set_balance(runtime, customer, PRICE)
     with on(64):
         await work(runtime)
-        [policy] = await covers.policies(runtime, customer)
+        [policy] = await covers.list_policies(runtime, customer)
         await covers.stop_renewal(runtime, customer, policy.id)
     with on(94):
         await work(runtime)
@@ -114,21 +114,21 @@ async def test_of_two_claims_at_once_one_waits_and_the_other_is_refused_until_it
 ) -> None:
     results = await asyncio.gather(*(make(runtime, asha, key=key) for key in "ab"), return_exceptions=True)
     assert Counter(type(result) for result in results) == {Claim: 1, RequestWaits: 1}
-    [waits] = await claims.claims(runtime, asha)
+    [waits] = await claims.list_claims(runtime, asha)
     await decisions.decline(runtime, waits.number, Staff("Neema"), "No bill")
     with on(21):
         await make(runtime, asha, key="c")
-    assert [one.status for one in await claims.claims(runtime, asha)] == ["waiting", "declined"]
+    assert [one.status for one in await claims.list_claims(runtime, asha)] == ["waiting", "declined"]
 
 
 async def test_nobody_claims_of_the_cover_of_somebody_else(runtime: Runtime, asha: Customer) -> None:
-    [cover] = await claims.claimable(runtime, asha)
+    [cover] = await claims.list_claimable(runtime, asha)
     baraka = await person(runtime, BARAKA)
     for other in (cover.id, uuid4()):
         with pytest.raises(NotPermitted):
-            await claims.claim(runtime, baraka, other, "Malaria", day(19), "claim")
-    assert await claims.claimable(runtime, baraka) == []
-    assert await claims.claims(runtime, baraka) == []
+            await claims.submit(runtime, baraka, other, "Malaria", day(19), "claim")
+    assert await claims.list_claimable(runtime, baraka) == []
+    assert await claims.list_claims(runtime, baraka) == []
     assert await one(runtime, "SELECT count(*) FROM claim") == "0"
 
 
@@ -148,7 +148,7 @@ def test_what_the_staff_read_is_short_and_cannot_play_with_their_terminal(text: 
 async def test_a_reason_that_says_nothing_or_too_much_is_refused(runtime: Runtime, asha: Customer, reason: str) -> None:
     with pytest.raises(BadText):
         await make(runtime, asha, reason=reason)
-    assert await claims.claims(runtime, asha) == []
+    assert await claims.list_claims(runtime, asha) == []
 
 
 async def test_an_approved_claim_is_paid_once_however_often_and_by_whomever_it_is_approved(
@@ -167,8 +167,8 @@ async def test_an_approved_claim_is_paid_once_however_often_and_by_whomever_it_i
     paid = COVER if first.status == "paid" else 0
     assert await held(runtime, ASHA) == START - PRICE + paid
     assert await premiums(runtime) == PRICE - paid
-    assert [one.status for one in await claims.claims(runtime, asha)] == [first.status]
-    assert await decisions.waiting(runtime) == []
+    assert [one.status for one in await claims.list_claims(runtime, asha)] == [first.status]
+    assert await decisions.list_waiting(runtime) == []
 
 
 async def test_less_than_the_cover_can_be_paid_and_more_or_nothing_cannot(runtime: Runtime, asha: Customer) -> None:
@@ -186,14 +186,14 @@ async def test_less_than_the_cover_can_be_paid_and_more_or_nothing_cannot(runtim
 
 async def test_a_claim_is_paid_after_the_cover_has_ended_for_what_happened_before(runtime: Runtime, asha: Customer) -> None:
     with on(29):
-        [cover] = await covers.policies(runtime, asha)
+        [cover] = await covers.list_policies(runtime, asha)
         await covers.stop_renewal(runtime, asha, cover.id)
     with on(31):
         await work(runtime)
         made = await make(runtime, asha, day(29))
         assert (await decisions.approve(runtime, made.number, Staff("Neema"))).status == "paid"
     with on(30 + claims.MOST_DAYS_AGO):
-        assert await claims.claimable(runtime, asha) == []
+        assert await claims.list_claimable(runtime, asha) == []
 
 
 async def test_a_closed_account_is_paid_nothing_and_its_claim_can_still_be_declined(runtime: Runtime, asha: Customer) -> None:
@@ -201,6 +201,6 @@ async def test_a_closed_account_is_paid_nothing_and_its_claim_can_still_be_decli
     await change(runtime, "UPDATE customer SET status = 'closed' WHERE id = :id", id=asha.id)
     with pytest.raises(AccountClosed):
         await decisions.approve(runtime, made.number, Staff("Neema"))
-    assert [one.claim.status for one in await decisions.waiting(runtime)] == ["waiting"]
+    assert [one.claim.status for one in await decisions.list_waiting(runtime)] == ["waiting"]
     assert (await decisions.decline(runtime, made.number, Staff("Neema"), "Account closed")).status == "declined"
     assert await received(runtime, ASHA, "was not paid") == 0

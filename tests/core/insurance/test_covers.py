@@ -50,7 +50,7 @@ async def policies(runtime: Runtime) -> int:
 
 async def test_a_cover_costs_its_price_and_says_from_when_until_when_it_pays(runtime: Runtime, asha: Customer) -> None:
     receipt = await buy(runtime, asha)
-    [policy] = await covers.policies(runtime, asha)
+    [policy] = await covers.list_policies(runtime, asha)
     assert receipt.policy == policy
     assert (policy.price.minor, policy.cover.minor, policy.renews, policy.status) == (PRICE, COVER, True, "active")
     assert (policy.starts, policy.waits_until, policy.ends, policy.last_day) == (day(0), day(14), day(30), day(29))
@@ -94,7 +94,7 @@ async def test_two_covers_of_one_price_at_once_under_one_key_are_one_purchase_an
     async with meeting(runtime, asha, 2):
         asked = [asyncio.ensure_future(buy(runtime, asha, product)) for product in (HOSPITAL, FUNERAL)]
     results = await asyncio.gather(*asked, return_exceptions=True)
-    assert Counter(type(result) for result in results) == {covers.Receipt: 1, KeyConflict: 1}
+    assert Counter(type(result) for result in results) == {covers.CoverPurchase: 1, KeyConflict: 1}
     assert (await policies(runtime), await held(runtime, ASHA)) == (1, START - PRICE)
 
 
@@ -102,7 +102,7 @@ async def test_two_purchases_at_once_sell_one_cover_and_the_other_costs_nothing(
     async with meeting(runtime, asha, 2):
         asked = [asyncio.ensure_future(buy(runtime, asha, key=key)) for key in ("one", "two")]
     results = await asyncio.gather(*asked, return_exceptions=True)
-    assert Counter(type(result) for result in results) == {covers.Receipt: 1, AlreadyCovered: 1}
+    assert Counter(type(result) for result in results) == {covers.CoverPurchase: 1, AlreadyCovered: 1}
     assert (await policies(runtime), await held(runtime, ASHA)) == (1, START - PRICE)
 
 
@@ -160,7 +160,7 @@ async def test_a_season_is_covered_to_its_end_whenever_in_its_time_of_sale_it_is
         await work(runtime)
     with on(183):
         await work(runtime)
-        assert await covers.policies(runtime, asha) == []
+        assert await covers.list_policies(runtime, asha) == []
         await buy(runtime, asha, CROP, "next season")
     assert await held(runtime, ASHA) == START - 2 * 60_000
 
@@ -188,13 +188,13 @@ async def test_nobody_reads_or_changes_the_cover_of_somebody_else(runtime: Runti
     baraka = await person(runtime, BARAKA)
     for policy_id in (policy.id, uuid4()):
         for refused in (
-            covers.find_policy(runtime, baraka, policy_id),
+            covers.get_policy(runtime, baraka, policy_id),
             covers.stop_renewal(runtime, baraka, policy_id),
             covers.start_renewal(runtime, baraka, policy_id, pins.RIGHT),
         ):
             with pytest.raises(NotPermitted):
                 await refused
-    assert await covers.policies(runtime, asha) == [policy]
+    assert await covers.list_policies(runtime, asha) == [policy]
 
 
 async def test_only_the_pin_lets_a_cover_take_money_by_itself_again(runtime: Runtime, asha: Customer) -> None:
@@ -202,7 +202,7 @@ async def test_only_the_pin_lets_a_cover_take_money_by_itself_again(runtime: Run
     assert not (await covers.stop_renewal(runtime, asha, policy.id)).renews
     with pytest.raises(WrongPin):
         await covers.start_renewal(runtime, asha, policy.id, pins.WRONG)
-    assert not (await covers.find_policy(runtime, asha, policy.id)).renews
+    assert not (await covers.get_policy(runtime, asha, policy.id)).renews
     assert await covers.start_renewal(runtime, asha, policy.id, pins.RIGHT) == policy
 
 

@@ -98,8 +98,8 @@ def test_a_new_price_holds_from_its_day_and_not_before(monkeypatch: pytest.Monke
     monkeypatch.setattr(products, "_products", lambda: (dearer, FUNERAL, CROP))
     assert products.find("funeral", "KES", date(2027, 6, 30)) == FUNERAL
     assert products.find("funeral", "KES", date(2027, 7, 1)) == dearer
-    assert [product.key for product in products.current("KES", date(2027, 7, 1))] == ["funeral", "crop"]
-    assert products.current("KES", date(2025, 12, 31)) == products.current("UGX", date(2027, 7, 1)) == []
+    assert [product.key for product in products.list_current("KES", date(2027, 7, 1))] == ["funeral", "crop"]
+    assert products.list_current("KES", date(2025, 12, 31)) == products.list_current("UGX", date(2027, 7, 1)) == []
     assert products.find("gold", "KES", date(2027, 7, 1)) is None
 
 

@@ -100,7 +100,7 @@ async def test_unpaid_it_stops_is_tried_once_a_day_and_goes_on_from_the_day_it_i
         for hours in (0, 1):
             with on(days, hours):
                 await asyncio.gather(work(runtime), work(runtime))
-    [policy] = await covers.policies(runtime, asha)
+    [policy] = await covers.list_policies(runtime, asha)
     assert policy.status == "grace"
     assert await one(runtime, "SELECT count(*) FROM chore WHERE kind = 'cover_renewal'") == "4"
     assert await told(runtime) == [1, 0, 1, 0]
@@ -119,7 +119,7 @@ async def test_unpaid_to_the_end_of_grace_it_ends_and_who_buys_it_again_waits_ag
     for days in range(27, 45):
         with on(days):
             await asyncio.gather(work(runtime), work(runtime))
-            assert len(await covers.policies(runtime, asha)) == (days < 37)
+            assert len(await covers.list_policies(runtime, asha)) == (days < 37)
     assert await told(runtime) == [1, 0, 1, 1]
     await set_balance(runtime, asha, PRICE)
     with on(45):
@@ -156,7 +156,7 @@ async def test_an_unpaid_cover_can_be_paid_at_once_with_the_pin(runtime: Runtime
 
 async def test_a_cover_that_shall_not_renew_takes_nothing_and_ends_at_its_end(runtime: Runtime, asha: Customer) -> None:
     await bought(runtime, asha)
-    [policy] = await covers.policies(runtime, asha)
+    [policy] = await covers.list_policies(runtime, asha)
     await covers.stop_renewal(runtime, asha, policy.id)
     for days in range(26, 32):
         with on(days):
@@ -171,7 +171,7 @@ async def test_an_unpaid_cover_that_is_given_up_is_not_tried_again(runtime: Runt
     await set_balance(runtime, asha, 0)
     with on(30):
         await work(runtime)
-        [policy] = await covers.policies(runtime, asha)
+        [policy] = await covers.list_policies(runtime, asha)
         assert (await covers.stop_renewal(runtime, asha, policy.id)).status == "ended"
     await set_balance(runtime, asha, PRICE)
     with on(31):

@@ -12,7 +12,7 @@ from core.customers import profiles, wallet
 from core.customers.profiles import Customer
 from core.features import CHECKS
 from core.jobs import applications, hiring, market, posts
-from core.jobs.escrow import Receipt
+from core.jobs.escrow import JobReceipt
 from core.jobs.market import Job
 from core.ledger import audit
 from core.ledger.chart import TRUST, SystemAccount
@@ -72,11 +72,11 @@ class Market:
         await hiring.dispute(self.runtime, self.asha, job.id)
         return job
 
-    async def hire(self, job: Job, worker: Customer | None = None, key: str = "") -> Receipt:
+    async def hire(self, job: Job, worker: Customer | None = None, key: str = "") -> JobReceipt:
         chosen = (worker or self.baraka).id
         return await hiring.hire(self.runtime, self.asha, job.id, chosen, pins.RIGHT, key or new_key())
 
-    async def pay(self, job: Job, key: str = "") -> Receipt:
+    async def pay(self, job: Job, key: str = "") -> JobReceipt:
         return await hiring.pay(self.runtime, self.asha, job.id, pins.RIGHT, key or new_key())
 
     async def deposit(self, customer: Customer, minor: int) -> None:
@@ -89,7 +89,7 @@ class Market:
         return (await market.get(self.runtime, job.id)).status
 
     async def balance(self, customer: Customer) -> int:
-        return (await wallet.balance(self.runtime, customer)).minor
+        return (await wallet.get_balance(self.runtime, customer)).minor
 
     async def escrow(self, job: Job) -> int:
         """What is kept for the job."""

@@ -51,7 +51,7 @@ async def test_an_open_job_leaves_the_list_after_thirty_days_and_everybody_is_to
         assert await meet(market) == 1
         assert await meet(market) == 0
     assert (await market.status(job), await told(market)) == ("expired", (1, 1, 0, 0))
-    assert await applications.applicants(market.runtime, market.asha, job.id) == []
+    assert await applications.list_applicants(market.runtime, market.asha, job.id) == []
 
 
 async def test_who_does_not_pay_is_reminded_once_and_then_jasho_decides_once(market: Market) -> None:

@@ -33,10 +33,14 @@ async def test_a_posted_job_is_found_by_kind_place_and_number_and_costs_nothing(
     job = await market.offer("picking  tea", place="LIMURU town")
     assert (job.title, job.place, job.pay, job.status) == ("Picking tea", "Limuru Town", Money(PAY_MINOR, "KES"), "open")
     assert 10_000 <= job.number <= 99_999
-    assert await listings.places(market.runtime, "farm") == ["Limuru Town"]
-    assert await listings.find(market.runtime, "farm", "Limuru Town") == [job]
-    assert await listings.find(market.runtime, "farm", "Kibera") == await listings.find(market.runtime, "cooking") == []
-    assert await listings.by_number(market.runtime, f" #{job.number} ") == job
+    assert await listings.list_places(market.runtime, "farm") == ["Limuru Town"]
+    assert await listings.list_offered(market.runtime, "farm", "Limuru Town") == [job]
+    assert (
+        await listings.list_offered(market.runtime, "farm", "Kibera")
+        == await listings.list_offered(market.runtime, "cooking")
+        == []
+    )
+    assert await listings.get_by_number(market.runtime, f" #{job.number} ") == job
     assert await market.balance(market.asha) == ASHA_MINOR
 
 
@@ -55,7 +59,7 @@ async def test_the_tenth_open_job_is_the_last_even_when_two_are_posted_at_once(m
     last = await asyncio.gather(*(market.offer(f"Weeding {number}") for number in range(4)), return_exceptions=True)
     assert sorted(type(one).__name__ for one in last) == ["Job", "Job", "TooManyJobs", "TooManyJobs"]
     with pytest.raises(TooManyJobs):
-        await posts.may_post(market.runtime, market.asha)
+        await posts.check_room(market.runtime, market.asha)
     await hiring.cancel(market.runtime, market.asha, own[0].id)
     assert (await market.offer("Weeding again")).status == "open"
 
@@ -75,14 +79,14 @@ async def test_a_number_that_is_taken_is_given_to_nobody_else(market: Market) ->
     pay = Money(PAY_MINOR, "KES")
     second = await posts.post(market.runtime, market.njeri, "farm", "Limuru", "Weeding", pay, "k", number=first.number)
     assert second.number != first.number
-    assert await listings.by_number(market.runtime, str(first.number)) == first
+    assert await listings.get_by_number(market.runtime, str(first.number)) == first
 
 
 async def test_the_demo_has_one_job_of_barakas_however_often_it_is_loaded(market: Market) -> None:
-    await demo.load(market.runtime)
-    job = await listings.by_number(market.runtime, "10420")
+    await demo.create_people(market.runtime)
+    job = await listings.get_by_number(market.runtime, "10420")
     assert (job.title, job.place, job.employer.id, job.status) == ("Washing clothes", "Kibera", market.baraka.id, "open")
-    assert await listings.posted(market.runtime, market.baraka) == [job]
+    assert await listings.list_posted(market.runtime, market.baraka) == [job]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +111,7 @@ async def test_a_job_that_nobody_could_read_or_be_hired_for_is_refused(
     asked: dict[str, object] = {"title": "Picking tea", **said}
     with pytest.raises(refusal):
         await market.offer(**asked)  # type: ignore[arg-type]
-    assert await listings.posted(market.runtime, market.asha) == []
+    assert await listings.list_posted(market.runtime, market.asha) == []
 
 
 @pytest.mark.parametrize(
@@ -121,7 +125,7 @@ def test_a_place_is_written_one_way_however_people_type_it(typed: str, place: st
 @pytest.mark.parametrize("number", ["", "104", "1042000", "10420x", "١٠٤٢٠", "job", "1042", "-10420"])
 async def test_a_number_that_is_no_jobs_is_refused(market: Market, number: str) -> None:
     with pytest.raises(UnknownJob):
-        await listings.by_number(market.runtime, number)
+        await listings.get_by_number(market.runtime, number)
 
 
 async def test_sms_finds_jobs_by_a_word_of_the_title_the_place_or_the_kind_in_either_language(market: Market) -> None:
@@ -135,8 +139,8 @@ async def test_sms_finds_jobs_by_a_word_of_the_title_the_place_or_the_kind_in_ei
 async def test_a_job_whose_time_is_over_is_offered_to_nobody_before_the_worker_has_come_to_it(market: Market) -> None:
     job = await market.applied()
     with clock.at(clock.now() + timedelta(days=30)):
-        assert await listings.find(market.runtime, "farm") == await listings.search(market.runtime, "tea") == []
-        assert await listings.places(market.runtime, "farm") == []
+        assert await listings.list_offered(market.runtime, "farm") == await listings.search(market.runtime, "tea") == []
+        assert await listings.list_places(market.runtime, "farm") == []
         with pytest.raises(JobClosed):
             await applications.apply(market.runtime, market.njeri, job.id)
         with pytest.raises(JobClosed):
@@ -149,10 +153,10 @@ async def test_applying_tells_the_employer_once_however_often_somebody_thinks_ag
     with pytest.raises(AlreadyApplied):
         await applications.apply(market.runtime, market.baraka, job.id)
     for _ in range(3):
-        await applications.withdraw_application(market.runtime, market.baraka, job.id)
-        assert await applications.applicants(market.runtime, market.asha, job.id) == []
+        await applications.withdraw(market.runtime, market.baraka, job.id)
+        assert await applications.list_applicants(market.runtime, market.asha, job.id) == []
         await applications.apply(market.runtime, market.baraka, job.id)
-    [applicant] = await applications.applicants(market.runtime, market.asha, job.id)
+    [applicant] = await applications.list_applicants(market.runtime, market.asha, job.id)
     assert (applicant.name, applicant.rating, applicant.jobs_done) == ("Baraka Otieno", "new", 0)
     assert await market.sms(ASHA, "Baraka Otieno wants your job") == 1
 
@@ -175,7 +179,7 @@ async def test_nobody_applies_for_her_own_job_for_none_or_for_one_that_is_taken(
     with pytest.raises(UnknownJob):
         await applications.apply(market.runtime, market.njeri, market.asha.id)
     with pytest.raises(JobClosed):
-        await applications.withdraw_application(market.runtime, market.njeri, job.id)
+        await applications.withdraw(market.runtime, market.njeri, job.id)
 
 
 async def test_somebody_who_has_closed_her_account_neither_posts_nor_applies(market: Market) -> None:
@@ -202,16 +206,16 @@ async def test_more_people_than_an_employer_can_see_do_not_apply_in_vain(market:
     job = await market.applied(market.baraka)
     with pytest.raises(JobClosed):
         await applications.apply(market.runtime, market.njeri, job.id)
-    await applications.withdraw_application(market.runtime, market.baraka, job.id)
+    await applications.withdraw(market.runtime, market.baraka, job.id)
     assert (await applications.apply(market.runtime, market.njeri, job.id)).applicants == 1
 
 
 async def test_applicants_are_for_the_employer_alone(market: Market) -> None:
     job = await market.applied()
     with pytest.raises(NotPermitted):
-        await applications.applicants(market.runtime, market.baraka, job.id)
+        await applications.list_applicants(market.runtime, market.baraka, job.id)
     with pytest.raises(UnknownJob):
-        await applications.applicants(market.runtime, market.asha, market.asha.id)
+        await applications.list_applicants(market.runtime, market.asha, market.asha.id)
 
 
 async def test_stars_are_given_once_by_each_side_and_only_for_work_that_was_paid(market: Market) -> None:
@@ -239,7 +243,7 @@ async def test_a_rating_is_the_average_to_one_decimal_and_jobs_done_are_those_th
     for stars in (5, 4, 4):
         await reviews.rate(market.runtime, market.asha, (await market.paid()).id, stars)
     await hiring.give_up(market.runtime, market.baraka, (await market.hired()).id)
-    [applicant] = await applications.applicants(market.runtime, market.asha, (await market.applied()).id)
+    [applicant] = await applications.list_applicants(market.runtime, market.asha, (await market.applied()).id)
     assert (applicant.rating, applicant.jobs_done) == ("4.3", 3)
 
 

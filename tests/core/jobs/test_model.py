@@ -106,7 +106,7 @@ class JobsMachine(RuleBasedStateMachine):
     def somebody_withdraws(self, who: str, which: int) -> None:
         one = self.one(which, "open")
         expected = "ok" if who in one.waiting else "job_closed"
-        if self.asked(applications.withdraw_application(self.runtime, self.person(who), one.job.id), expected):
+        if self.asked(applications.withdraw(self.runtime, self.person(who), one.job.id), expected):
             one.waiting.remove(who)
 
     @rule(is_right=IS_RIGHT, who=st.sampled_from(["baraka", "njeri"]), which=WHICH)

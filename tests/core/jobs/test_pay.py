@@ -100,7 +100,7 @@ async def test_a_key_that_has_paid_for_something_else_hires_nobody(market: Marke
 async def test_two_applicants_hired_at_once_are_one_hire(market: Market) -> None:
     job = await market.applied(market.baraka, market.njeri)
     asked = await asyncio.gather(market.hire(job, market.baraka), market.hire(job, market.njeri), return_exceptions=True)
-    assert sorted(type(one).__name__ for one in asked) == ["JobClosed", "Receipt"]
+    assert sorted(type(one).__name__ for one in asked) == ["JobClosed", "JobReceipt"]
     assert await market.escrow(job) == ASHA_MINOR - await market.balance(market.asha) == PAY_MINOR
     assert await market.one("SELECT count(*) FROM account WHERE kind = 'escrow'") == "1"
     assert await market.one("SELECT count(*) FROM application WHERE status = 'hired'") == "1"
@@ -137,7 +137,7 @@ async def test_of_two_steps_at_once_one_wins_and_the_money_moves_once(market: Ma
 async def test_a_worker_who_withdraws_at_the_same_moment_is_hired_or_gone_and_never_both(market: Market) -> None:
     job = await market.applied()
     hired, withdrawn = await asyncio.gather(
-        market.hire(job), applications.withdraw_application(market.runtime, market.baraka, job.id), return_exceptions=True
+        market.hire(job), applications.withdraw(market.runtime, market.baraka, job.id), return_exceptions=True
     )
     assert isinstance(hired, JobClosed) is not isinstance(withdrawn, JobClosed)
     assert await market.escrow(job) == (0 if isinstance(hired, JobClosed) else PAY_MINOR)
@@ -149,9 +149,9 @@ async def test_not_enough_money_leaves_everything_as_it_was(market: Market) -> N
     with pytest.raises(NotEnoughMoney) as refused:
         await market.hire(job)
     assert refused.value.params["needed"] == "KES 12,501"
-    assert await listings.get(market.runtime, job.id) == await listings.by_number(market.runtime, str(job.number))
+    assert await listings.get(market.runtime, job.id) == await listings.get_by_number(market.runtime, str(job.number))
     assert (await market.status(job), await market.balance(market.asha)) == ("open", ASHA_MINOR)
-    assert len(await applications.applicants(market.runtime, market.asha, job.id)) == 2
+    assert len(await applications.list_applicants(market.runtime, market.asha, job.id)) == 2
     assert await market.one("SELECT count(*) FROM account WHERE kind = 'escrow'") == "0"
     assert await market.sms(NJERI, "Somebody else") == await market.sms(BARAKA, "Umeajiriwa") == 0
 

@@ -73,7 +73,7 @@ async def test_the_balance_of_any_moment(runtime: Runtime, asha: Customer) -> No
 
 async def test_the_file_has_a_line_a_posting_and_runs_no_formula(runtime: Runtime, asha: Customer) -> None:
     async with runtime.database.autocommit() as connection:
-        pieces = [piece async for piece in wallet.as_csv(connection, asha.wallet, BEGIN, BEGIN + timedelta(days=99))]
+        pieces = [piece async for piece in wallet.write_csv(connection, asha.wallet, BEGIN, BEGIN + timedelta(days=99))]
     header, *rows = csv.reader(StringIO("".join(pieces)))
     assert header == ["time", "reference", "kind", "other side", "amount", "balance", "currency"]
     assert len(rows) == 12

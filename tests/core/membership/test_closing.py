@@ -66,7 +66,7 @@ async def findings(runtime: Runtime) -> list[tuple[str, str]]:
 
 async def test_an_empty_account_is_closed_with_all_that_is_in_it_and_she_is_told(runtime: Runtime) -> None:
     zawadi = await joined(runtime)
-    await closing.may_close(runtime, zawadi, ENDINGS)
+    await closing.check_closable(runtime, zawadi, ENDINGS)
     await closing.close(runtime, zawadi, RIGHT, ENDINGS)
     assert await profiles.find(runtime, ZAWADI) is None
     assert await rows(runtime, "SELECT DISTINCT status FROM account WHERE owner = :owner", owner=zawadi.id) == [("closed",)]
@@ -97,7 +97,7 @@ async def test_money_anywhere_in_the_account_is_named_and_keeps_it_open(runtime:
     goal = await opening.open_goal(runtime, asha, name="School", target=Money(500_000, "KES"), key="goal")
     await goals.save(runtime, asha, goal.id, Money(250_000, "KES"), pin=RIGHT, key="save")
     for customer, left in ((asha, "KES 12,500"), (shop, "KES 100,000")):
-        for close in (closing.may_close(runtime, customer, ENDINGS), closing.close(runtime, customer, RIGHT, ENDINGS)):
+        for close in (closing.check_closable(runtime, customer, ENDINGS), closing.close(runtime, customer, RIGHT, ENDINGS)):
             with pytest.raises(AccountNotEmpty) as refused:
                 await close
             assert refused.value.params["balance"] == left
@@ -179,7 +179,7 @@ async def test_money_that_arrives_while_she_closes_is_hers_or_stays_with_the_sen
     async def send(payer: int) -> str:
         await pins.check(runtime, asha.id, RIGHT)
         for _ in range(head_start):
-            await wallet.balance(runtime, asha)
+            await wallet.get_balance(runtime, asha)
         try:
             await transfers.send_confirmed(runtime, asha, zawadi, quoted, f"payer {payer}")
         except AccountClosed as refusal:
@@ -205,7 +205,7 @@ async def test_both_ends_of_the_race_happen(runtime: Runtime) -> None:
         await transfers.send_confirmed(runtime, asha, other, quoted, "late")
     with pytest.raises(UnknownRecipient):
         await pay(runtime, asha, "+254700000445", 10_000)
-    assert (await wallet.balance(runtime, asha)).minor == 1_250_000 - 10_000
+    assert (await wallet.get_balance(runtime, asha)).minor == 1_250_000 - 10_000
 
 
 async def test_the_number_joins_anew_as_somebody_else(runtime: Runtime) -> None:
@@ -214,7 +214,7 @@ async def test_the_number_joins_anew_as_somebody_else(runtime: Runtime) -> None:
     again = await joined(runtime, pin=NEW)
     assert again.id != zawadi.id
     assert again.wallet != zawadi.wallet
-    assert await wallet.mini_statement(runtime, again) == []
+    assert await wallet.list_newest(runtime, again) == []
     receipt = await pay(runtime, await found(runtime, ASHA), ZAWADI, 10_000)
     assert receipt.recipient.id == again.id
     assert (await pay(runtime, again, BARAKA, 10_000, NEW)).balance == Money(0, "KES")
@@ -242,7 +242,7 @@ async def test_a_claim_made_while_the_account_closes_is_refused_and_none_is_left
         await connection.execute(insert(policy).values(**cover, **days, price=1, cover=1, renews=False))
     outcomes = await asyncio.gather(
         closing.close(runtime, zawadi, RIGHT, ENDINGS),
-        *(claims.claim(runtime, zawadi, cover_id, "A fall", today, f"claim {number}") for number in range(3)),
+        *(claims.submit(runtime, zawadi, cover_id, "A fall", today, f"claim {number}") for number in range(3)),
         return_exceptions=True,
     )
     assert {type(one) for one in outcomes} <= {type(None), AccountInUse, NotPermitted, RequestWaits, claims.Claim}, outcomes
@@ -253,4 +253,4 @@ async def test_a_claim_made_while_the_account_closes_is_refused_and_none_is_left
         await rows(runtime, "UPDATE claim SET status = 'declined' RETURNING 1")
         await closing.close(runtime, zawadi, RIGHT, ENDINGS)
     with pytest.raises(NotPermitted):
-        await claims.claim(runtime, zawadi, cover_id, "A fall", today, "late")
+        await claims.submit(runtime, zawadi, cover_id, "A fall", today, "late")

@@ -41,7 +41,7 @@ async def test_a_prompt_comes_once_the_rail_was_asked_and_goes_with_its_answer(
     for _ in range(2):
         assert (await client.post(f"/simulator/prompts/{prompt['id']}", json={"answer": "pay"})).status_code == 204
     assert await shown(client) == []
-    assert await wallet.balance(runtime, asha) == kes(13_000)
+    assert await wallet.get_balance(runtime, asha) == kes(13_000)
 
 
 async def test_money_that_is_rejected_on_the_phone_comes_back(
@@ -51,7 +51,7 @@ async def test_money_that_is_rejected_on_the_phone_comes_back(
     await handover.ask(runtime)
     [prompt] = await shown(client)
     assert (await client.post(f"/simulator/prompts/{prompt['id']}", json={"answer": "refuse"})).status_code == 204
-    assert (await shown(client), await wallet.balance(runtime, asha)) == ([], kes(12_500))
+    assert (await shown(client), await wallet.get_balance(runtime, asha)) == ([], kes(12_500))
 
 
 async def test_a_prompt_to_pay_goes_away_and_money_to_be_had_waits(runtime: Runtime, asha: Customer) -> None:
@@ -77,7 +77,7 @@ async def test_an_answer_that_is_none_moves_nothing(
     [prompt] = await shown(client)
     assert (await client.post(f"/simulator/prompts/{prompt['id']}", content=body)).status_code == 400
     assert len(await shown(client)) == 1
-    assert await wallet.balance(runtime, asha) == kes(12_500)
+    assert await wallet.get_balance(runtime, asha) == kes(12_500)
 
 
 async def test_a_prompt_that_never_was_cannot_be_answered(client: httpx2.AsyncClient) -> None:

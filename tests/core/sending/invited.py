@@ -48,7 +48,7 @@ async def register(runtime: Runtime, phone: str = NEEMA) -> Customer:
 
 
 async def balance_minor(runtime: Runtime, phone: str) -> int:
-    return (await wallet.balance(runtime, await person(runtime, phone))).minor
+    return (await wallet.get_balance(runtime, await person(runtime, phone))).minor
 
 
 async def system_minor(runtime: Runtime, *kinds: str) -> int:

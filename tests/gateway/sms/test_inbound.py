@@ -64,7 +64,7 @@ async def asha(client: httpx2.AsyncClient, runtime: Runtime) -> Handset:
 async def wallet_minor(runtime: Runtime, phone: str) -> int:
     found = await profiles.find(runtime, phone)
     assert found is not None
-    return (await wallet.balance(runtime, found)).minor
+    return (await wallet.get_balance(runtime, found)).minor
 
 
 async def customer(runtime: Runtime, phone: str) -> Customer:

@@ -31,7 +31,7 @@ def redis_url(request: pytest.FixtureRequest, redis_url: str) -> str:
 async def balance_minor(runtime: Runtime, phone: str) -> int:
     customer = await profiles.find(runtime, phone)
     assert customer is not None
-    return (await wallet.balance(runtime, customer)).minor
+    return (await wallet.get_balance(runtime, customer)).minor
 
 
 async def test_a_repeated_hop_gets_the_same_screen_and_moves_nothing_twice(phone: MakePhone, runtime: Runtime) -> None:

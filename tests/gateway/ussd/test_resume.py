@@ -38,7 +38,7 @@ def key(phone: str, what: str) -> str:
 async def balance_minor(runtime: Runtime, phone: str = ASHA) -> int:
     customer = await profiles.find(runtime, phone)
     assert customer is not None
-    return (await wallet.balance(runtime, customer)).minor
+    return (await wallet.get_balance(runtime, customer)).minor
 
 
 def died_between_commit_and_reply(redis: Redis, before: dict[str, bytes]) -> None:

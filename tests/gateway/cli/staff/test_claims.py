@@ -23,7 +23,7 @@ async def waits(runtime: Runtime) -> Claim:
     asha = await person(runtime, ASHA)
     with clock.at(clock.now() - timedelta(days=20)):
         policy = (await buy(runtime, asha)).policy
-    return await claims.claim(runtime, asha, policy.id, "Two nights\nin hospital", policy.waits_until, "claim")
+    return await claims.submit(runtime, asha, policy.id, "Two nights\nin hospital", policy.waits_until, "claim")
 
 
 async def office(settings: Settings, *arguments: str) -> Done:

@@ -20,7 +20,7 @@ MakePhone = Callable[[str], Phone]
 async def balance_minor(runtime: Runtime, phone: str) -> int:
     customer = await profiles.find(runtime, phone)
     assert customer is not None
-    return (await wallet.balance(runtime, customer)).minor
+    return (await wallet.get_balance(runtime, customer)).minor
 
 
 async def test_the_network_reads_con_as_plain_text_with_the_screen_in_a_header(client: httpx2.AsyncClient) -> None:
