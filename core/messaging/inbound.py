@@ -1,4 +1,4 @@
-"""SMS that came in: each is answered once, however often its provider delivers it, and a flood from one number is not answered."""
+"""SMS that came in: each is answered once, however often its provider delivers it, and a flood from one number is not."""
 
 from datetime import timedelta
 from enum import Enum
