@@ -1,4 +1,4 @@
-"""The same request under the same key gets the first answer again; another one is a conflict."""
+"""A repeated request under the same key gets the first result again; a different request under that key is a conflict."""
 
 from core.errors import KeyConflict
 from core.refusing import refuses
@@ -6,6 +6,6 @@ from core.refusing import refuses
 
 @refuses(KeyConflict)
 def check_same(earlier: object, **request: object) -> None:
-    """Raises KeyConflict unless the request that was made before under the key, a row or a record, asked for the same."""
+    """KeyConflict unless `earlier`, the row or record of the key's first request, has these same values."""
     if any(getattr(earlier, name) != value for name, value in request.items()):
         raise KeyConflict

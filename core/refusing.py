@@ -1,4 +1,4 @@
-"""A service says what it refuses: `@refuses(NotEnoughMoney, pins.check)`."""
+"""A service declares its refusals: `@refuses(NotEnoughMoney, pins.check)`."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -19,14 +19,14 @@ log = structlog.get_logger()
 
 
 class Undeclared(AssertionError):
-    """A function refused in a way that it had not declared."""
+    """A function refused with something that it had not declared."""
 
 
 def refuses(*declared: type[Refusal] | Callable[..., Any]) -> Callable[[Callable[_Params, _Result]], Callable[_Params, _Result]]:
-    """Says what a function refuses with: these refusals, and whatever the functions among them have declared.
+    """Declares what a function refuses with: these refusals, and those that the functions among them have declared.
 
-    Menus are held against it. A refusal that was not declared reaches the customer all the same and is told in the log; in tests
-    it is an error.
+    The menu lint checks menus against it. An undeclared refusal still reaches the customer and is logged; in tests it is an
+    error.
     """
     all_declared = frozenset(
         refusal for source in declared for refusal in ({source} if isinstance(source, type) else refused_by(source))

@@ -1,4 +1,4 @@
-"""Who of the staff does something: what the records keep beside it."""
+"""The member of staff who does something: the records keep the name beside it."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -12,7 +12,7 @@ _MOST_CHARACTERS = 40
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """`name` as it stands in the records: on one line, with a letter in it, 40 characters at most."""
+    """`name` as it stands in the records: one line, with a letter in it, 40 characters at most."""
 
     name: str
 

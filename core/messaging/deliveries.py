@@ -1,4 +1,4 @@
-"""Handing an SMS to a provider: what is handed over, what may come of it, and who chooses the provider."""
+"""Handing an SMS to a provider: what is handed over, what the provider answers, and who chooses the provider."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from core.messaging.notices import Message
 
 
 class SendOutcome(StrEnum):
-    """What a provider made of a message. Only UNSURE leaves open whether it is on its way.
+    """What a provider made of a message. After all but UNSURE we know whether it is on its way.
 
     SENT     taken on
-    BARRED   the recipient's number is at fault: no provider can
+    BARRED   the recipient's number is at fault: no provider can carry it
     REFUSED  this provider does not carry this message, and is well otherwise: another may, at once
     AWAY     this provider carries nothing now, or nothing of ours: another may, at once
     UNSURE   no answer, or none that could be understood
@@ -30,7 +30,7 @@ class SendOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProviderAnswer:
-    """`code` is the provider's own word for it, `cost` what it said the message costs."""
+    """`code` is the provider's own word for the outcome, `cost` what it reports as the price."""
 
     outcome: SendOutcome
     code: str = ""
@@ -41,7 +41,7 @@ class ProviderAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A message in a provider's hands. It was recorded before the provider is called."""
+    """A message in a provider's hands. It is recorded before the provider is called."""
 
     id: UUID
     message: Message
@@ -56,16 +56,16 @@ class AnsweredAttempt:
 
 
 class Pool(Protocol):
-    """The providers there are, and how they are: shared by all workers, so every question is asked in a transaction."""
+    """The providers and their health. All workers share it, so every question is asked in a transaction."""
 
     @property
     def names(self) -> frozenset[str]: ...
 
     async def assign(self, connection: AsyncConnection, avoided: Sequence[str | None]) -> list[str | None]:
-        """A provider for each message, rather not the one it is to avoid; None where none can take it now."""
+        """A provider for each message, if possible not the one that it avoids; None where no provider can take it now."""
 
     async def choose_another(self, connection: AsyncConnection, tried: Iterable[str]) -> str | None:
-        """A provider that was not tried yet."""
+        """A provider that is not among `tried`; None where there is none."""
 
     async def note_answers(self, connection: AsyncConnection, answers: Sequence[AnsweredAttempt]) -> None:
         """Learns from what they answered."""

@@ -1,4 +1,4 @@
-"""How the providers of SMS are, as all workers together have found."""
+"""The health of the SMS providers, as all workers together have seen it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from core.tables.messaging import sms_provider
 async def list_providers(
     connection: AsyncConnection, weights: Mapping[str, int], *, is_locked: bool = False
 ) -> Sequence[Row[Any]]:
-    """What is known of these providers, always in the same order; the first to ask writes them down with these weights."""
+    """What is known of these providers, always in the same order. The first caller records new ones, with these weights."""
     query = select(sms_provider).where(sms_provider.c.name.in_(sorted(weights))).order_by(sms_provider.c.name)
     if is_locked:
         query = query.with_for_update()
@@ -27,10 +27,10 @@ async def list_providers(
 
 
 async def mark_probed(connection: AsyncConnection, names: Iterable[str], now: datetime) -> None:
-    """These are tried with one message each."""
+    """Each of these is being tried with one message."""
     await connection.execute(update(sms_provider).where(sms_provider.c.name.in_(names)).values(probed_at=now))
 
 
 async def update_provider(connection: AsyncConnection, name: str, values: Mapping[str, Any]) -> None:
-    """What has been found out about one of them."""
+    """Writes down what was learnt about a provider."""
     await connection.execute(update(sms_provider).where(sms_provider.c.name == name).values(**values))

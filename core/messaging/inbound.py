@@ -1,4 +1,4 @@
-"""SMS that came in: each is taken once, however often its provider delivers it, and a flood from one number is not answered."""
+"""SMS that came in: each is answered once, however often its provider delivers it, and a flood from one number is not."""
 
 from datetime import timedelta
 from enum import Enum
@@ -13,21 +13,21 @@ from core.tables.messaging import inbound
 
 MOST_IN_AN_HOUR = 30
 MOST_IN_A_DAY = 120
-# Whoever has it in hand for longer has died: the provider delivers it again, and another takes it.
+# A worker that needs longer has died: the provider delivers the SMS again, and another worker leases it.
 _LEASE = timedelta(seconds=30)
 
 
 class Intake(Enum):
-    """What is to be done with an SMS that has arrived."""
+    """What to do with an SMS that has arrived."""
 
     LEASED = "answer it"
-    ANSWERED = "it was answered before"
-    LEASED_BY_ANOTHER = "another has it in hand: the provider may come again"
-    TOO_MANY = "its sender has sent too many to be answered"
+    ANSWERED = "nothing: it was answered before"
+    LEASED_BY_ANOTHER = "nothing now: another worker has it, and the provider may deliver it again"
+    TOO_MANY = "nothing: its sender has sent too many"
 
 
 async def lease(runtime: Runtime, provider: str, provider_id: str, phone: str) -> Intake:
-    """Takes an SMS in hand. `provider_id` is the provider's name for it, `phone` E.164."""
+    """Leases an SMS to this worker. `provider_id` is the provider's name for it, `phone` E.164."""
     now = clock.now()
     added = (
         insert(inbound)
@@ -54,7 +54,7 @@ async def lease(runtime: Runtime, provider: str, provider_id: str, phone: str) -
 
 
 async def mark_answered(connection: AsyncConnection, provider: str, provider_id: str, verb: str) -> bool:
-    """Records that the SMS is answered, in the transaction of the answer. False where another was first."""
+    """Records that the SMS is answered, in the transaction of the answer. False where another worker was first."""
     change = (
         update(inbound)
         .where(inbound.c.provider == provider, inbound.c.provider_id == provider_id, inbound.c.answered_at.is_(None))

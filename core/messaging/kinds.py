@@ -1,4 +1,4 @@
-"""The kinds of SMS, as `kinds.toml` says: how urgent, how long good, how many at most."""
+"""The kinds of SMS, as `kinds.toml` has them: how urgent each is, how long it is good, and how many a number may get."""
 
 import tomllib
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class SmsKind:
 
 @cache
 def by_name() -> dict[str, SmsKind]:
-    """By name."""
+    """All kinds, by their names."""
     return {
         name: SmsKind(
             name=name,
@@ -42,5 +42,5 @@ def by_name() -> dict[str, SmsKind]:
 
 
 def of(name: str) -> SmsKind:
-    """The kind of that name; a receipt where nobody knows it."""
+    """The kind of that name; a receipt where the name is unknown."""
     return by_name().get(name) or by_name()[RECEIPT]

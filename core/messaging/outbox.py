@@ -1,14 +1,14 @@
-"""How messages leave the outbox: claimed, handed to a provider, answered.
+"""How messages leave the outbox: leased, handed to a provider, answered.
 
     queued -> sending -> sent -> delivered, undelivered     the last two by the provider's delivery report: reports.py
               sending -> queued      every provider has refused it: again after a while, until the kind's time is over
               sending -> failed      the recipient's number is at fault
-              sending -> unsure      nobody knows whether it left: a delivery report is waited for, then another provider sends it
+              sending -> unsure      nobody knows whether it left: we wait for a delivery report, then another provider sends it
     queued, unsure -> expired        its time is over
     queued -> suppressed             the recipient has opted out, or has had enough of the kind
 
-A claim is committed, with an attempt for each message, before any provider is called: a crash leaves attempts without an
-outcome, and those alone are ambiguous. They are counted, and each message is sent at most once more.
+A lease is committed, with an attempt for each message, before any provider is called. So a crash leaves attempts without an
+outcome, and only those are ambiguous. They are counted, and each message is sent at most once more.
 """
 
 import random
@@ -27,10 +27,10 @@ from core.messaging.deliveries import AnsweredAttempt, Attempt, Pool, SendOutcom
 from core.runtime import Runtime
 from core.tables.messaging import outbox, sms_attempt
 
-# A worker that has not said by then what became of a message is taken for dead. Longer than all providers together may take.
+# A worker that has recorded no answer by then is taken for dead. It is longer than all providers together may take.
 LEASE = timedelta(seconds=60)
 
-# A worker that was only cut off from the database has told its answers by then.
+# A worker that was only cut off from the database has recorded its answers by then.
 _RECONNECT = timedelta(seconds=10)
 _FIRST_WAIT_SECONDS = 4
 _LONGEST_WAIT_SECONDS = 300
@@ -42,7 +42,7 @@ _ATTEMPT = (
     sms_attempt.c.outcome,
     sms_attempt.c.reported,
 )
-# One statement for any number of messages.
+# One statement each, for any number of messages.
 _BEGIN = text(
     """WITH leased AS (
         UPDATE outbox SET status = 'sending', attempts = attempts + 1, claimed_at = :now, next_at = NULL WHERE id = ANY(:messages)
@@ -79,7 +79,7 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """A message's new state; where it waits, not before `next_at`."""
+    """A message's new state. Where it waits, it is not sent before `next_at`."""
 
     id: UUID
     status: str
@@ -88,7 +88,7 @@ class _Move:
 
 
 async def lease(runtime: Runtime, most: int, pool: Pool) -> Leased:
-    """Takes up to `most` messages in hand, one for each recipient, so that no other worker sends them."""
+    """Leases up to `most` messages, one for each recipient, so that no other worker sends them."""
     now = clock.now()
     async with runtime.database.transaction() as connection:
         wanted, settled = await turns.select_next_of_each(connection, most, now)
@@ -104,7 +104,10 @@ async def lease(runtime: Runtime, most: int, pool: Pool) -> Leased:
 
 
 async def lease_again(runtime: Runtime, failed: AnsweredAttempt, tried: Sequence[str], pool: Pool) -> Attempt | None:
-    """Hands a message that a provider has refused to another one. None where there is none: `answered` is then to be told."""
+    """Leases a message that a provider has refused for another provider.
+
+    None where there is no other: the caller then records the answer with `record_answers`.
+    """
     message = failed.attempt.message
     async with runtime.database.transaction() as connection:
         [row] = await lock_attempts(connection, [failed.attempt.id])
@@ -119,7 +122,7 @@ async def lease_again(runtime: Runtime, failed: AnsweredAttempt, tried: Sequence
 
 
 async def record_answers(runtime: Runtime, answers: Sequence[AnsweredAttempt], pool: Pool) -> None:
-    """Records what providers have answered, and what becomes of the messages. Twice is harmless."""
+    """Records what providers have answered, and what becomes of the messages. Doing it twice is harmless."""
     async with runtime.database.transaction() as connection:
         rows = {row.attempt_id: row for row in await lock_attempts(connection, [answered.attempt.id for answered in answers])}
         await _record(connection, answers)
@@ -131,7 +134,7 @@ async def record_answers(runtime: Runtime, answers: Sequence[AnsweredAttempt], p
 
 
 async def release_dead(runtime: Runtime, most: int = 500) -> int:
-    """Messages whose worker has died are unsure from now on. Says how many there were."""
+    """Messages of dead workers become unsure. Returns how many there were."""
     now = clock.now()
     dead = (
         select(outbox, *_ATTEMPT)
@@ -152,7 +155,7 @@ async def release_dead(runtime: Runtime, most: int = 500) -> int:
 
 
 async def hand_over(runtime: Runtime, most: int, provider: str) -> int:
-    """Delivers up to `most` messages at once, for a provider that has nothing to ask anybody. Says how many it looked at."""
+    """Delivers up to `most` messages at once, for a provider that asks nobody. Returns how many it looked at."""
     now = clock.now()
     async with runtime.database.transaction() as connection:
         wanted, settled = await turns.select_all_due(connection, most, now)
@@ -179,7 +182,7 @@ async def _begin(connection: AsyncConnection, attempts: Sequence[Attempt], now: 
 
 
 async def lock_attempts(connection: AsyncConnection, attempt_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
-    """The attempts' messages, always in the same order: whoever wants several waits for others and never in a circle."""
+    """Locks the attempts and their messages, always in the same order, so that two workers never wait in a circle."""
     query = (
         select(outbox, *_ATTEMPT)
         .join(sms_attempt, sms_attempt.c.outbox_id == outbox.c.id)
@@ -214,7 +217,7 @@ async def _move(connection: AsyncConnection, moves: Sequence[_Move]) -> None:
 
 
 def _move_after(row: Row[Any], answered: AnsweredAttempt) -> _Move | None:
-    """What becomes of the message; None where a delivery report that was faster, or a later attempt, has decided that."""
+    """What becomes of the message; None where a faster delivery report or a later attempt has decided that."""
     outcome, now = answered.answer.outcome, clock.now()
     if row.reported in ("delivered", "undelivered"):
         return None
@@ -236,7 +239,7 @@ def _move_to(row: Row[Any], status: str, since: datetime, provider: str | None =
 
 
 def _release(row: Row[Any], now: datetime) -> _Move:
-    """What becomes of a dead worker's message: waited for since it was claimed, and a little longer in any case."""
+    """What becomes of a dead worker's message. It waits since its lease began, and for `_RECONNECT` in any case."""
     lately = now + _RECONNECT - kinds.of(row.kind).wait
     return _move_to(row, "sent" if row.reported else "unsure", max(row.claimed_at, lately))
 
@@ -246,6 +249,6 @@ def _is_latest(row: Row[Any], attempt: Attempt) -> bool:
 
 
 def _backoff(attempts: int) -> timedelta:
-    """Longer each time, and never the same for all: messages that failed together do not come back together."""
+    """Longer each time, and random: messages that failed together do not come back together."""
     seconds = min(_FIRST_WAIT_SECONDS << min(attempts - 1, 16), _LONGEST_WAIT_SECONDS)
     return timedelta(milliseconds=seconds * random.randrange(750, 1250))  # noqa: S311 - spreads load, guards nothing

@@ -1,8 +1,8 @@
-"""Delivery reports: what providers say, later, about messages that they took on.
+"""Delivery reports: what providers tell, later, about messages that they took on.
 
-They come in any order and more than once; each moves an attempt only forward. One may be faster than the provider's own answer,
-or come instead of it: it is kept until its attempt is known. A one-time code that did not arrive, and a message of which nobody
-knew whether it had left, go to a provider that has not carried them yet.
+They come in any order and more than once; each moves an attempt only forward. A report may come before the provider's own
+answer, or instead of it: it is kept until its attempt is known. A one-time code that did not arrive, and a message of which
+nobody knew whether it had left, go to a provider that has not carried them yet.
 """
 
 from collections.abc import Collection
@@ -25,17 +25,17 @@ from core.tables.messaging import sms_attempt, sms_report
 SENT, UNDELIVERED, DELIVERED = "sent", "undelivered", "delivered"
 _ORDER = (None, SENT, UNDELIVERED, DELIVERED)
 RECIPIENT, OPT_OUT = "recipient", "opt_out"
-# A report that nobody was found for by then is somebody else's.
+# A report without an attempt by then is somebody else's.
 _KEPT_FOR = timedelta(days=2)
 _KEPT = ("provider", "provider_id", "reported", "phone", "reason", "fault", "received_at")
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """`reported` is SENT (on its way), UNDELIVERED or DELIVERED. `fault`, where no provider would do better: RECIPIENT, OPT_OUT.
+    """`reported` is SENT (on its way), UNDELIVERED or DELIVERED.
 
-    `attempt_id` is ours, where the provider gave it back; otherwise it is found by `provider_id` or, where we never learnt that
-    one, by `phone`.
+    `fault` is RECIPIENT or OPT_OUT where no provider would do better. `attempt_id` is ours, where the provider gave it back;
+    otherwise the attempt is found by `provider_id` or, where we never learnt that one, by `phone`.
     """
 
     provider: str
@@ -60,7 +60,7 @@ async def record(runtime: Runtime, report: DeliveryReport, providers: Collection
 
 
 async def catch_up(runtime: Runtime, providers: Collection[str], most: int = 500) -> int:
-    """Settles reports that were too early, and whose attempts are known by now. Says how many."""
+    """Settles reports that came too early and whose attempts are known by now. Returns how many."""
     is_same_provider = sms_attempt.c.provider == sms_report.c.provider
     in_doubt = (sms_attempt.c.provider_id.is_(None), sms_attempt.c.outcome == SendOutcome.UNSURE)
     waiting = (
@@ -117,9 +117,9 @@ async def _find_attempt(connection: AsyncConnection, report: DeliveryReport) -> 
 
 
 async def _find_unnamed(connection: AsyncConnection, report: DeliveryReport) -> UUID | None:
-    """The oldest attempt to the report's phone of which nobody knows whether it left, nor what the provider calls it.
+    """The oldest unsure attempt to the report's phone for which the provider has given us no id.
 
-    None while another one is under way, whose answer has still to come: the report may be about that one.
+    None while another attempt to it is under way and unanswered: the report may be about that one.
     """
     unnamed = (
         sms_attempt.c.provider == report.provider,
@@ -156,7 +156,7 @@ async def _forward(connection: AsyncConnection, row: Row[Any], report: DeliveryR
 async def _next_status(
     connection: AsyncConnection, row: Row[Any], report: DeliveryReport, providers: Collection[str]
 ) -> str | None:
-    """What becomes of the message; None: what it is."""
+    """The message's next status; None where it stays as it is."""
     if report.reported == DELIVERED:
         return DELIVERED
     if row.number != row.attempts or row.status not in ("sending", "unsure", "sent", "expired"):

@@ -1,7 +1,7 @@
 """Brings a database to what the code expects: Alembic's versions, then functions, grants and the service's own accounts.
 
-Tables change by a numbered version. Functions and grants are code: `core/ledger/*.sql` and `grants.sql` are the truth and
-are applied whole at the end of every run.
+Tables change by a numbered version. Functions and grants are code: every run ends by applying `core/ledger/*.sql` and
+`grants.sql` as a whole.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from core.tables.ledger import account
 _FOLDER = Path(__file__).parent
 _LEDGER = _FOLDER.parent / "ledger"
 _SQL = (_LEDGER / "money.sql", _LEDGER / "post.sql", _LEDGER / "seal.sql", _FOLDER / "grants.sql")
-# Two migrations at once take turns: any number that nobody else uses.
+# The key of the lock by which two migrations at once take turns. Any number will do that nobody else uses.
 _TURN = 384_96
 
 
@@ -34,7 +34,7 @@ def migrate(database_url: str) -> None:
             connection.execute(text("SET LOCAL lock_timeout = '10s'"))
             command.upgrade(configuration(connection), "head")
             for file in _SQL:
-                # Past SQLAlchemy, which would look for placeholders behind every percent sign.
+                # Not through SQLAlchemy: it would look for placeholders behind every percent sign.
                 connection.connection.cursor().execute(file.read_text())
             _open_system_accounts(connection)
     finally:
