@@ -118,7 +118,7 @@ async def _send(asked: Asked) -> Answer:
 
 async def _save(asked: Asked) -> Answer:
     assert asked.command.amount is not None
-    open_goals = await goals.goals(asked.runtime, asked.customer)
+    open_goals = await goals.list_goals(asked.runtime, asked.customer)
     goal = _chosen(open_goals, asked.command.words)
     if goal is None:
         text = texts.SMS_WHICH_GOAL if open_goals else texts.SMS_NO_GOAL
