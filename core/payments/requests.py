@@ -75,9 +75,9 @@ class WithdrawalReceipt:
 @refuses(RailAway)
 def get_rail(runtime: Runtime, direction: str) -> Rail:
     """The first rail that carries money in this direction, IN or OUT."""
-    wanted = Ability.COLLECT if direction == IN else Ability.PAY_OUT
+    ability = Ability.COLLECT if direction == IN else Ability.PAY_OUT
     for rail in runtime.rails.values():
-        if wanted in rail.abilities:
+        if ability in rail.abilities:
             return rail
     raise RailAway(rail=NETWORKS[runtime.settings.network].title)
 
