@@ -70,8 +70,8 @@ FAMILIES = (
     Family(
         "payments",
         words={
-            **{f"{kind}_in": network.came for kind, network in NETWORKS.items()},
-            **{f"{kind}_out": network.went for kind, network in NETWORKS.items()},
+            **{f"{kind}_in": network.words_in for kind, network in NETWORKS.items()},
+            **{f"{kind}_out": network.words_out for kind, network in NETWORKS.items()},
         },
         duties=(
             Duty("payments: ask", handover.ask, rest_seconds=0.5),

@@ -7,7 +7,7 @@ from core.agents import approval as agent_approval
 from core.i18n import _
 from core.runtime import Runtime
 from core.sending import approval as send_approval
-from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Screen, ok, outcomes
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Screen, ok, outcomes, paying_again
 from menus.engine.session import Session, Step
 
 # The first screen of each kind of request.
@@ -63,10 +63,7 @@ def _after_pin(pin_screen: str, done: str) -> dict[str, str]:
     other_side = ("unknown_agent", "unknown_recipient", "account_closed")
     return {
         "ok": done,
-        "bad_pin": pin_screen,
-        "wrong_pin": pin_screen,
-        "pin_locked": "pin_locked",
-        "money_out_waits": "money_out_waits",
+        **paying_again(pin_screen),
         "approval_closed": "home",
         **dict.fromkeys((*waits_on, *other_side), "approval_waits"),
     }

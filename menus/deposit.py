@@ -8,16 +8,16 @@ from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
 from menus.engine.session import Step
 
 
-@outcomes("ok", calls=(requests.rail_for,))
+@outcomes("ok", calls=(requests.get_rail,))
 async def begin(step: Step) -> Outcome:
-    requests.rail_for(step.runtime, IN)
+    requests.get_rail(step.runtime, IN)
     return ok()
 
 
 @outcomes("ok", calls=(inputs.amount, requests.deposit))
 async def deposit(step: Step) -> Outcome:
-    requested = await requests.deposit(step.runtime, step.session.registered, inputs.amount(step), key=step.key)
-    return ok(amount=requested.amount)
+    deposit_request = await requests.deposit(step.runtime, step.session.registered, inputs.amount(step), key=step.key)
+    return ok(amount=deposit_request.amount)
 
 
 SCREENS = (

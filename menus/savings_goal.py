@@ -1,4 +1,4 @@
-"""One savings goal: how far it is, and what it does by itself."""
+"""One savings goal: its progress, its rule and its round-ups."""
 
 from dataclasses import replace
 from typing import get_args
@@ -15,14 +15,14 @@ from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, Option, Outcome, again, ok, outcomes
 from menus.engine.session import Step
 
-# Of each rule: how the goal's screen says it, and how it is said to whoever sets it.
+# How the goal's screen words each rule, and how the question to its owner words it.
 _PERIODS = {"weekly": _("every week"), "monthly": _("every month")}
 _FIRST_PERIODS = {"weekly": _("every week, from next week"), "monthly": _("every month, from next month")}
 
 
-@outcomes("ok", calls=(goals.find,))
+@outcomes("ok", calls=(goals.get,))
 async def show(step: Step) -> Outcome:
-    return _shown(step, await goals.find(step.runtime, step.session.registered, UUID(step.picked)))
+    return _shown(step, await goals.get(step.runtime, step.session.registered, UUID(step.picked)))
 
 
 @outcomes("ok")
@@ -38,7 +38,7 @@ async def set_rule_amount(step: Step) -> Outcome:
     return ok(amount=amount, amount_minor=amount.minor)
 
 
-@outcomes("ok", calls=(rules.set_rule, goals.find))
+@outcomes("ok", calls=(rules.set_rule, goals.get))
 async def start_rule(step: Step) -> Outcome:
     slots, customer = step.session.slots, step.session.registered
     rule: Rule = "weekly" if slots["rule"] == "weekly" else "monthly"
@@ -47,13 +47,13 @@ async def start_rule(step: Step) -> Outcome:
     return await _again(step)
 
 
-@outcomes("ok", calls=(rules.stop_rule, goals.find))
+@outcomes("ok", calls=(rules.stop_rule, goals.get))
 async def stop_rule(step: Step) -> Outcome:
     await rules.stop_rule(step.runtime, step.session.registered, _goal_id(step))
     return await _again(step)
 
 
-@outcomes("ok", calls=(rules.round_up_into, goals.find))
+@outcomes("ok", calls=(rules.round_up_into, goals.get))
 async def round_up(step: Step) -> Outcome:
     session, goal_id = step.session, _goal_id(step)
     await rules.round_up_into(step.runtime, session.registered, goal_id)
@@ -61,10 +61,10 @@ async def round_up(step: Step) -> Outcome:
     return await _again(step)
 
 
-@outcomes("ok", calls=(goals.find,))
+@outcomes("ok", calls=(goals.get,))
 async def round_up_no_more(step: Step) -> Outcome:
     session = step.session
-    goal = await goals.find(step.runtime, session.registered, _goal_id(step))
+    goal = await goals.get(step.runtime, session.registered, _goal_id(step))
     if goal.rounds_up:
         await rules.stop_rounding_up(step.runtime, session.registered)
         session.customer = replace(session.registered, round_up_goal=None)
@@ -80,8 +80,8 @@ async def close(step: Step) -> Outcome:
 
 
 async def _again(step: Step) -> Outcome:
-    """The goal as it is after a change, for when she goes back to it."""
-    return _shown(step, await goals.find(step.runtime, step.session.registered, _goal_id(step)))
+    """The goal after a change: Back leads to its screen."""
+    return _shown(step, await goals.get(step.runtime, step.session.registered, _goal_id(step)))
 
 
 def _shown(step: Step, goal: Goal) -> Outcome:

@@ -1,4 +1,4 @@
-"""A new savings goal: what for, how much, by when, and whether it is locked until then."""
+"""A new savings goal: its name, its target, its date, and whether it is locked until then."""
 
 from dataclasses import replace
 from datetime import date
@@ -54,7 +54,7 @@ async def open_locked(step: Step) -> Outcome:
 async def _open(step: Step, due: date | None, *, is_locked: bool) -> Outcome:
     session = step.session
     name, target = session.slots["goal"], Money(int(session.slots["target_minor"]), session.registered.currency)
-    # No PIN is typed on the way, so the session's key alone would be that of every goal opened in it.
+    # No PIN is typed here, so the session's key stays the same for every goal that is opened in the session.
     key = f"{step.key}:goal:{name}:{target.minor}:{due}:{is_locked}"
     opened = await opening.open_goal(
         step.runtime, session.registered, name=name, target=target, due=due, is_locked=is_locked, key=key

@@ -40,9 +40,9 @@ async def withdraw(step: Step) -> Outcome:
     return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
 
 
-@outcomes("ok", calls=(requests.rail_for,))
+@outcomes("ok", calls=(requests.get_rail,))
 async def begin_mpesa(step: Step) -> Outcome:
-    requests.rail_for(step.runtime, OUT)
+    requests.get_rail(step.runtime, OUT)
     customer = step.session.registered
     return ok(balance=await wallet.get_balance(step.runtime, customer), phone=phones.national(customer.phone))
 

@@ -52,7 +52,7 @@ class CashReceipt:
 
 @refuses(OwnNumber, UnknownRecipient)
 async def get_customer(runtime: Runtime, agent: Agent, phone: str) -> Customer:
-    """The customer with this phone (E.164), as one whom the agent may serve."""
+    """The customer with this phone (E.164). OwnNumber: it is the agent's own."""
     if phone == agent.customer.phone:
         raise OwnNumber
     customer = await profiles.find(runtime, phone)
@@ -63,7 +63,7 @@ async def get_customer(runtime: Runtime, agent: Agent, phone: str) -> Customer:
 
 @refuses(directory.get_by_number, OwnNumber)
 async def get_agent(runtime: Runtime, customer: Customer, number: str) -> Agent:
-    """The agent with this number, as one whom the customer may go to."""
+    """The agent with this number. OwnNumber: it is the customer's own shop."""
     agent = await directory.get_by_number(runtime, number)
     if agent.customer.id == customer.id:
         raise OwnNumber

@@ -1,4 +1,4 @@
-"""What becomes of somebody's savings goals when she closes her account. The ledger asks whether they are empty."""
+"""Closes a customer's savings goals with her account. Whether they are empty, the ledger checks."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from core.tables.savings import goal
 
 
 async def end(connection: AsyncConnection, customer_id: UUID) -> None:
-    """Closes her goals, with what they do by themselves."""
+    """Closes the customer's goals, and stops their rules."""
     await connection.execute(
         update(goal).where(goal.c.customer_id == customer_id, goal.c.status == "open").values(status="closed", **NO_RULE)
     )

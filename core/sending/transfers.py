@@ -36,7 +36,7 @@ class SendReceipt:
 
 @refuses(OwnNumber, UnknownRecipient)
 async def get_recipient(runtime: Runtime, sender: Customer, phone: str) -> Customer:
-    """The customer with this phone (E.164), as one whom the sender may send money to."""
+    """The customer with this phone (E.164). OwnNumber: it is the sender's own."""
     if phone == sender.phone:
         raise OwnNumber
     recipient = await profiles.find(runtime, phone)

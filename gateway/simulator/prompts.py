@@ -31,7 +31,7 @@ def routes(runtime: Runtime) -> list[Route]:
             phone = phones.parse(request.query_params.get("phone", ""), runtime.settings.country)
         except BadPhone as refusal:
             return _refused(refusal.sentence)
-        return JSONResponse([_as_json(prompt) for prompt in await payment_prompts.prompts(runtime, rail.NAME, phone)])
+        return JSONResponse([_as_json(prompt) for prompt in await payment_prompts.list_prompts(runtime, rail.NAME, phone)])
 
     async def answer(request: Request) -> Response:
         payment_id: UUID = request.path_params["payment_id"]

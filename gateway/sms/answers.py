@@ -118,7 +118,7 @@ async def _send(request: SmsRequest) -> SmsReply:
 
 async def _save(request: SmsRequest) -> SmsReply:
     assert request.command.amount is not None
-    open_goals = await goals.goals(request.runtime, request.customer)
+    open_goals = await goals.list_goals(request.runtime, request.customer)
     goal = _chosen(open_goals, request.command.words)
     if goal is None:
         text = texts.SMS_WHICH_GOAL if open_goals else texts.SMS_NO_GOAL

@@ -88,7 +88,7 @@ async def send_sms(act: Act, client: httpx2.AsyncClient, number: str, text: str)
 async def answer_prompt(act: Act, runtime: Runtime, number: str) -> None:
     """Lets the worker hand the request to the local rail, and answers what the phone then shows."""
     await handover.ask(runtime)
-    prompts = await payment_prompts.prompts(runtime, "local", number)
+    prompts = await payment_prompts.list_prompts(runtime, "local", number)
     assert len(prompts) == 1, f"line {act.line}: the phone shows {len(prompts)} prompts"
     await requests.report(runtime, prompts[0].id, paid=act.verb == "pays")
 

@@ -103,7 +103,7 @@ async def test_money_anywhere_in_the_account_is_named_and_keeps_it_open(runtime:
             assert refused.value.params["balance"] == left
     assert await profiles.find(runtime, ASHA) == asha
     assert await rows(runtime, "SELECT DISTINCT status FROM account WHERE owner = :owner", owner=asha.id) == [("open",)]
-    assert [one.is_open for one in await goals.goals(runtime, asha)] == [True], "a refused closing closed the goal"
+    assert [one.is_open for one in await goals.list_goals(runtime, asha)] == [True], "a refused closing closed the goal"
 
 
 async def test_an_empty_goal_and_an_unanswered_application_end_with_the_account(runtime: Runtime) -> None:

@@ -16,7 +16,7 @@ from core.ledger.chart import SystemAccount
 from core.messaging import notices
 from core.money import Money
 from core.payments import handover, requests
-from core.payments.requests import Requested, Withdrawal
+from core.payments.requests import DepositRequest, WithdrawalReceipt
 from core.rail import Ability, Order, RailRefused
 from core.runtime import Runtime
 from gateway import worker
@@ -77,10 +77,10 @@ class Stage:
     rail: PlayedRail
     asha: Customer
 
-    async def deposit(self, units: int = 500, key: str = "key") -> Requested:
+    async def deposit(self, units: int = 500, key: str = "key") -> DepositRequest:
         return await requests.deposit(self.runtime, self.asha, kes(units), key=key)
 
-    async def withdraw(self, units: int = 500, key: str = "key", pin: str = pins.RIGHT) -> Withdrawal:
+    async def withdraw(self, units: int = 500, key: str = "key", pin: str = pins.RIGHT) -> WithdrawalReceipt:
         return await requests.withdraw(self.runtime, self.asha, kes(units), pin=pin, key=key)
 
     async def ask(self) -> int:

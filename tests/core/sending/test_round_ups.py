@@ -188,7 +188,7 @@ async def test_another_send_under_a_key_that_was_used_stays_a_conflict(asha: Sav
 async def test_only_one_goal_at_a_time_is_rounded_up_into(asha: Saver) -> None:
     await rounding_up(asha, "Cow")
     await rounding_up(asha, "Hen")
-    mine = await goals.goals(asha.runtime, await asha.customer())
+    mine = await goals.list_goals(asha.runtime, await asha.customer())
     assert [(goal.name, goal.rounds_up) for goal in mine] == [("Cow", False), ("Hen", True)]
 
 
@@ -199,7 +199,7 @@ async def test_a_send_to_the_wrong_number_can_be_undone_in_part_and_what_was_sav
     goal = await rounding_up(asha)
     await send(asha, 500)
     if is_spent:
-        karo = (await goals.goals(runtime, await baraka.customer()))[0]
+        karo = (await goals.list_goals(runtime, await baraka.customer()))[0]
         await goals.save_confirmed(runtime, await baraka.customer(), karo.id, kes(3_500), "spent")
     sent = await sent_id(runtime)
     await reversals.reverse(
