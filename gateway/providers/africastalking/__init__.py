@@ -1,4 +1,4 @@
-"""Africa"s Talking: USSD and SMS."""
+"""Africa's Talking: USSD and SMS."""
 
 from gateway.providers.africastalking import settings, sms, sms_callbacks, ussd
 

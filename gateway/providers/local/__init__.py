@@ -1,4 +1,4 @@
-"""The providers of a developer"s machine: the simulator answers for them."""
+"""The providers of a developer's machine: the simulator answers for them."""
 
 from gateway.providers.local import rail, sms
 
