@@ -1,8 +1,8 @@
 """`make bench`: how fast Jasho is, each figure beside a reference measured in the same run.
 
-One line a figure, `bench NAME ours=X reference=Y ratio=Z unit=U`, and a table for people at the end; `bench.py ledger`,
-`bench.py ussd` or `bench.py sms_outbox` measures a part. Ours and the reference take turns, and the median of three turns counts,
-so that a machine's bad second hits both.
+It prints one line for each figure, `bench NAME ours=X reference=Y ratio=Z unit=U`, and a table for people at the end. `bench.py
+ledger`, `bench.py ussd` or `bench.py sms_outbox` measures a part. Ours and the reference take turns, and the median of three
+turns counts, so that a machine's bad second hits both.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ NUMBERS = [f"+2547119{number:05d}" for number in range(PHONES)]
 HOPS = 40
 TURNS = 3
 ROUND_SECONDS = 120
-# A walk through the menus that asks the database for nothing: into My Account, Help and the terms, and back each time.
+# A walk through the menus that needs no database: into My Account, Help and the terms, and back each time.
 WALK = ("9", "0", "7", "3", "0", "4", "0", "0")
 
 
@@ -71,7 +71,7 @@ def ussd(settings: Settings) -> list[Figure]:
 
 
 async def register(settings: Settings) -> None:
-    """Customers for the phones, once for all runs."""
+    """Registers the phones' customers, once for all runs."""
     runtime = wiring.runtime(settings)
     for number in NUMBERS:
         with suppress(AlreadyRegistered):
@@ -110,7 +110,7 @@ def wait_until_ready(url: str) -> None:
 
 
 def in_turns(port: int, process: psutil.Process, *, is_dial_timed: bool) -> tuple[float, float]:
-    """Median hops a second of ours and of the echo."""
+    """The medians of hops a second: ours, and the echo's."""
     ours: list[float] = []
     echoed: list[float] = []
     for turn in range(TURNS + 1):
@@ -127,7 +127,7 @@ def in_turns(port: int, process: psutil.Process, *, is_dial_timed: bool) -> tupl
 
 
 def measure(port: int, path: str, label: str, *, is_dial_timed: bool) -> tuple[float, dict[str, float]]:
-    """Hops a second over several rounds of sessions; the dial itself is timed or not."""
+    """Hops a second over several rounds of sessions. The dial itself is timed or not."""
     rounds, timed = [], []
     for number in range(4 if not is_dial_timed else 16):
         hops = HOPS if not is_dial_timed else len(WALK)

@@ -1,11 +1,11 @@
-"""How a figure is written down: one line for programs, one row for people."""
+"""How a figure is printed: one line for programs, one row for people."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Figure:
-    """`ratio` is ours by the reference: above 1 is better than it, or worse where the unit is a time."""
+    """`ratio` is ours divided by the reference: above 1 is better, or worse where the unit is a time."""
 
     name: str
     ours: float

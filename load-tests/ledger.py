@@ -1,6 +1,6 @@
-"""The ledger's figures: transfers a second through the poster, beside `pgbench` calling the same function one transfer a call.
+"""The ledger's figures: transfers a second through the poster, beside `pgbench`, which makes one call for each transfer.
 
-Both on the same server in the same run, in turns; the median of three turns counts.
+Both run on one server, in turns; the median of three turns counts.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ def ledger(settings: Settings) -> list[Figure]:
 
 
 def prepare(settings: Settings) -> None:
-    """Wallets with money in them, once for all runs."""
+    """Opens wallets and pays money in, once for all runs."""
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
         connection.execute(
             """INSERT INTO account (id, owner, kind, currency, tier, floor, created_at)
@@ -99,7 +99,7 @@ def prepare(settings: Settings) -> None:
 
 
 async def pay_in(settings: Settings) -> None:
-    """A hundred million shillings each; once, for the key is the same in every run."""
+    """Pays a hundred million shillings into each, once: the key is the same in every run."""
     poster = Poster(conninfo(settings.database_url), "KE", most_waiting=PEOPLE)
     trust = SystemAccount(TRUST, "KES")
     legs = [(Leg(wallet, 10_000_000_000), Leg(trust, -10_000_000_000)) for wallet in WALLETS]
@@ -143,7 +143,7 @@ def transfer(payer: int, payee: int) -> Transfer:
 
 
 async def through_poster(settings: Settings, make_transfer: Callable[[], Transfer]) -> float:
-    """Transfers a second that many requests side by side get through one poster."""
+    """Transfers a second of many requests side by side through one poster."""
     poster = Poster(conninfo(settings.database_url), "KE")
     await poster.submit(make_transfer())
     ends = time.perf_counter() + SECONDS
@@ -163,7 +163,7 @@ async def through_poster(settings: Settings, make_transfer: Callable[[], Transfe
 
 
 async def one_at_a_time(settings: Settings) -> tuple[list[float], list[float]]:
-    """Microseconds of lone transfers, by the poster and by the driver alone, in turns."""
+    """Microseconds of lone transfers: by the poster, and by the driver alone, in turns."""
     poster = Poster(conninfo(settings.database_url), "KE")
     driver = await psycopg.AsyncConnection.connect(conninfo(settings.database_url), autocommit=True)
     by_poster, by_driver = [], []

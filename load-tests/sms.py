@@ -1,7 +1,7 @@
 """The outbox's figure: 10,000 queued messages through Africa's Talking's SDK, beside as many bare calls of the same SDK.
 
-Both with as many calls at once, to the same process on loopback that answers after 50 ms; half of the bare calls before ours and
-half after. Nothing may be lost or sent twice.
+Both make as many calls at once, to the same process on loopback, which answers after 50 ms. Half of the bare calls run before
+ours and half after. Nothing may be lost or sent twice.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _LEFT = "SELECT count(*) FILTER (WHERE status = 'sent'), count(*) FROM outbox WH
 
 
 def sms_outbox(settings: Settings) -> list[Figure]:
-    """Messages a second, from the outbox to the record of what the provider answered."""
+    """Messages a second, from the outbox to the record of the provider's answer."""
     with vendor() as url:
         bench_settings = replace(
             settings, vendors={"JASHO_AT_USERNAME": "bench", "JASHO_AT_API_KEY": "k", "JASHO_AT_BASE_URL": url}
@@ -53,7 +53,7 @@ def vendor() -> Iterator[str]:
 
 
 def calls(url: str, count: int) -> float:
-    """Seconds for each of so many bare calls."""
+    """Seconds for each of `count` bare calls."""
     service = SMSService("bench", "k")
     service._baseUrl = f"{url}/version1"  # noqa: SLF001 - where the SDK keeps it
     begun = time.perf_counter()
@@ -76,7 +76,7 @@ def fill(settings: Settings) -> None:
 
 
 async def drain(settings: Settings) -> float:
-    """Seconds until the last message is recorded as sent. Fails where one is lost, or was sent twice."""
+    """Seconds until the last message is recorded as sent. Fails where one is lost or was sent twice."""
     runtime = wiring.runtime(settings)
     pool = wiring.sms_pool(settings)
     assert pool is not None

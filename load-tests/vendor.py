@@ -1,6 +1,6 @@
-"""Africa's Talking for the benchmark: a process of its own that takes every message on, 50 ms after it was asked.
+"""Africa's Talking for the benchmark: a process of its own that takes every message on, 50 ms after the request.
 
-`python vendor.py` prints the port that it listens on, on loopback; it ends when its standard input is closed.
+`python vendor.py` prints its port on loopback; it ends when its standard input is closed.
 """
 
 import asyncio

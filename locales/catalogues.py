@@ -1,7 +1,7 @@
 """Keeps the catalogues in step with the code: `make catalogues` after a text has changed.
 
-`messages.pot` lists every text that the code marks with `_(...)`; each language's file gets the new ones, empty, and those
-that changed, marked fuzzy. `jasho menus lint` then says what a translator has to do.
+`messages.pot` lists every text that the code marks with `_(...)`. Each language's file gets the new ones, empty, and the changed
+ones, marked fuzzy. `jasho menus lint` then says what a translator has to do.
 """
 
 from io import BytesIO
@@ -40,7 +40,7 @@ def template() -> bytes:
 
 
 def update(language: str, pot: bytes) -> bytes:
-    """A language's file brought up to the template; its translations stay."""
+    """A language's file brought up to the template. Its translations stay."""
     path = LOCALES / language / "LC_MESSAGES" / "messages.po"
     catalogue = read_po(BytesIO(path.read_bytes()), locale=language) if path.exists() else Catalog(locale=language)
     catalogue.header_comment = f"# {LANGUAGES[language]}"
@@ -52,7 +52,7 @@ def update(language: str, pot: bytes) -> bytes:
 def _written(catalogue: Catalog) -> bytes:
     file = BytesIO()
     write_po(file, catalogue, width=120, sort_output=True, include_lineno=False, ignore_obsolete=True)
-    # No dates: a file changes when a text does, and at no other time.
+    # Without dates a file changes only when a text does.
     lines = [line for line in file.getvalue().splitlines(keepends=True) if not line.startswith(_UNWANTED_HEADERS)]
     return b"".join(lines)
 

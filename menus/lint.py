@@ -1,6 +1,6 @@
 """Proves the menus, in every language, without walking them by hand: what `jasho menus lint` runs.
 
-Each check answers with findings, a line each, in words that say where to look.
+Each check returns findings, one line each, which say where to look.
 """
 
 import string
@@ -20,7 +20,7 @@ from menus.engine.screen import BACK_LINE, DIAL_AGAIN, MORE_LINE, paginate
 from menus.screens import SCREENS
 
 ROOTS = (HOME_SCREEN, WELCOME_SCREEN, FINISH_SCREEN, RESUME_SCREEN, *approvals.OFFERED.values())
-# Numbers that have reached customers, by screen: what they remember. A release adds to it and never changes a line.
+# Numbers that customers know, by screen. A release adds lines and never changes one.
 RELEASED: Mapping[str, Mapping[str, str]] = {
     "home": {
         "1": "Check Balance",
@@ -55,7 +55,7 @@ Catalogues = Mapping[str, Mapping[str, str]]
 
 
 def catalogues() -> Catalogues:
-    """Every language's texts by their English, fuzzy and empty ones left out."""
+    """Every language's translations by their English text, without fuzzy and empty ones."""
     return {
         language: {str(m.id): str(m.string) for m in catalogue(language) if m.id and m.string and not m.fuzzy}
         for language in LANGUAGES
@@ -64,9 +64,9 @@ def catalogues() -> Catalogues:
 
 
 def lint(screens: Iterable[Screen] = SCREENS, translations: Catalogues | None = None, sms: tuple[str, ...] = ()) -> list[str]:
-    """Everything that is wrong with the screens and with what is said by SMS; empty where nothing is.
+    """Everything that is wrong with the screens and the SMS; empty where nothing is.
 
-    `sms` are the texts of a channel of its own; those of the core are looked at always.
+    `sms` are the texts of a channel of its own. Those of the core are always checked.
     """
     screens = tuple(screens)
     texts = catalogues() if translations is None else translations
@@ -188,7 +188,7 @@ def _translations(shown: list[str], texts: Catalogues) -> Iterator[str]:
 
 
 def _lengths(screens: tuple[Screen, ...], texts: Catalogues) -> Iterator[str]:
-    """Every screen, alone and below every refusal that can lead to it, at the worst that its placeholders can be."""
+    """Every screen, alone and below each refusal that can lead to it, with its placeholders at their longest."""
     arrivals = _refusals_by_destination(screens)
     for language in LANGUAGES:
         translated = texts.get(language, {})
@@ -206,7 +206,7 @@ def _length(screen: Screen, refusal: type[Refusal] | None, translated: Mapping[s
     if isinstance(screen, Choice) and not screen.navigation:
         below = []
     where = f"{language}: {screen.name}" + (f" below {refusal.code}" if refusal else "")
-    # A list, or a text without a question, may go on with More; a question or a last word may not.
+    # A list, or a text that asks nothing, may go on with More; a question or an End may not.
     if isinstance(screen, Pick) or (isinstance(screen, Choice) and (not screen.options or refusal is not None)):
         pages = paginate(lines, below, translated.get(MORE_LINE, MORE_LINE))
     else:

@@ -1,4 +1,4 @@
-"""A phone in the terminal: `jasho dial`. It speaks the same callback that the network calls, to a service that runs."""
+"""A phone in the terminal: `jasho dial`. It calls a running service by the network's own callback."""
 
 import getpass
 import sys
@@ -17,7 +17,10 @@ _ANSWER_SECONDS = 12
 
 
 def converse(settings: Settings, code: str, phone: str, url: str) -> None:
-    """Dials `code`, shows screens and takes input until the session is over. Raises ValueError or OSError in words for people."""
+    """Dials `code`, shows screens and takes input until the session is over.
+
+    Raises ValueError or OSError in words for people.
+    """
     stem = settings.service_code.removesuffix("#")
     if not (code == settings.service_code or (code.startswith(stem + "*") and code.endswith("#"))):
         raise ValueError(f"this service is dialled as {settings.service_code}, not {code}")
@@ -45,7 +48,7 @@ def converse(settings: Settings, code: str, phone: str, url: str) -> None:
 
 
 def post(callback: str, fields: dict[str, str]) -> str:
-    """What a callback of the service answers to a form. Raises OSError in words for people."""
+    """Sends a form to a callback of the service and returns the answer. Raises OSError in words for people."""
     request = urllib.request.Request(callback, urllib.parse.urlencode(fields).encode(), method="POST")  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the operator's own address

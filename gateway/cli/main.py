@@ -188,7 +188,7 @@ def graph(svg: Path | None) -> None:
 
 
 def prepare(settings: Settings) -> None:
-    """A developer's machine: newest schema, demo people."""
+    """Brings a developer's machine to the newest schema and loads the demo people."""
     _migrate(settings)
     run(settings, demo_people.create_people)
 
@@ -227,7 +227,7 @@ def _show_progress(invariant: str) -> None:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Asked before anything is started, so that the answer is one line."""
+    """It runs before anything is started, so that the error is one line."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

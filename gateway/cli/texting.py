@@ -1,4 +1,4 @@
-"""An SMS from the terminal: `jasho sms`. It arrives as Africa's Talking delivers one, and what comes back is printed."""
+"""An SMS from the terminal: `jasho sms`. It arrives as Africa's Talking delivers one; the command prints the answers."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ from core.settings import Settings
 from gateway.cli.dial import post
 
 _ANSWER_SECONDS = 10.0
-# An order that is confirmed is answered by more than one SMS: this long after the last one, no more is waited for.
+# A confirmed order is answered by more than one SMS. This long after the last one nobody waits for another.
 _QUIET_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
 
@@ -44,7 +44,7 @@ def text(settings: Settings, message: str, phone: str, url: str) -> None:
 
 
 def _print_answers(base: str, sender: str, seen: set[str]) -> bool:
-    """Prints what arrives until it is quiet. Was there anything?"""
+    """Prints what arrives until it is quiet. Returns whether anything arrived."""
     deadline = time.monotonic() + _ANSWER_SECONDS
     has_answer = False
     while time.monotonic() < deadline:
@@ -59,7 +59,7 @@ def _print_answers(base: str, sender: str, seen: set[str]) -> bool:
 
 
 def _inbox(base: str, phone: str) -> list[dict[str, str]]:
-    """The simulator's inbox: only a developer's machine shows one."""
+    """The simulator's inbox, which only a developer's machine has. Raises OSError in words for people."""
     address = f"{base}/simulator/inbox?{urllib.parse.urlencode({'phone': phone})}"
     try:
         with urllib.request.urlopen(address, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the operator's own address

@@ -1,4 +1,4 @@
-"""The simulated phone's SMS: what it has received, and what its owner sends."""
+"""The simulated phone's SMS: those that it has received, and those that its owner sends."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -23,11 +23,11 @@ class _Sent(msgspec.Struct):
 
 
 def routes(runtime: Runtime) -> list[Route]:
-    """The inbox of a phone, and an SMS from it."""
+    """A phone's inbox, and an SMS from it."""
     country = runtime.settings.country
 
     async def inbox(request: Request) -> Response:
-        """The newest messages of a phone, newest first."""
+        """A phone's newest messages, newest first."""
         try:
             phone = phones.parse(request.query_params.get("phone", ""), country)
         except BadPhone as refusal:
@@ -35,7 +35,7 @@ def routes(runtime: Runtime) -> list[Route]:
         return JSONResponse([_as_json(message) for message in await notices.list_inbox(runtime, phone)])
 
     async def send(request: Request) -> Response:
-        """Takes JSON with `phone` and `text`, and says when. What is answered arrives in the inbox."""
+        """Takes JSON with `phone` and `text`, and returns the moment. The answer arrives in the inbox."""
         moment = clock.now()
         try:
             sent = msgspec.json.decode((await request.body())[:_MOST_BODY_BYTES], type=_Sent)

@@ -1,4 +1,4 @@
-"""What the local rail asks on a simulated phone, and the answers that are given there."""
+"""The local rail's prompts on a simulated phone, and the answers that are given there."""
 
 from uuid import UUID
 
@@ -24,7 +24,7 @@ class _Answer(msgspec.Struct):
 
 
 def routes(runtime: Runtime) -> list[Route]:
-    """The open prompts of a phone, and the answer to one of them."""
+    """A phone's open prompts, and the answer to one of them."""
 
     async def prompts(request: Request) -> Response:
         try:

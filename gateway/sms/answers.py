@@ -1,7 +1,7 @@
-"""What each SMS command does, by the same services as the phone menu, and what it answers.
+"""What each SMS command does, by the services that the phone menu uses, and how it is answered.
 
-A handler answers with a text of texts.py and what fills it, or raises a Refusal, whose sentence is then the answer. What moves
-money is answered by the receipt that the transfer itself sends.
+A handler returns a text of texts.py and its values, or raises a Refusal, whose sentence is then the answer. The receipt that a
+transfer sends is the answer to a command that moves money.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -28,7 +28,7 @@ from gateway.sms import texts
 from gateway.sms.commands import Command
 
 _MOST_LINES = 5
-# How each command is written, for whoever wrote it wrongly.
+# How each command is written, for senders who wrote it wrongly.
 EXAMPLES = {
     "balance": _("BAL"),
     "statement": _("MINI"),
@@ -48,9 +48,9 @@ EXAMPLES = {
 
 @dataclass(frozen=True, slots=True)
 class SmsReply:
-    """A text of texts.py, what fills it, and the one-time code that its `{code}` stands for. Without a text: none is sent.
+    """A text of texts.py, its values, and the one-time code that its `{code}` stands for. Without a text no SMS is sent.
 
-    `language` where it is another than the reader's has been so far.
+    `language`: where it is another than the reader's so far.
     """
 
     text: str = ""
@@ -61,7 +61,7 @@ class SmsReply:
 
 @dataclass(frozen=True, slots=True)
 class SmsRequest:
-    """A command, who sent it, and the key under which it is done once however often the provider delivers it."""
+    """A command, its sender, and the key under which it is done once, however often the provider delivers it."""
 
     runtime: Runtime
     customer: Customer
@@ -70,12 +70,12 @@ class SmsRequest:
 
 
 async def reply_to(request: SmsRequest) -> SmsReply:
-    """Does what the command says. Raises the Refusal that is then the answer."""
+    """Does what the command says. A Refusal that it raises is the answer."""
     return await _HANDLERS[request.command.verb](request)
 
 
 async def reply_to_stranger(runtime: Runtime, command: Command, phone: str, language: str) -> SmsReply:
-    """The same for a number that has no account: it may join, or ask not to be written to."""
+    """`reply_to` for a number that has no account: it may join, or decline our notices."""
     if command.verb == "join":
         await joining.join(runtime, phone=phone, name=profiles.read_name(command.words), language=language)
         return SmsReply()  # the welcome is the answer
@@ -128,7 +128,7 @@ async def _save(request: SmsRequest) -> SmsReply:
 
 
 def _chosen(open_goals: list[Goal], words: str) -> Goal | None:
-    """The goal that is meant: the one whose name begins like that, or the only one."""
+    """The goal whose name begins with these words, or the only goal where there are none."""
     if not words:
         return open_goals[0] if len(open_goals) == 1 else None
     meant = [goal for goal in open_goals if goal.name.casefold().startswith(words.casefold())]
@@ -203,7 +203,7 @@ async def _set_optout(runtime: Runtime, phone: str, *, is_out: bool) -> SmsReply
 
 
 def _fitting(lines: list[str], taken: int = 0) -> str:
-    """As many of the lines as one SMS has room for."""
+    """As many of the lines as fit into one SMS beside `taken` septets."""
     kept = [septets.plain(lines[0])[: SCREEN_SEPTETS - taken]]
     for line in lines[1:]:
         longer = "\n".join([*kept, septets.plain(line)])
@@ -214,7 +214,7 @@ def _fitting(lines: list[str], taken: int = 0) -> str:
 
 
 def _longest_foot(language: str) -> int:
-    """Septets that the sentence below a list takes."""
+    """Septets of the sentence below a list, at its longest."""
     return septets.count(translate(texts.SMS_JOBS, language).format(lines="", number="0" * 6))
 
 

@@ -1,7 +1,7 @@
-"""SMS that come in, from whichever provider: taken once, understood, and answered through the outbox.
+"""SMS that come in, from any provider: leased, understood, and answered through the outbox.
 
-What an SMS said is neither logged nor kept: it may hold a PIN. The sender's number proves nothing, so nothing moves money here
-but a one-time code that only the number's owner has received.
+Their text is neither logged nor kept: it may hold a PIN. The sender's number proves nothing, so nothing moves money here except
+a one-time code that only the number's owner has received.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """An SMS as its provider delivers it. `id` is the provider's name for it, `phone` (E.164) where it says it came from."""
+    """An SMS as its provider delivers it. `id` is the provider's id, `phone` (E.164) the sender's number according to it."""
 
     provider: str
     id: str
@@ -37,20 +37,20 @@ class Sms:
 
     @property
     def key(self) -> str:
-        """What it asks for is done once under this key, however often it is delivered."""
+        """The key under which its command is done once, however often it is delivered."""
         return f"sms:{self.provider}:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """Who is answered, registered or not."""
+    """The reader of the answer, registered or not."""
 
     phone: str
     language: str
 
 
 async def answer(runtime: Runtime, sms: Sms) -> bool:
-    """Answers an SMS, once. False: somebody else has it in hand, or something broke, and the provider should come again."""
+    """Answers an SMS, once. False where another worker has it or something broke: the provider should deliver it again."""
     try:
         return await within(_ANSWER_SECONDS, _answer(runtime, sms))
     except Exception:
@@ -77,7 +77,7 @@ async def _answer(runtime: Runtime, sms: Sms) -> bool:
 
 
 async def _reply_to(runtime: Runtime, sms: Sms, customer: Customer | None) -> tuple[str, SmsReply]:
-    """Which command it was, and what is answered."""
+    """Which command it was, and the reply."""
     try:
         command = commands.parse(sms.text, runtime.settings.country)
     except LooksLikeAPin:
@@ -98,7 +98,7 @@ async def _reply_to(runtime: Runtime, sms: Sms, customer: Customer | None) -> tu
 
 
 def _language(sms: Sms, customer: Customer | None, reply: SmsReply) -> str:
-    """The reader's own; a stranger's is guessed from the word that she used."""
+    """The reader's own language; a stranger's is guessed from the word that she used."""
     if reply.language:
         return reply.language
     return customer.language if customer is not None else commands.language_of(sms.text)

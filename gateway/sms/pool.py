@@ -1,6 +1,6 @@
-"""Which provider next: by weight and by how each has been lately. A failing one is rested, and then tried with one message.
+"""Chooses the next provider: by weight and recent health. A failing one rests, and is then tried with one message.
 
-What the workers have found is in `sms_provider`, so all of them rest a provider together, and one of them tries it.
+`sms_provider` holds its health, so all workers rest a provider together, and one of them tries it.
 """
 
 import random
@@ -17,18 +17,18 @@ from core.messaging import health
 from core.messaging.deliveries import AnsweredAttempt, SendOutcome
 from gateway.sms.provider import Provider
 
-# So many failures in a row, and it rests; so long at first, twice as long after each try that failed.
+# After so many failures in a row it rests; so long at first, twice as long after each try that failed.
 _MOST_FAILURES = 3
 _FIRST_REST = timedelta(seconds=30)
 _MOST_DOUBLINGS = 5
-# Whoever tries it has answered by then, or has died.
+# A worker that tries it has an answer by then, or has died.
 _PROBE_LASTS = timedelta(seconds=30)
 
 log = structlog.get_logger()
 
 
 class ProviderPool:
-    """The providers there are, as `core.messaging.deliveries.Pool` wants them."""
+    """The providers there are: a `core.messaging.deliveries.Pool`."""
 
     def __init__(self, providers: Iterable[Provider]) -> None:
         self._providers = {provider.name: provider for provider in providers}
@@ -59,7 +59,7 @@ class ProviderPool:
     async def _look(
         self, connection: AsyncConnection, without: frozenset[str] = frozenset()
     ) -> tuple[dict[str, float], list[str]]:
-        """Who can be given messages, with what weight; and who is to be tried with answered."""
+        """The providers that can get messages, with their weights; and those that are to be tried with one."""
         now = clock.now()
         rows = [row for row in await self._read(connection) if row.name not in without]
         if any(_wants_probe(row, now) for row in rows):
@@ -76,7 +76,7 @@ class ProviderPool:
         return self._last_read
 
     async def note_answers(self, connection: AsyncConnection, answers: Sequence[AnsweredAttempt]) -> None:
-        """A failure counts, whatever answers any other way is well again."""
+        """AWAY and UNSURE count as failures. After any other answer but REFUSED the provider is well again."""
         failures: dict[str, int] = {}
         well: set[str] = set()
         for answered in answers:
@@ -102,7 +102,7 @@ class ProviderPool:
 
 
 def _wants_probe(row: Row[Any], now: datetime) -> bool:
-    """Is its rest over, and is nobody trying it?"""
+    """Is its rest over, and is no worker trying it?"""
     if row.rested_until is None or row.rested_until > now:
         return False
     return row.probed_at is None or row.probed_at <= now - _PROBE_LASTS

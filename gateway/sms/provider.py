@@ -1,7 +1,7 @@
 """What the providers share: their SDKs block, so each call runs in a thread of its own, bounded in number and in time.
 
-An answer that says no is a no, and another provider may send at once. Only where there was no answer, or none that makes sense,
-is it open whether the message is on its way.
+After an answer that says no, another provider may send at once. Only where there was no answer, or none that makes sense, may
+the message be on its way.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from urllib3.exceptions import MaxRetryError
 
 from core.messaging.deliveries import Attempt, ProviderAnswer, SendOutcome
 
-# What the SDKs are told: for the connection, and for each wait for bytes.
+# The SDKs' timeouts: for the connection, and for each wait for bytes.
 CONNECT_SECONDS, READ_SECONDS = 3.05, 9.05
-# And for all of it: a provider that sends a byte now and then would keep them waiting for ever.
+# And the timeout of a whole call: a provider that sends a byte now and then would keep the SDKs waiting for ever.
 CALL_SECONDS = 15.0
 MOST_THREADS = 32
 
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 class Provider(Protocol):
-    """Carries messages. `weight`: its share of them, beside the others', until somebody changes it in `sms_provider`."""
+    """Carries messages. `weight`: its share of them beside the others', until somebody changes it in `sms_provider`."""
 
     @property
     def name(self) -> str: ...
@@ -45,13 +45,13 @@ class Provider(Protocol):
 
 
 class Threads:
-    """Calls that block, at most `most` at once. One that outlives its deadline keeps its place until it ends."""
+    """Calls that block, at most `most` at once. A call that outlives its deadline keeps its place until it ends."""
 
     def __init__(self, most: int = MOST_THREADS) -> None:
         self._free = threading.Semaphore(most)
 
     async def call(self, function: Callable[[], ProviderAnswer], seconds: float) -> ProviderAnswer:
-        """What the function makes of it, or what became of it instead."""
+        """The function's answer, or what became of the call instead."""
         if not self._free.acquire(blocking=False):
             return ProviderAnswer(SendOutcome.AWAY, "no thread is free")
         loop = asyncio.get_running_loop()
@@ -72,7 +72,7 @@ class Threads:
             result = _ask(function)
         finally:
             self._free.release()
-        with suppress(RuntimeError):  # the loop is gone, and with it whoever waited
+        with suppress(RuntimeError):  # the loop is gone, and nobody waits any more
             loop.call_soon_threadsafe(_give, answer, result)
 
 
@@ -92,7 +92,7 @@ def _ask(function: Callable[[], ProviderAnswer]) -> ProviderAnswer:
 
 
 def _never_left(error: exceptions.RequestException) -> bool:
-    """Did it fail before a byte of the request was sent? Without retries urllib3 gives up only on making a connection."""
+    """Did it fail before a byte of the request was sent? Without retries urllib3 raises MaxRetryError only for a connection."""
     return isinstance(error, _NEVER_LEFT) or (
         isinstance(error, exceptions.ConnectionError) and bool(error.args) and isinstance(error.args[0], MaxRetryError)
     )

@@ -1,6 +1,6 @@
-"""Sends what waits in the outbox. Never inside a transaction; what a provider answers is recorded as soon as it is known.
+"""Sends what waits in the outbox. Never inside a transaction; an answer of a provider is recorded as soon as it is known.
 
-A worker has hardly more messages in hand than it can call at once, so a crash leaves few in doubt.
+A worker leases hardly more messages than it can send at once, so a crash leaves few in doubt.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from core.runtime import Runtime
 from gateway.sms.pool import ProviderPool
 from gateway.sms.provider import MOST_THREADS
 
-# More than are called at once: while some answers are being recorded, others are called already.
+# More than can be sent at once: while some answers are being recorded, other calls have begun already.
 MOST_IN_HAND = 48
-# A claim costs the same for one message as for many.
+# A lease costs the same for one message as for many.
 _LEAST_AT_ONCE = 6
 _GATHER_SECONDS = 0.015
 _IDLE_SECONDS = 0.25
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 async def one_round(runtime: Runtime, pool: ProviderPool) -> int:
-    """Sends what can be sent now, at most as much as fits at once, and says how many messages it looked at."""
+    """Sends what can be sent now, at most as much as fits at once, and returns how many messages it looked at."""
     leased = await outbox.lease(runtime, MOST_THREADS, pool)
     answers = await asyncio.gather(*(_carry(runtime, pool, attempt) for attempt in leased.attempts))
     if answers:
@@ -39,7 +39,7 @@ async def one_round(runtime: Runtime, pool: ProviderPool) -> int:
 
 
 async def release(runtime: Runtime, pool: ProviderPool | None) -> int:
-    """Messages whose worker has died wait for a delivery report from now on; one may have come already."""
+    """Messages of dead workers wait for a delivery report from now on; it may have come already."""
     released = await outbox.release_dead(runtime)
     if released:
         log.warning("messages in doubt: their worker has died", messages=released)
@@ -60,7 +60,7 @@ class _Hands:
     answers: list[AnsweredAttempt] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     room: asyncio.Event = field(default_factory=asyncio.Event)
-    is_short: bool = False  # there was less to claim than there was room for: whatever is recorded may let something else go
+    is_short: bool = False  # there was less to lease than there was room for: each record may let another message go
     is_closing: bool = False
 
     @property
@@ -81,12 +81,12 @@ class _Hands:
 
 
 async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
-    """Until it is cancelled; then it waits for what is under way. The database may go away and come back."""
+    """Sends until it is cancelled, and then waits for the calls under way. The database may go away and come back."""
     hands = _Hands()
     recorder = asyncio.create_task(_keep_recording(runtime, pool, hands))
     try:
         while True:
-            # In a task of its own: where we are cancelled, a claim that is being committed would be nobody's.
+            # In a task of its own: were we cancelled amid its commit, the leased messages would be nobody's.
             step = asyncio.create_task(_lease_some(runtime, pool, hands))
             try:
                 await asyncio.shield(step)
@@ -103,7 +103,7 @@ async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
 
 
 async def _lease_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
-    """Claims as much as there is room for, then waits for more room, or a while where there was no more to claim."""
+    """Leases as much as there is room for, then waits for room, or for a while where there was nothing more to lease."""
     hands.room.clear()
     free = hands.free
     leased = await outbox.lease(runtime, free, pool) if free > 0 else outbox.Leased([], 0)
@@ -113,7 +113,7 @@ async def _lease_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> No
     if leased.settled:
         return
     if not hands.is_short and hands.free < _LEAST_AT_ONCE:
-        hands.room.clear()  # there was room only until these began
+        hands.room.clear()  # there was room only before these calls began
     with suppress(TimeoutError):
         await asyncio.wait_for(hands.room.wait(), _IDLE_SECONDS)
 
@@ -141,7 +141,7 @@ async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -
 
 
 async def _carry(runtime: Runtime, pool: ProviderPool, attempt: Attempt) -> AnsweredAttempt:
-    """Calls one provider after another until one takes it on, or nobody knows whether it did."""
+    """Calls one provider after another until one takes the message on, or nobody knows whether it did."""
     tried: list[str] = []
     while True:
         answered = AnsweredAttempt(attempt, await pool[attempt.provider].send(attempt))

@@ -1,7 +1,8 @@
 """A hop's road from request to reply.
 
-Load the session; is this hop a repetition? then the stored reply; else find what was typed, let the engine take it, keep the
-session, answer. Whatever breaks on the way, the customer reads a plain sentence that says what did or did not happen.
+It loads the session. Is this hop a repetition? Then it sends the stored reply. Otherwise it finds what was typed, lets the
+engine take it, keeps the session and answers. Whatever breaks on the way, the customer reads a plain sentence that says what was
+or was not done.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ _DEFAULT_LANGUAGE = "en"
 
 log = structlog.get_logger()
 
-# Short enough to be said in both languages where nobody knows yet which one it should be.
+# Short enough for both languages in one screen, where the customer's is not known yet.
 NOTHING_DONE = _("Sorry, we cannot answer now. Nothing was done. Please dial again soon.")
 STILL_WORKING = _("We are still working on what you asked. Please dial again in a minute.")
 MAYBE_DONE = _("Sorry, this takes too long. If it was done, an SMS tells you. Please dial again and look before you repeat it.")
@@ -36,7 +37,7 @@ ENDED = _("This session is over. Please dial again.")
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One request of the network. `phone` is E.164; `text` is every input of the session so far, so it may hold a PIN.
+    """One request of the network. `phone` is E.164. `text` is every input of the session so far, so it may hold a PIN.
 
     `dialled` is what followed the service code (`4*0722000111*500`), where the network leaves it there.
     """
@@ -63,7 +64,7 @@ class Road:
         self._transcript = Transcript(runtime.settings.pin_pepper)
 
     async def take(self, hop: Hop) -> Reply:
-        """Answers a hop; whatever breaks, the customer is told in words."""
+        """Answers a hop. Whatever breaks, the customer is told in words."""
         try:
             stored = await self._sessions.open(hop.phone)
         except TurnNotFree:
@@ -76,10 +77,10 @@ class Road:
         else:
             typed = self._transcript.read(hop.text, stored.mark)
             if not isinstance(typed, Typed):
-                # Done already, or overtaken: the same screen again, and nothing else.
+                # The hop was taken already, or a later one was: it gets the same screen again, and nothing else happens.
                 latest = stored
             elif stored.reply.startswith("END "):
-                # The last screen stays what is kept: its hop may still be repeated.
+                # The last screen stays stored: its hop may still be repeated.
                 await self._close(hop.phone, stored)
                 return Reply(_end(ENDED, stored.session.language), stored.session.screen)
             else:
@@ -91,7 +92,7 @@ class Road:
         mark = self._transcript.mark(hop.text)
         session = Session(id=hop.session_id, phone=hop.phone, language=_DEFAULT_LANGUAGE, customer=None, screen="")
         try:
-            # One deadline for all of it: each step of a direct dial may ask the database.
+            # One deadline for the whole dial: each of its steps may ask the database.
             return StoredSession(session, mark, await within(_DIAL_SECONDS, self._begin(session, hop)))
         except Exception:
             log.exception("dial not answered")
@@ -116,7 +117,7 @@ class Road:
         await opening.choose(self._runtime, session, left, was_under_way=was_under_way)
 
     def _may_go_on(self, stored: StoredSession) -> bool:
-        """Did it stop on a question? Or at a PIN of which nobody knows what it did: that one is only safe under its own key."""
+        """Did it stop on a question, or at a PIN with an unknown result? Repeating such a PIN is safe only under its own key."""
         session = stored.session
         is_open = stored.reply.startswith("CON ") or stored.reply == _end(MAYBE_DONE, session.language)
         return is_open and bool(session.stack) and self._engine.is_under_way(session)
@@ -132,7 +133,7 @@ class Road:
         return StoredSession(session, mark, await self._take_inputs(session, [typed], is_dialled=False))
 
     async def _take_inputs(self, session: Session, inputs: list[Typed], *, is_dialled: bool) -> str:
-        """Takes the inputs one by one and answers with the screen that the last one leads to, as the network wants it."""
+        """Takes the inputs one by one and returns the last screen as the network wants it."""
         refusal: Refusal | None = None
         may_have_acted = False
         try:
@@ -156,7 +157,7 @@ class Road:
         try:
             await self._sessions.close(phone, stored, resume=self._resume(stored))
         except (RedisError, OSError) as error:
-            # What was done is done: better that the customer reads it than that she wonders.
+            # What was done is done, and the customer should read it rather than wonder.
             log.warning("session not kept", error=type(error).__name__)
         return Reply(stored.reply, stored.session.screen)
 

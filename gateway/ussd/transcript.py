@@ -1,8 +1,8 @@
-"""What the customer typed on this hop, found in the text that the network repeats whole on every hop.
+"""Finds what the customer typed on this hop in the text that the network repeats as a whole on every hop.
 
-The text is every input so far with `*` between them, and a customer may type `*` herself: so nothing is split. What follows
-the text of the hop before is this hop's input. The text before is not kept, because after a PIN screen it holds a PIN: only
-its length and a keyed hash of it are.
+The text is every input so far with `*` between them, and a customer may type `*` herself: so nothing is split. This hop's input
+is what follows the text of the hop before. That text is not kept, because after a PIN screen it holds a PIN: only its length and
+a keyed hash of it are.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import msgspec
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """A text that was seen, without the text: `length` of all of it, `before` of what came ahead of its last input."""
+    """A text that was seen, without the text: its `length`, and `before`, the length of what preceded its last input."""
 
     length: int
     digest: bytes
@@ -24,7 +24,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
 class NoInput(Enum):
     """Why a text has no new input in it."""
 
-    REPEATED = "the same text again: the network repeats a hop that it got no answer to"
+    REPEATED = "the same text again: the network repeats a hop that got no answer"
     OUT_OF_ORDER = "a text that does not go on from the last one: an older hop, repeated late"
 
 
@@ -40,7 +40,7 @@ _DIGEST_BYTES: Final = 16
 
 
 class Transcript:
-    """Marks texts and recognises them, under a key without which a four-digit PIN could be guessed from its hash."""
+    """Marks texts and recognises them. Without its key a four-digit PIN could be guessed from the hash."""
 
     def __init__(self, secret: str) -> None:
         self._key = hashlib.blake2b(b"transcript:" + secret.encode(), digest_size=32).digest()

@@ -14,7 +14,7 @@ from gateway.sms.provider import CALL_SECONDS, CONNECT_SECONDS, READ_SECONDS, Th
 NAME = "africastalking"
 WEIGHT = 1
 
-# What it says of a recipient.
+# Its status codes of a recipient.
 _OUTCOMES = {
     100: SendOutcome.SENT,  # Processed
     101: SendOutcome.SENT,  # Sent
@@ -32,7 +32,7 @@ _OUTCOMES = {
     502: SendOutcome.AWAY,  # RejectedByGateway
 }
 _OPTED_OUT = 406
-# What stands there instead of a name where it took nothing on.
+# Its message id where it took nothing on.
 _NO_ID = ("", "None")
 
 

@@ -1,6 +1,6 @@
 """Africa's Talking's SMS callbacks: what people write to us, delivery reports, and who wants no more of our notices.
 
-It proves nothing but that it knows the secret in the address. Each may come again, in any order.
+A callback proves only that the caller knows the secret in the address. Each may come again, in any order.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 
 def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
-    """Where it delivers what people write, and reports to."""
+    """Where it delivers what people write, reports, and opt-outs."""
     country = runtime.settings.country
 
     async def delivery(fields: Fields, _: Mapping[str, str]) -> None:
@@ -79,7 +79,7 @@ def read_report(fields: Fields, country: str) -> DeliveryReport:
 
 
 def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
-    """It calls again, for hours, until it is answered 200."""
+    """It calls again, for hours, until the answer is 200."""
 
     async def receive(request: Request) -> Response:
         if not is_from_network(request, runtime.settings):
@@ -113,7 +113,7 @@ def _guarded(runtime: Runtime, work: callbacks.Work) -> Callable[[Request], Awai
 
 
 def _check_date(fields: Fields) -> None:
-    """Both of its ways to write a date are right; whatever else it may send is worth a line in the log, and not a lost SMS."""
+    """Both of its ways to write a date are right. Any other is worth a line in the log, and not a lost SMS."""
     written = fields.get("date", "")
     for form in _DATES:
         try:

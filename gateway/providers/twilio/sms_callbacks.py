@@ -1,6 +1,6 @@
 """Twilio's webhooks: what people write to us, and what became of a message.
 
-It signs them. Either may come again, in any order.
+Twilio signs them. Each may come again, in any order.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -51,7 +51,7 @@ def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
 
 
 def is_signed(request: Request, form: "ImmutableMultiDict[str, str]", settings: Settings) -> bool:
-    """Is the request signed by Twilio: its address as the outside knows it, with its query, and every field received?
+    """Did Twilio sign the request: its address as the outside knows it, with its query, and every field?
 
     Never where no token is set: anybody could sign with an empty one.
     """
@@ -65,7 +65,7 @@ def is_signed(request: Request, form: "ImmutableMultiDict[str, str]", settings: 
 
 
 def read_report(fields: Fields, query: Mapping[str, str]) -> DeliveryReport:
-    """What became of a message; `query` is that of the address which it was told to call. Raises Malformed."""
+    """What became of a message. `query` is that of the address which we gave to Twilio. Raises Malformed."""
     required(fields, "MessageSid", "MessageStatus")
     try:
         attempt_id = UUID(query["attempt"]) if "attempt" in query else None
@@ -84,7 +84,7 @@ def read_report(fields: Fields, query: Mapping[str, str]) -> DeliveryReport:
 
 
 def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
-    """What is answered leaves by the outbox, not in the reply."""
+    """The answer to the SMS leaves by the outbox, not in this reply."""
 
     async def receive(request: Request) -> Response:
         try:
