@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from core import clock, orders, phones, septets
+from core import orders, phones, septets
 from core.credentials.refusals import CodeEnded
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
@@ -23,7 +23,7 @@ from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import Goal
 from core.septets import SCREEN_SEPTETS
-from core.wording import name_other_side
+from core.wording import describe_line
 from gateway.sms import texts
 from gateway.sms.commands import Command
 
@@ -95,8 +95,7 @@ async def _statement(asked: Asked) -> Answer:
         return Answer(texts.SMS_BALANCE_PRIVATE)
     language, country = asked.customer.language, asked.runtime.settings.country
     lines = [
-        f"{clock.day(line.moment, country):%d/%m} {line.amount} {name_other_side(line, language)}".rstrip()
-        for line in await wallet.list_newest(asked.runtime, asked.customer, _MOST_LINES)
+        describe_line(line, language, country) for line in await wallet.list_newest(asked.runtime, asked.customer, _MOST_LINES)
     ]
     return Answer(texts.SMS_LINES, {"lines": _fitting(lines)}) if lines else Answer(texts.SMS_NO_TRANSACTIONS)
 
