@@ -72,32 +72,31 @@ async def create_people(runtime: Runtime) -> None:
         except AlreadyRegistered:
             continue
     for person in PEOPLE:
-        customer = await profiles.find(runtime, person.phone)
-        assert customer is not None
-        float_account = None
-        if person.agent_number:
-            shop = await directory.add(runtime, person.phone, person.name, person.place, person.agent_number)
-            float_account = shop.float_account
-        goal = None
-        if person.goal:
-            target = Money(person.target_minor, customer.currency)
-            goal = await opening.open_goal(runtime, customer, name=person.goal, target=target, key="demo")
-        if person.job:
-            pay = Money(person.pay_minor, customer.currency)
-            await posts.post(runtime, customer, "house", person.place, person.job, pay, "demo", number=JOB_NUMBER)
-        async with runtime.database.transaction() as connection:
-            wishes = []
-            if person.balance_minor:
-                wishes.append(_paid_in(customer.wallet, Money(person.balance_minor, customer.currency)))
-            if float_account is not None:
-                wishes.append(_paid_in(float_account, Money(person.float_minor, customer.currency)))
-            if goal is not None:
-                wishes.append(_paid_in(goal.id, Money(person.saved_minor, customer.currency)))
-            answers = await post(connection, wishes, runtime.settings.country)
-            assert all(answer.is_done for answer in answers), answers
+        await _provide(runtime, person)
 
 
-def _paid_in(into: UUID, amount: Money) -> Transfer:
+async def _provide(runtime: Runtime, person: Person) -> None:
+    """Gives a registered person her shop, goal, job and money."""
+    customer = await profiles.find(runtime, person.phone)
+    assert customer is not None
+    deposits = [(customer.wallet, person.balance_minor)]
+    if person.agent_number:
+        shop = await directory.add(runtime, person.phone, person.name, person.place, person.agent_number)
+        deposits.append((shop.float_account, person.float_minor))
+    if person.goal:
+        target = Money(person.target_minor, customer.currency)
+        goal = await opening.open_goal(runtime, customer, name=person.goal, target=target, key="demo")
+        deposits.append((goal.id, person.saved_minor))
+    if person.job:
+        pay = Money(person.pay_minor, customer.currency)
+        await posts.post(runtime, customer, "house", person.place, person.job, pay, "demo", number=JOB_NUMBER)
+    transfers = [_deposit(into, Money(minor, customer.currency)) for into, minor in deposits if minor]
+    async with runtime.database.transaction() as connection:
+        answers = await post(connection, transfers, runtime.settings.country)
+        assert all(answer.is_done for answer in answers), answers
+
+
+def _deposit(into: UUID, amount: Money) -> Transfer:
     """Cash that reached the bank before the service began."""
     return Transfer(
         id=ids.new_id(),

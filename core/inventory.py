@@ -33,7 +33,7 @@ def list_texts(package: ModuleType) -> tuple[str, ...]:
 
 
 def _modules(package: ModuleType) -> Iterator[ModuleType]:
-    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+    for submodule in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         # Alembic's own files run only where it calls them.
-        if not found.name.startswith("core.migrations."):
-            yield importlib.import_module(found.name)
+        if not submodule.name.startswith("core.migrations."):
+            yield importlib.import_module(submodule.name)

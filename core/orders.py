@@ -64,7 +64,7 @@ async def place_send(runtime: Runtime, sender: Customer, recipient_phone: str, a
     await pins.require_open_for_payment(runtime, sender.id)
     recipient = await transfers.get_recipient(runtime, sender, recipient_phone)
     quoted = await transfers.quote(runtime, sender, amount)
-    if amount + await _sent_lately(runtime, sender) > _most_by_sms(runtime, sender):
+    if amount + await _sum_sent_lately(runtime, sender) > _sms_limit(runtime, sender):
         await approval.ask(runtime, sender, recipient_phone, amount, key)
         return PlacedOrder(None, amount, quoted.fee, recipient)
     code_id = await _place(runtime, sender, SEND, amount, recipient_phone=recipient_phone)
@@ -95,7 +95,7 @@ async def confirm(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder
 
     Once: a crash between the code and the money is made good when the same code comes again, under the ledger's own key.
     """
-    code_id = await _used_and_unfinished(runtime, customer, typed) or await codes.check(runtime, customer.id, codes.SMS, typed)
+    code_id = await _find_unfinished(runtime, customer, typed) or await codes.check(runtime, customer.id, codes.SMS, typed)
     async with runtime.database.autocommit() as connection:
         row = (await connection.execute(select(order_table).where(order_table.c.id == code_id))).one()
     try:
@@ -138,7 +138,7 @@ async def _place(
     return code_id
 
 
-async def _used_and_unfinished(runtime: Runtime, customer: Customer, typed: str) -> UUID | None:
+async def _find_unfinished(runtime: Runtime, customer: Customer, typed: str) -> UUID | None:
     """An order whose code was taken and whose money may not have moved: whoever took it has crashed, or is still at work."""
     async with runtime.database.autocommit() as connection:
         order_id: UUID | None = await connection.scalar(
@@ -167,8 +167,8 @@ async def _carry_out(runtime: Runtime, customer: Customer, row: Row[tuple[object
         done = DoneOrder(receipt.reference, amount, to, receipt.balance)
     else:
         await pins.require_open(runtime, customer.id)
-        saved = await goals.save_confirmed(runtime, customer, row.goal_id, amount, key)
-        done = DoneOrder(saved.reference, amount, saved.goal, saved.balance)
+        saving = await goals.save_confirmed(runtime, customer, row.goal_id, amount, key)
+        done = DoneOrder(saving.reference, amount, saving.goal, saving.balance)
     await _finish(runtime, row.id)
     return done
 
@@ -178,16 +178,16 @@ async def _finish(runtime: Runtime, order_id: UUID) -> None:
         await connection.execute(update(order_table).where(order_table.c.id == order_id).values(done_at=clock.now()))
 
 
-async def _sent_lately(runtime: Runtime, customer: Customer) -> Money:
+async def _sum_sent_lately(runtime: Runtime, customer: Customer) -> Money:
     """What codes alone have let out in the last 24 hours: a stolen phone sends no more in many pieces than in one."""
     lately = select(func.coalesce(func.sum(order_table.c.amount), 0)).join(one_time_code, one_time_code.c.id == order_table.c.id)
-    own = (order_table.c.customer_id == customer.id) & (order_table.c.kind == SEND)
+    is_own_send = (order_table.c.customer_id == customer.id) & (order_table.c.kind == SEND)
     async with runtime.database.autocommit() as connection:
-        minor = await connection.scalar(lately.where(own, one_time_code.c.used_at > clock.now() - timedelta(days=1)))
+        minor = await connection.scalar(lately.where(is_own_send, one_time_code.c.used_at > clock.now() - timedelta(days=1)))
     return Money(int(minor or 0), customer.currency)
 
 
-def _most_by_sms(runtime: Runtime, customer: Customer) -> Money:
+def _sms_limit(runtime: Runtime, customer: Customer) -> Money:
     today = clock.today(runtime.settings.country)
     # Who has a PIN has given her ID number too.
     return Money(limits.get(limits.VERIFIED, customer.currency, today).sms, customer.currency)

@@ -7,7 +7,7 @@ from core.credentials import pins
 from core.customers import details, profiles, wallet
 from core.i18n import LANGUAGES, _
 from core.membership import closing
-from core.wording import name_other_side
+from core.wording import describe_line
 from menus import pin
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, again, ok, outcomes
 from menus.engine.session import Step
@@ -29,11 +29,7 @@ async def read_statement(step: Step) -> Outcome:
     lines = await wallet.list_newest(step.runtime, session.registered)
     if not lines:
         return Outcome("empty")
-    told = [
-        f"{clock.day(line.moment, country):%d/%m} {line.amount} {name_other_side(line, session.language)}".rstrip()
-        for line in lines
-    ]
-    return ok(lines="\n".join(told))
+    return ok(lines="\n".join(describe_line(line, session.language, country) for line in lines))
 
 
 @outcomes("ok")
@@ -70,14 +66,14 @@ async def _set_privacy(step: Step, *, asks_pin: bool) -> Outcome:
 @outcomes("ok")
 async def read_details(step: Step) -> Outcome:
     customer = step.session.registered
-    known = await details.get(step.runtime, customer)
+    facts = await details.get(step.runtime, customer)
     return ok(
         name=customer.name,
         phone=phones.national(customer.phone),
-        number=known.national_id_end or "-",
-        most=known.at_once,
-        amount=known.in_a_day,
-        date=clock.day_text(known.since),
+        number=facts.national_id_end or "-",
+        most=facts.transfer_limit,
+        amount=facts.day_limit,
+        date=clock.day_text(facts.customer_since),
     )
 
 

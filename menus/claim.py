@@ -38,22 +38,23 @@ async def read_reason(step: Step) -> Outcome:
 
 
 @outcomes("ok", calls=(inputs.date, claims.submit))
-async def make(step: Step) -> Outcome:
+async def submit(step: Step) -> Outcome:
     session, slots = step.session, step.session.slots
     happened = inputs.date(step)
-    made = await claims.submit(step.runtime, session.registered, UUID(slots["policy"]), slots["reason"], happened, step.key)
-    return ok(number=made.number, product=translate(made.name, session.language))
+    claim = await claims.submit(step.runtime, session.registered, UUID(slots["policy"]), slots["reason"], happened, step.key)
+    return ok(number=claim.number, product=translate(claim.name, session.language))
 
 
 @outcomes("ok", "empty")
 async def list_claims(step: Step) -> Outcome:
-    made = await claims.list_claims(step.runtime, step.session.registered)
-    return ok(lines="\n".join(_line(one, step.session.language) for one in made)) if made else Outcome("empty")
+    session = step.session
+    listed = await claims.list_claims(step.runtime, session.registered)
+    return ok(lines="\n".join(_line(claim, session.language) for claim in listed)) if listed else Outcome("empty")
 
 
-def _line(one: Claim, language: str) -> str:
-    said = {"number": one.number, "product": translate(one.name, language), "amount": one.paid}
-    return translate(_LINES[one.status], language).format(**said)
+def _line(claim: Claim, language: str) -> str:
+    product = translate(claim.name, language)
+    return translate(_LINES[claim.status], language).format(number=claim.number, product=product, amount=claim.paid)
 
 
 SCREENS = (
@@ -68,7 +69,7 @@ SCREENS = (
     Ask(
         "claim_date",
         _("Which day did it happen? Day/month/year, not more than 90 days ago."),
-        do=make,
+        do=submit,
         goto={
             "ok": "claim_made",
             "bad_date": "claim_date",

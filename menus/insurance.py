@@ -17,11 +17,14 @@ _UNPAID = _("{product}: not paid")
 
 @outcomes("ok")
 async def list_products(step: Step) -> Outcome:
-    offer, language = translate(_OFFER, step.session.language), step.session.language
-    products = [one.product for one in covers.list_offers(step.runtime)]
+    line, language = translate(_OFFER, step.session.language), step.session.language
+    products = [offer.product for offer in covers.list_offers(step.runtime)]
     return found(
         "products",
-        ((offer.format(product=translate(one.name, language), amount=one.price, most=one.cover), one.key) for one in products),
+        (
+            (line.format(product=translate(product.name, language), amount=product.price, most=product.cover), product.key)
+            for product in products
+        ),
     )
 
 
@@ -45,15 +48,15 @@ async def show_product(step: Step) -> Outcome:
 @outcomes("ok", calls=(covers.buy,))
 async def buy(step: Step) -> Outcome:
     session = step.session
-    receipt = await covers.buy(step.runtime, session.registered, session.slots["product_key"], step.text, step.key)
-    return ok(reference=receipt.reference, balance=receipt.balance, **_said(receipt.policy, session))
+    purchase = await covers.buy(step.runtime, session.registered, session.slots["product_key"], step.text, step.key)
+    return ok(reference=purchase.reference, balance=purchase.balance, **_cover_slots(purchase.policy, session))
 
 
 @outcomes("ok", "empty")
 async def list_covers(step: Step) -> Outcome:
     session = step.session
-    held = await covers.list_policies(step.runtime, session.registered)
-    return found("covers", ((_line(cover, session), cover.id) for cover in held)) if held else Outcome("empty")
+    policies = await covers.list_policies(step.runtime, session.registered)
+    return found("covers", ((_line(cover, session), cover.id) for cover in policies)) if policies else Outcome("empty")
 
 
 @outcomes("renews", "ends", "season", "unpaid", calls=(covers.get_policy,))
@@ -61,7 +64,7 @@ async def show_cover(step: Step) -> Outcome:
     session = step.session
     cover = await covers.get_policy(step.runtime, session.registered, UUID(step.picked))
     product = covers.find_renewal_product(step.runtime, cover)
-    slots = _said(cover, session) | {"policy": str(cover.id)}
+    slots = _cover_slots(cover, session) | {"policy": str(cover.id)}
     if product is None:
         return Outcome("season", slots)
     slots |= {"product_key": product.key, "amount": str(product.price), "days": str(product.term_days)}
@@ -84,7 +87,7 @@ async def start_renewal(step: Step) -> Outcome:
     return ok()
 
 
-def _said(cover: Policy, session: Session) -> dict[str, str]:
+def _cover_slots(cover: Policy, session: Session) -> dict[str, str]:
     return {
         "product": translate(cover.name, session.language),
         "amount": str(cover.price),
@@ -95,7 +98,7 @@ def _said(cover: Policy, session: Session) -> dict[str, str]:
 
 
 def _line(cover: Policy, session: Session) -> str:
-    return translate(_UNPAID if cover.status == GRACE else _COVER, session.language).format(**_said(cover, session))
+    return translate(_UNPAID if cover.status == GRACE else _COVER, session.language).format(**_cover_slots(cover, session))
 
 
 # Where a purchase leads, but for the PINs that are asked for again on the same screen.

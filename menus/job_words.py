@@ -39,59 +39,59 @@ _NOT_CHOSEN = _("Somebody else was chosen")
 _NOT_OFFERED = _("Not offered any more")
 
 
-def category_of(typed: str) -> str:
+def category_at(typed: str) -> str:
     """The category whose number was typed."""
     return list(CATEGORIES)[int(typed) - 1]
 
 
-def categories(do: Handler, goto: Mapping[str, str]) -> tuple[Option, ...]:
+def category_options(do: Handler, goto: Mapping[str, str]) -> tuple[Option, ...]:
     """An option for each category, under the same number wherever people choose one."""
     return tuple(Option(str(number), label, do=do, goto=goto) for number, label in enumerate(CATEGORIES.values(), start=1))
 
 
-def at(*stages: str) -> Callable[[Session], bool]:
+def when_at(*stages: str) -> Callable[[Session], bool]:
     """Shows an option only while the job stands there."""
     return lambda session: session.slots.get("stage") in stages
 
 
-def rated(rating: str, language: str) -> str:
+def rating_text(rating: str, language: str) -> str:
     """`4.5/5`, or in words where nobody has said anything yet."""
     return translate(NEW, language) if rating == NEW else f"{rating}/5"
 
 
-def person(side: Side, language: str) -> str:
-    return f"{side.name} ({rated(side.rating, language)})"
+def name_side(side: Side, language: str) -> str:
+    return f"{side.name} ({rating_text(side.rating, language)})"
 
 
-def reachable(side: Side, language: str) -> str:
+def name_reachable(side: Side, language: str) -> str:
     """The same with the number to call."""
-    return f"{side.name} {phones.national(side.phone)} ({rated(side.rating, language)})"
+    return f"{side.name} {phones.national(side.phone)} ({rating_text(side.rating, language)})"
 
 
-def for_employer(job: Job, language: str) -> str:
+def employer_status_text(job: Job, language: str) -> str:
     """Where the job stands, in the employer's eyes."""
     return translate(_FOR_EMPLOYER.get(job.status, _CANCELLED), language).format(number=job.applicants)
 
 
-def worker_stage(applied: Application) -> str:
+def worker_stage(application: Application) -> str:
     """Where the job stands for somebody who has applied."""
-    if applied.status == CHOSEN:
-        return applied.job.status
-    return WAITING if applied.status == WAITING else OVER
+    if application.status == CHOSEN:
+        return application.job.status
+    return WAITING if application.status == WAITING else OVER
 
 
-def for_worker(applied: Application, language: str) -> str:
+def worker_status_text(application: Application, language: str) -> str:
     """The same in words."""
-    if applied.status in (CHOSEN, WAITING):
-        said = _FOR_WORKER[worker_stage(applied)]
-    elif applied.status == WITHDRAWN:
-        said = _WITHDRAWN
+    if application.status in (CHOSEN, WAITING):
+        text = _FOR_WORKER[worker_stage(application)]
+    elif application.status == WITHDRAWN:
+        text = _WITHDRAWN
     else:
-        said = _NOT_OFFERED if applied.job.worker is None else _NOT_CHOSEN
-    return translate(said, language)
+        text = _NOT_OFFERED if application.job.worker is None else _NOT_CHOSEN
+    return translate(text, language)
 
 
-def about(job: Job) -> dict[str, str]:
+def job_slots(job: Job) -> dict[str, str]:
     """The slots that any screen about the job may fill its text with."""
     return {
         "job": str(job.id),

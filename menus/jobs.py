@@ -8,7 +8,7 @@ from core.jobs.refusals import JobClosed
 from menus import jobs_applied, jobs_post, jobs_posted
 from menus.engine.dsl import Choice, End, Option, Outcome, Pick, found, ok, outcomes
 from menus.engine.session import Step
-from menus.job_words import MOVED_ON, about, categories, category_of, person
+from menus.job_words import MOVED_ON, category_at, category_options, job_slots, name_side
 
 _ALL_PLACES = _("All places")
 _STARS = (_("Very bad"), _("Bad"), _("All right"), _("Good"), _("Very good"))
@@ -16,7 +16,7 @@ _STARS = (_("Very bad"), _("Bad"), _("All right"), _("Good"), _("Very good"))
 
 @outcomes("ok", "empty")
 async def choose_category(step: Step) -> Outcome:
-    category = category_of(step.text)
+    category = category_at(step.text)
     places = await market.list_places(step.runtime, category)
     if not places:
         return Outcome("empty")
@@ -40,7 +40,7 @@ async def show_job(step: Step) -> Outcome:
     job = await market.get(step.runtime, UUID(step.picked))
     if not market.is_offered(job):
         raise JobClosed
-    return ok(**about(job), employer=person(job.employer, step.session.language), name=job.employer.name)
+    return ok(**job_slots(job), employer=name_side(job.employer, step.session.language), name=job.employer.name)
 
 
 @outcomes("ok", calls=(applications.apply,))
@@ -85,7 +85,7 @@ SCREENS = (
     Choice(
         "jobs_category",
         _("Which kind of work?"),
-        options=categories(do=choose_category, goto={"ok": "jobs_place", "empty": "jobs_none"}),
+        options=category_options(do=choose_category, goto={"ok": "jobs_place", "empty": "jobs_none"}),
     ),
     Pick("jobs_place", _("Where?"), do=choose_place, goto={"ok": "jobs_list", "empty": "jobs_none"}),
     Choice("jobs_none", _("No work of this kind is offered now. Please look again another day.")),

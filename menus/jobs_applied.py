@@ -4,32 +4,36 @@ from uuid import UUID
 
 from core.i18n import _
 from core.jobs import applications, hiring, reviews
-from core.jobs.applications import CHOSEN, WAITING
+from core.jobs.applications import CHOSEN, WAITING, Application
 from core.jobs.market import FINISHED, HIRED, PAID
 from menus.engine.dsl import Choice, End, Option, Outcome, Pick, found, ok, outcomes
 from menus.engine.session import Step
-from menus.job_words import MOVED_ON, RATED, about, at, for_worker, person, reachable, worker_stage
+from menus.job_words import MOVED_ON, RATED, job_slots, name_reachable, name_side, when_at, worker_stage, worker_status_text
 
 
 @outcomes("ok", "empty")
 async def list_applications(step: Step) -> Outcome:
     session = step.session
-    own = await applications.list_applications(step.runtime, session.registered)
-    if not own:
+    listed = await applications.list_applications(step.runtime, session.registered)
+    if not listed:
         return Outcome("empty")
-    return found("jobs_applications", ((f"{one.job.title}: {for_worker(one, session.language)}", one.job.id) for one in own))
+    return found("jobs_applications", ((_line(application, session.language), application.job.id) for application in listed))
+
+
+def _line(application: Application, language: str) -> str:
+    return f"{application.job.title}: {worker_status_text(application, language)}"
 
 
 @outcomes("ok", calls=(applications.get,))
 async def show_application(step: Step) -> Outcome:
     session = step.session
-    applied = await applications.get(step.runtime, session.registered, UUID(step.picked))
-    job, stage = applied.job, worker_stage(applied)
+    application = await applications.get(step.runtime, session.registered, UUID(step.picked))
+    job, stage = application.job, worker_stage(application)
     if stage == PAID and await reviews.has_rated(step.runtime, session.registered, job.id):
         stage = RATED
-    tell = reachable if applied.status == CHOSEN else person
-    status, lines = for_worker(applied, session.language), tell(job.employer, session.language)
-    return ok(**about(job), stage=stage, status=status, name=job.employer.name, lines=lines)
+    tell = name_reachable if application.status == CHOSEN else name_side
+    status, lines = worker_status_text(application, session.language), tell(job.employer, session.language)
+    return ok(**job_slots(job), stage=stage, status=status, name=job.employer.name, lines=lines)
 
 
 @outcomes("ok", calls=(applications.withdraw,))
@@ -57,17 +61,19 @@ SCREENS = (
         "jobs_application",
         _("{title}\n{status}"),
         options=(
-            Option("1", _("Take it back"), do=withdraw, goto={"ok": "jobs_withdrawn", "job_closed": "jobs"}, when=at(WAITING)),
+            Option(
+                "1", _("Take it back"), do=withdraw, goto={"ok": "jobs_withdrawn", "job_closed": "jobs"}, when=when_at(WAITING)
+            ),
             Option(
                 "2",
                 _("I have finished"),
                 do=finish,
                 goto={"ok": "jobs_finished", **MOVED_ON, "account_closed": "jobs"},
-                when=at(HIRED),
+                when=when_at(HIRED),
             ),
-            Option("3", _("Give up"), goto="jobs_give_up", when=at(HIRED)),
-            Option("4", _("Report a problem"), goto="jobs_problem", when=at(HIRED, FINISHED)),
-            Option("5", _("Rate"), goto="jobs_rate", when=at(PAID)),
+            Option("3", _("Give up"), goto="jobs_give_up", when=when_at(HIRED)),
+            Option("4", _("Report a problem"), goto="jobs_problem", when=when_at(HIRED, FINISHED)),
+            Option("5", _("Rate"), goto="jobs_rate", when=when_at(PAID)),
             Option("6", _("Details"), goto="jobs_details"),
         ),
     ),

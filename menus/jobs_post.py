@@ -6,7 +6,7 @@ from core.money import Money
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
 from menus.engine.session import Step
-from menus.job_words import categories, category_of
+from menus.job_words import category_at, category_options
 
 
 @outcomes("ok", calls=(posts.check_room,))
@@ -17,7 +17,7 @@ async def begin(step: Step) -> Outcome:
 
 @outcomes("ok")
 async def take_category(step: Step) -> Outcome:
-    return ok(category=category_of(step.text))
+    return ok(category=category_at(step.text))
 
 
 @outcomes("ok", calls=(market.read_place,))
@@ -49,7 +49,7 @@ SCREENS = (
     Choice(
         "jobs_post_category",
         _("Which kind of work?"),
-        options=categories(do=take_category, goto={"ok": "jobs_post_place"}),
+        options=category_options(do=take_category, goto={"ok": "jobs_post_place"}),
     ),
     Ask(
         "jobs_post_place",

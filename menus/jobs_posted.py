@@ -10,7 +10,7 @@ from core.jobs.refusals import JobClosed
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.engine.screen import HIDDEN
 from menus.engine.session import Step
-from menus.job_words import MOVED_ON, RATED, about, at, for_employer, rated, reachable
+from menus.job_words import MOVED_ON, RATED, employer_status_text, job_slots, name_reachable, rating_text, when_at
 
 _APPLICANT = _("{name} ({rating}), jobs done: {number}")
 _ON_LIST = _("On the list until {date}")
@@ -19,10 +19,12 @@ _ON_LIST = _("On the list until {date}")
 @outcomes("ok", "empty")
 async def list_jobs(step: Step) -> Outcome:
     session = step.session
-    own = await market.list_posted(step.runtime, session.registered)
-    if not own:
+    jobs = await market.list_posted(step.runtime, session.registered)
+    if not jobs:
         return Outcome("empty")
-    return found("jobs_posted", ((f"{job.number} {job.title}: {for_employer(job, session.language)}", job.id) for job in own))
+    return found(
+        "jobs_posted", ((f"{job.number} {job.title}: {employer_status_text(job, session.language)}", job.id) for job in jobs)
+    )
 
 
 @outcomes("ok", calls=(market.get,))
@@ -32,9 +34,9 @@ async def show_job(step: Step) -> Outcome:
     stage = job.status
     if stage == PAID and await reviews.has_rated(step.runtime, session.registered, job.id):
         stage = RATED
-    slots = {**about(job), "stage": stage, "status": for_employer(job, language), "lines": ""}
+    slots = {**job_slots(job), "stage": stage, "status": employer_status_text(job, language), "lines": ""}
     if job.worker is not None:
-        slots |= {"name": job.worker.name, "lines": reachable(job.worker, language)}
+        slots |= {"name": job.worker.name, "lines": name_reachable(job.worker, language)}
     elif job.status == OPEN:
         until = clock.day_text(clock.day(job.expires_at, step.runtime.settings.country))
         slots["lines"] = translate(_ON_LIST, language).format(date=until)
@@ -47,19 +49,22 @@ async def list_applicants(step: Step) -> Outcome:
     waiting = await applications.list_applicants(step.runtime, session.registered, UUID(session.slots["job"]))
     if not waiting:
         return Outcome("empty")
-    said = translate(_APPLICANT, language)
+    line = translate(_APPLICANT, language)
     return found(
         "jobs_applicants",
-        ((said.format(name=one.name, rating=rated(one.rating, language), number=one.jobs_done), one.id) for one in waiting),
+        (
+            (line.format(name=person.name, rating=rating_text(person.rating, language), number=person.jobs_done), person.id)
+            for person in waiting
+        ),
     )
 
 
 @outcomes("ok", JobClosed, calls=(applications.list_applicants,))
 async def choose_applicant(step: Step) -> Outcome:
     session = step.session
-    for one in await applications.list_applicants(step.runtime, session.registered, UUID(session.slots["job"])):
-        if str(one.id) == step.picked:
-            return ok(worker=one.id, name=one.name)
+    for applicant in await applications.list_applicants(step.runtime, session.registered, UUID(session.slots["job"])):
+        if str(applicant.id) == step.picked:
+            return ok(worker=applicant.id, name=applicant.name)
     raise JobClosed
 
 
@@ -101,12 +106,12 @@ SCREENS = (
                 _("Applicants"),
                 do=list_applicants,
                 goto={"ok": "jobs_applicants", "empty": "jobs_applicants_empty", "unknown_job": "jobs", "not_permitted": "jobs"},
-                when=at(OPEN),
+                when=when_at(OPEN),
             ),
-            Option("2", _("Done: pay"), goto="jobs_pay", when=at(HIRED, FINISHED)),
-            Option("3", _("Cancel"), goto="jobs_cancel", when=at(OPEN, HIRED)),
-            Option("4", _("Report a problem"), goto="jobs_problem", when=at(HIRED, FINISHED)),
-            Option("5", _("Rate"), goto="jobs_rate", when=at(PAID)),
+            Option("2", _("Done: pay"), goto="jobs_pay", when=when_at(HIRED, FINISHED)),
+            Option("3", _("Cancel"), goto="jobs_cancel", when=when_at(OPEN, HIRED)),
+            Option("4", _("Report a problem"), goto="jobs_problem", when=when_at(HIRED, FINISHED)),
+            Option("5", _("Rate"), goto="jobs_rate", when=when_at(PAID)),
             Option("6", _("Details"), goto="jobs_details"),
         ),
     ),

@@ -7,7 +7,7 @@ then and it moved her money, she is told so instead, and nothing is paid a secon
 from core.customers import wallet
 from core.i18n import _, translate
 from core.runtime import Runtime
-from core.wording import describe
+from core.wording import describe_done
 from menus import approvals
 from menus.engine.dsl import CONTINUE, MAIN_MENU, Choice, Option
 from menus.engine.session import Session
@@ -23,20 +23,20 @@ SCREENS = (
 )
 
 
-async def choose(runtime: Runtime, session: Session, left: Session | None, *, was_under_way: bool) -> None:
+async def choose(runtime: Runtime, session: Session, earlier: Session | None, *, was_under_way: bool) -> None:
     """Moves a session that stands at its first screen to what has to be said before it.
 
     `left` is the phone's session before this one; `was_under_way`: it broke off in the middle of something.
     """
     customer = session.customer
-    if left is not None and (left.customer and left.customer.id) != (customer and customer.id):
-        left = None  # registered, or closed, meanwhile
-    keys = [] if left is None else [*left.keys, *approvals.keys(left)]
+    if earlier is not None and (earlier.customer and earlier.customer.id) != (customer and customer.id):
+        earlier = None  # registered, or closed, meanwhile
+    keys = [] if earlier is None else [*earlier.keys, *approvals.keys(earlier)]
     if keys and customer is not None and (done := await wallet.find_last_done(runtime, customer, keys)):
-        session.heading = f"{translate(LAST_TRANSACTION, session.language)}\n{describe(done, session.language)}"
-        left = None
+        session.heading = f"{translate(LAST_TRANSACTION, session.language)}\n{describe_done(done, session.language)}"
+        earlier = None
     if customer is not None and customer.has_pin and customer.has_approvals and await approvals.offer(runtime, session):
         return
-    if left is not None and was_under_way:
+    if earlier is not None and was_under_way:
         # Of somebody who is registering nothing but her session knows it.
-        session.left, session.screen, session.language = left, "resume", session.language if customer else left.language
+        session.left, session.screen, session.language = earlier, "resume", session.language if customer else earlier.language

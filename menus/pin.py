@@ -23,15 +23,15 @@ async def choose(step: Step) -> Outcome:
 
 @outcomes("ok", PinsDiffer, calls=(pin_change.change,))
 async def change(step: Step) -> Outcome:
-    _same_twice(step)
+    _check_same_twice(step)
     await pin_change.change(step.runtime, step.session.registered, step.text)
     return ok()
 
 
 @outcomes("ok", "proven", calls=(pin_reset.prove_identity,))
 async def prove_identity(step: Step) -> Outcome:
-    needed = await pin_reset.prove_identity(step.runtime, step.session.registered, step.text)
-    return Outcome("proven") if needed is pin_reset.NextStep.CHOOSE_PIN else ok()
+    next_step = await pin_reset.prove_identity(step.runtime, step.session.registered, step.text)
+    return Outcome("proven") if next_step is pin_reset.NextStep.CHOOSE_PIN else ok()
 
 
 @outcomes("ok", calls=(pin_reset.prove_phone,))
@@ -42,12 +42,12 @@ async def prove_phone(step: Step) -> Outcome:
 
 @outcomes("ok", PinsDiffer, calls=(pin_reset.replace,))
 async def replace(step: Step) -> Outcome:
-    _same_twice(step)
+    _check_same_twice(step)
     money_out_from = await pin_reset.replace(step.runtime, step.session.registered, step.text)
     return ok(moment=clock.moment_text(money_out_from, step.runtime.settings.country))
 
 
-def _same_twice(step: Step) -> None:
+def _check_same_twice(step: Step) -> None:
     if step.text != step.previous_text:
         raise PinsDiffer
 

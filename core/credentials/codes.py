@@ -27,10 +27,10 @@ MOST_WRONG = 5
 MOST_WRONG_A_DAY = 10
 
 
-async def issue(connection: AsyncConnection, customer_id: UUID, purpose: str, lasts: timedelta) -> UUID:
+async def issue(connection: AsyncConnection, customer_id: UUID, purpose: str, ttl: timedelta) -> UUID:
     """A new code, in the caller's transaction; earlier ones for the same purpose are over. To be sent by `notices.tell`."""
     code_id, now = ids.new_id(), clock.now()
-    row = {"id": code_id, "customer_id": customer_id, "purpose": purpose, "created_at": now, "expires_at": now + lasts}
+    row = {"id": code_id, "customer_id": customer_id, "purpose": purpose, "created_at": now, "expires_at": now + ttl}
     await connection.execute(insert(one_time_code).values(row))
     return code_id
 
@@ -42,13 +42,13 @@ def matches(settings: Settings, code_id: UUID, purpose: str, typed: str) -> bool
 
 async def find_newest(connection: AsyncConnection, customer_id: UUID, purpose: str) -> Row[Any] | None:
     """The only code that can still be any good: its `id`, `failures`, `expires_at` and `used_at`."""
-    found = await connection.execute(
+    newest = (
         select(one_time_code)
         .where(one_time_code.c.customer_id == customer_id, one_time_code.c.purpose == purpose)
         .order_by(one_time_code.c.created_at.desc(), one_time_code.c.id.desc())
         .limit(1)
     )
-    return found.one_or_none()
+    return (await connection.execute(newest)).one_or_none()
 
 
 def is_waiting(code: Row[Any] | None) -> bool:
@@ -62,8 +62,8 @@ async def check_not_guessed(connection: AsyncConnection, customer_id: UUID, purp
     # The right one was counted as a try too.
     wrong = func.coalesce(func.sum(one_time_code.c.failures), 0) - func.count(one_time_code.c.used_at)
     lately = one_time_code.c.created_at > clock.now() - timedelta(days=1)
-    own = (one_time_code.c.customer_id == customer_id) & (one_time_code.c.purpose == purpose)
-    if int(await connection.scalar(select(wrong).where(own, lately)) or 0) >= MOST_WRONG_A_DAY:
+    is_same = (one_time_code.c.customer_id == customer_id) & (one_time_code.c.purpose == purpose)
+    if int(await connection.scalar(select(wrong).where(is_same, lately)) or 0) >= MOST_WRONG_A_DAY:
         raise TooManyTries
 
 
@@ -78,13 +78,13 @@ async def check(runtime: Runtime, customer_id: UUID, purpose: str, typed: str) -
         code = await find_newest(connection, customer_id, purpose)
         if code is None or not is_waiting(code):
             raise CodeEnded
-        own = update(one_time_code).where(one_time_code.c.id == code.id, one_time_code.c.used_at.is_(None))
-        count = own.where(one_time_code.c.failures < MOST_WRONG).values(failures=one_time_code.c.failures + 1)
+        change = update(one_time_code).where(one_time_code.c.id == code.id, one_time_code.c.used_at.is_(None))
+        count = change.where(one_time_code.c.failures < MOST_WRONG).values(failures=one_time_code.c.failures + 1)
         failures: int | None = await connection.scalar(count.returning(one_time_code.c.failures))
         if failures is None:
             raise CodeEnded
         if matches(runtime.settings, code.id, purpose, typed):
-            if await connection.scalar(own.values(used_at=clock.now()).returning(one_time_code.c.id)) is None:
+            if await connection.scalar(change.values(used_at=clock.now()).returning(one_time_code.c.id)) is None:
                 raise CodeEnded
             code_id: UUID = code.id
             return code_id

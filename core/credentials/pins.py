@@ -73,13 +73,13 @@ async def replace(
 
     `money_out_from`: until then no money leaves. None leaves what there is.
     """
-    own = update(pin_table).where(pin_table.c.customer_id == customer_id)
+    change = update(pin_table).where(pin_table.c.customer_id == customer_id)
     if only_unlocked:
-        own = own.where(pin_table.c.locked_at.is_(None), pin_table.c.failures < MOST_WRONG)
+        change = change.where(pin_table.c.locked_at.is_(None), pin_table.c.failures < MOST_WRONG)
     values = {"hash": hashed, "failures": 0, "locked_at": None, "changed_at": clock.now()}
     if money_out_from is not None:
         values["money_out_from"] = money_out_from
-    return (await connection.execute(own.values(values))).rowcount == 1
+    return (await connection.execute(change.values(values))).rowcount == 1
 
 
 @refuses(BadPin, WrongPin, PinLocked, Busy)
@@ -115,14 +115,14 @@ async def _check(runtime: Runtime, customer_id: UUID, pin: str) -> datetime | No
         is_right = await runtime.pin_hasher.matches(row.hash, pin, customer_id)
     # What was typed says nothing of a PIN that has replaced this one meanwhile.
     same_pin = (pin_table.c.customer_id == customer_id, pin_table.c.hash == row.hash)
-    own = update(pin_table).where(*same_pin).returning(pin_table.c.failures)
+    change = update(pin_table).where(*same_pin).returning(pin_table.c.failures)
     if not is_right:
         if row.failures < MOST_WRONG:
             raise WrongPin(tries_left=MOST_WRONG - row.failures)
-        await _change(runtime, own.values(locked_at=clock.now()))
+        await _change(runtime, change.values(locked_at=clock.now()))
         raise PinLocked
     # A lock set meanwhile by other guesses stays.
-    await _change(runtime, own.where(pin_table.c.locked_at.is_(None)).values(failures=0))
+    await _change(runtime, change.where(pin_table.c.locked_at.is_(None)).values(failures=0))
     money_out_from: datetime | None = row.money_out_from
     return money_out_from
 

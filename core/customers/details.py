@@ -19,12 +19,12 @@ _SHOWN_DIGITS = 3
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """`national_id_end`: its last three digits; empty where she has given no number. `at_once` and `in_a_day`: her limits."""
+    """`national_id_end`: its last three digits; empty where she has given no number. Limits: of one transfer, of a day."""
 
     national_id_end: str
-    at_once: Money
-    in_a_day: Money
-    since: date
+    transfer_limit: Money
+    day_limit: Money
+    customer_since: date
 
 
 async def get(runtime: Runtime, customer: Customer) -> Details:

@@ -50,12 +50,12 @@ async def prove_identity(runtime: Runtime, customer: Customer, typed: str) -> Ne
         await attempts.count_try(connection, customer.id, _ID_TRY, most=MOST_ID_TRIES, country=country)
         sealed = await connection.scalar(select(customer_table.c.national_id).where(customer_table.c.id == customer.id))
         # Somebody who registered by SMS has given no number: no other is hers.
-        known = runtime.vault.open(sealed, customer.id) if sealed else ""
-        if not hmac.compare_digest(known.encode(), national_id.encode()):
+        registered_id = runtime.vault.open(sealed, customer.id) if sealed else ""
+        if not hmac.compare_digest(registered_id.encode(), national_id.encode()):
             raise WrongNationalId
         await attempts.reset(connection, customer.id, _ID_TRY, country=country)
     async with runtime.database.transaction() as connection:
-        return await _send_code(connection, runtime, customer)
+        return await _send_code(runtime, connection, customer)
 
 
 @refuses(codes.check)
@@ -87,7 +87,7 @@ async def replace(runtime: Runtime, customer: Customer, pin: str) -> datetime:
     return money_out_from
 
 
-async def _send_code(connection: AsyncConnection, runtime: Runtime, customer: Customer) -> NextStep:
+async def _send_code(runtime: Runtime, connection: AsyncConnection, customer: Customer) -> NextStep:
     if await _is_proven(connection, customer):  # holds the PIN's row: of two at once, one sends
         return NextStep.CHOOSE_PIN
     if not codes.is_waiting(await codes.find_newest(connection, customer.id, codes.PIN)):

@@ -103,41 +103,41 @@ async def insert(connection: AsyncConnection, row: Mapping[str, Any]) -> bool:
 
     False where the number has an open account already.
     """
-    added = await connection.execute(
+    inserted = await connection.execute(
         upsert(customer_table)
         .values(**row, created_at=clock.now())
         # In words, not as a parameter: a prepared statement has to recognise the index by it.
         .on_conflict_do_nothing(index_elements=[customer_table.c.phone], index_where=text("status = 'active'"))
         .returning(customer_table.c.id)
     )
-    return added.one_or_none() is not None
+    return inserted.one_or_none() is not None
 
 
 async def set_national_id(connection: AsyncConnection, customer_id: UUID, sealed: bytes) -> bool:
     """Writes down the ID number, sealed, of somebody who had given none; False where she had."""
-    given = (
+    change = (
         update(customer_table)
         .where(customer_table.c.id == customer_id, customer_table.c.national_id.is_(None))
         .values(national_id=sealed)
         .returning(customer_table.c.id)
     )
-    return await connection.scalar(given) is not None
+    return await connection.scalar(change) is not None
 
 
 async def set_round_up_goal(
     connection: AsyncConnection, customer_id: UUID, goal_id: UUID | None, *, instead_of: UUID | None = None
 ) -> None:
     """From now on her sends are rounded up into this goal; `instead_of`: only where it was that one so far."""
-    own = update(customer_table).where(customer_table.c.id == customer_id)
+    change = update(customer_table).where(customer_table.c.id == customer_id)
     if instead_of is not None:
-        own = own.where(customer_table.c.round_up_goal == instead_of)
-    await connection.execute(own.values(round_up_goal=goal_id))
+        change = change.where(customer_table.c.round_up_goal == instead_of)
+    await connection.execute(change.values(round_up_goal=goal_id))
 
 
 async def close(connection: AsyncConnection, customer_id: UUID) -> None:
     """She is no customer any more; what she did stays on record."""
-    closed = update(customer_table).where(customer_table.c.id == customer_id).values(status="closed", closed_at=clock.now())
-    await connection.execute(closed)
+    change = update(customer_table).where(customer_table.c.id == customer_id).values(status="closed", closed_at=clock.now())
+    await connection.execute(change)
 
 
 async def set_language(runtime: Runtime, customer_id: UUID, language: str) -> None:

@@ -60,10 +60,10 @@ class Claim:
 @refuses(BadText)
 def read_text(text: str) -> str:
     """A few plain words with a letter in them, tidied and in the phone's alphabet: 60 septets at most."""
-    said = septets.plain(reading.tidy(text))
-    if septets.count(said) > MOST_TEXT_CHARACTERS or not any(character.isalpha() for character in said):
+    words = septets.plain(reading.tidy(text))
+    if septets.count(words) > MOST_TEXT_CHARACTERS or not any(character.isalpha() for character in words):
         raise BadText
-    return said
+    return words
 
 
 async def list_claimable(runtime: Runtime, customer: Customer) -> list[Policy]:
@@ -104,11 +104,11 @@ async def submit(runtime: Runtime, customer: Customer, policy_id: UUID, reason: 
         if any(row.status == WAITING for row in earlier):
             raise RequestWaits
         number = await _insert(connection, covered[0].id, key=key, reason=reason, happened=happened)
-        made = read_claim((await connection.execute(CLAIMS.where(claim_table.c.number == number))).one())
+        claim = read_claim((await connection.execute(CLAIMS.where(claim_table.c.number == number))).one())
         await notices.tell(
-            runtime, connection, customer, texts.CLAIM_MADE, number=number, product=translate(made.name, customer.language)
+            runtime, connection, customer, texts.CLAIM_MADE, number=number, product=translate(claim.name, customer.language)
         )
-    return made
+    return claim
 
 
 async def list_claims(runtime: Runtime, customer: Customer) -> list[Claim]:
@@ -128,9 +128,9 @@ def _today(runtime: Runtime) -> date:
 
 async def _lock_runs(connection: AsyncConnection, customer: Customer, policy_id: UUID) -> Sequence[Row[Any]]:
     """Every run of days of the policy's product that she had: locked, so that claims of one cover come one after the other."""
-    own = policy_table.c.customer_id == customer.id
-    product = select(policy_table.c.product).where(own, policy_table.c.id == policy_id).scalar_subquery()
-    query = select(policy_table).where(own, policy_table.c.product == product).order_by(policy_table.c.id).with_for_update()
+    is_own = policy_table.c.customer_id == customer.id
+    product = select(policy_table.c.product).where(is_own, policy_table.c.id == policy_id).scalar_subquery()
+    query = select(policy_table).where(is_own, policy_table.c.product == product).order_by(policy_table.c.id).with_for_update()
     runs: Sequence[Row[Any]] = (await connection.execute(query)).all()
     if not runs:
         raise NotPermitted
@@ -138,21 +138,21 @@ async def _lock_runs(connection: AsyncConnection, customer: Customer, policy_id:
 
 
 async def _of_runs(connection: AsyncConnection, runs: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
-    found: Sequence[Row[Any]] = (await connection.execute(CLAIMS.where(policy_table.c.id.in_([run.id for run in runs])))).all()
-    return found
+    rows: Sequence[Row[Any]] = (await connection.execute(CLAIMS.where(policy_table.c.id.in_([run.id for run in runs])))).all()
+    return rows
 
 
 async def _insert(connection: AsyncConnection, policy_id: UUID, **values: object) -> int:
     """Under a number that nobody has, and nobody can guess from another one's."""
     while True:
         number = _LEAST_NUMBER + secrets.randbelow(_NUMBERS)
-        made = (
+        new_claim = (
             insert(claim_table)
             .values(id=uuid4(), policy_id=policy_id, number=number, created_at=clock.now(), **values)
             .on_conflict_do_nothing(index_elements=[claim_table.c.number])
             .returning(claim_table.c.id)
         )
-        if (await connection.execute(made)).one_or_none() is not None:
+        if (await connection.execute(new_claim)).one_or_none() is not None:
             return number
 
 

@@ -57,9 +57,9 @@ def list_offers(runtime: Runtime) -> list[Offer]:
 @refuses(OutOfSeason)
 def get_offer(runtime: Runtime, product_key: str) -> Offer:
     """One of them. OutOfSeason: the product is not sold any more."""
-    for found in list_offers(runtime):
-        if found.product.key == product_key:
-            return found
+    for offer in list_offers(runtime):
+        if offer.product.key == product_key:
+            return offer
     raise OutOfSeason
 
 
@@ -71,21 +71,21 @@ async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, 
     """
     await pins.check(runtime, customer.id, pin)
     async with runtime.database.transaction() as connection:
-        if (receipt := await _bought_under(connection, customer, key)) is not None:
-            return _same(receipt, product_key)
-        found = get_offer(runtime, product_key)
-        if found.term is None:
+        if (purchase := await _find_purchase(connection, customer, key)) is not None:
+            return _check_same(purchase, product_key)
+        offer = get_offer(runtime, product_key)
+        if offer.term is None:
             raise OutOfSeason
         waited_until = await _end_unpaid(connection, customer, product_key)
-        term = found.term if waited_until is None else _after_gap(found.term, waited_until)
+        term = offer.term if waited_until is None else _after_gap(offer.term, waited_until)
         transfer_id = ids.new_id()
-        policy = await open_policy(connection, customer.id, found.product, term, transfer_id)
+        policy = await open_policy(connection, customer.id, offer.product, term, transfer_id)
         if policy is None:
             # A repetition that overtook us has it, or she had it before.
-            if (receipt := await _bought_under(connection, customer, key)) is not None:
-                return _same(receipt, product_key)
+            if (purchase := await _find_purchase(connection, customer, key)) is not None:
+                return _check_same(purchase, product_key)
             raise AlreadyCovered
-        said = notices.write(
+        notice = notices.write(
             customer,
             texts.COVERED,
             reference=ids.reference(transfer_id),
@@ -95,9 +95,9 @@ async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, 
             date=clock.day_text(policy.waits_until),
             until=clock.day_text(policy.last_day),
         )
-        wish = make_premium(transfer_id, customer, found.product, key, said)
+        transfer = make_premium(transfer_id, customer, offer.product, key, notice)
         answer = await post_one(
-            connection, wish, country=runtime.settings.country, currency=customer.currency, needed=policy.price
+            connection, transfer, country=runtime.settings.country, currency=customer.currency, needed=policy.price
         )
         assert answer.transfer_id == transfer_id, f"the policy {policy.id} would be free"
     return CoverPurchase(ids.reference(transfer_id), policy, Money(answer.available_minor[0], customer.currency))
@@ -157,10 +157,10 @@ def _of(customer: Customer) -> Select[Any]:
     return select(policy_table).where(policy_table.c.customer_id == customer.id)
 
 
-def _same(receipt: CoverPurchase, product_key: str) -> CoverPurchase:
+def _check_same(purchase: CoverPurchase, product_key: str) -> CoverPurchase:
     """The receipt of the first request, unless this one is about something else."""
-    check_same(receipt.policy, product=product_key)
-    return receipt
+    check_same(purchase.policy, product=product_key)
+    return purchase
 
 
 def _after_gap(term: Term, waited_until: date) -> Term:
@@ -168,7 +168,7 @@ def _after_gap(term: Term, waited_until: date) -> Term:
     return Term(term.starts, max(term.starts, waited_until), term.ends)
 
 
-async def _bought_under(connection: AsyncConnection, customer: Customer, key: str) -> CoverPurchase | None:
+async def _find_purchase(connection: AsyncConnection, customer: Customer, key: str) -> CoverPurchase | None:
     query = (
         _of(customer)
         .add_columns(transfer_table.c.available)
@@ -183,25 +183,25 @@ async def _bought_under(connection: AsyncConnection, customer: Customer, key: st
 
 async def _end_unpaid(connection: AsyncConnection, customer: Customer, product_key: str) -> date | None:
     """Ends the run that is in its days of grace, and says how long it had to wait; None where there is none."""
-    ended = (
+    change = (
         update(policy_table)
         .where(policy_table.c.customer_id == customer.id, policy_table.c.product == product_key, policy_table.c.status == GRACE)
         .values(status=ENDED)
         .returning(policy_table.c.waits_until)
     )
-    waited_until: date | None = await connection.scalar(ended)
+    waited_until: date | None = await connection.scalar(change)
     return waited_until
 
 
 async def _set_renewal(runtime: Runtime, customer: Customer, policy_id: UUID, values: dict[str, object]) -> Policy:
-    changed = (
+    change = (
         update(policy_table)
         .where(policy_table.c.id == policy_id, policy_table.c.customer_id == customer.id, policy_table.c.status != ENDED)
         .values(values)
         .returning(policy_table)
     )
     async with runtime.database.autocommit() as connection:
-        row = (await connection.execute(changed)).one_or_none()
+        row = (await connection.execute(change)).one_or_none()
     if row is None:
         raise NotPermitted
     return read_policy(row)

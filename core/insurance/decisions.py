@@ -76,8 +76,8 @@ async def approve(runtime: Runtime, number: int, by: Staff, amount: Money | None
         if customer is None:
             raise AccountClosed
         await _decide(connection, row.id, status=PAID, paid=paid.minor, by=by)
-        wish = _payout(row, customer, paid)
-        await post_one(connection, wish, country=runtime.settings.country, currency=row.currency)
+        transfer = _payout(row, customer, paid)
+        await post_one(connection, transfer, country=runtime.settings.country, currency=row.currency)
         return read_claim((await connection.execute(CLAIMS.where(claim_table.c.id == row.id))).one())
 
 
@@ -89,16 +89,15 @@ async def decline(runtime: Runtime, number: int, by: Staff, why: str) -> Claim:
         row = await _lock_waiting(connection, number)
         await _decide(connection, row.id, status=DECLINED, decision=why, by=by)
         if (customer := await profiles.find_by_id(connection, row.customer_id)) is not None:
-            said: dict[str, Any] = {"number": number, "why": why}
             name = translate(NAMES[row.product], customer.language)
-            await notices.tell(runtime, connection, customer, texts.CLAIM_DECLINED, product=name, **said)
+            await notices.tell(runtime, connection, customer, texts.CLAIM_DECLINED, product=name, number=number, why=why)
         return read_claim((await connection.execute(CLAIMS.where(claim_table.c.id == row.id))).one())
 
 
 def _payout(row: Row[Any], customer: Customer, paid: Money) -> Transfer:
     """It counts against no limit: what her cover owes her is not refused for being much."""
     transfer_id = ids.new_id()
-    said = notices.write(
+    notice = notices.write(
         customer,
         texts.CLAIM_PAID,
         reference=ids.reference(transfer_id),
@@ -107,7 +106,7 @@ def _payout(row: Row[Any], customer: Customer, paid: Money) -> Transfer:
         amount=paid,
     )
     legs = (Leg(customer.wallet, paid.minor), Leg(SystemAccount(PREMIUMS, paid.currency), -paid.minor))
-    return Transfer(transfer_id, customer.wallet, f"claim:{row.id}", KIND, legs, (said,))
+    return Transfer(transfer_id, customer.wallet, f"claim:{row.id}", KIND, legs, (notice,))
 
 
 async def _lock_waiting(connection: AsyncConnection, number: int) -> Row[Any]:
@@ -121,5 +120,5 @@ async def _lock_waiting(connection: AsyncConnection, number: int) -> Row[Any]:
 
 
 async def _decide(connection: AsyncConnection, claim_id: UUID, *, by: Staff, **values: object) -> None:
-    decided = update(claim_table).where(claim_table.c.id == claim_id)
-    await connection.execute(decided.values(decided_by=by.name, decided_at=clock.now(), **values))
+    change = update(claim_table).where(claim_table.c.id == claim_id)
+    await connection.execute(change.values(decided_by=by.name, decided_at=clock.now(), **values))

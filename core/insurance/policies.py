@@ -55,7 +55,7 @@ async def open_policy(
     connection: AsyncConnection, customer_id: UUID, product: Product, term: Term, transfer_id: UUID
 ) -> Policy | None:
     """A new run of days, in the transaction of the transfer that pays for it; None where she has this cover already."""
-    opened = (
+    new_policy = (
         insert(policy_table)
         .values(
             id=uuid4(),
@@ -78,16 +78,16 @@ async def open_policy(
         )
         .returning(policy_table)
     )
-    row = (await connection.execute(opened)).one_or_none()
+    row = (await connection.execute(new_policy)).one_or_none()
     return None if row is None else read_policy(row)
 
 
-def make_premium(transfer_id: UUID, customer: Customer, product: Product, key: str, *said: Notice) -> Transfer:
+def make_premium(transfer_id: UUID, customer: Customer, product: Product, key: str, *written: Notice) -> Transfer:
     """What pays for a term. It counts against no limit of hers: the money goes to the service, as a fee does."""
     price = product.price
     legs = (Leg(customer.wallet, -price.minor), Leg(SystemAccount(PREMIUMS, price.currency), price.minor))
     # Two products may cost the same: the request is known again by what was bought.
-    return Transfer(transfer_id, customer.wallet, key, KIND, legs, said, request=product.key)
+    return Transfer(transfer_id, customer.wallet, key, KIND, legs, written, request=product.key)
 
 
 def read_policy(row: Row[Any]) -> Policy:

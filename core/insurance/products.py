@@ -99,8 +99,8 @@ def list_current(currency: str, day: date) -> list[Product]:
     newest: dict[str, Product] = {}
     for product in _products():
         if product.price.currency == currency and product.starts <= day:
-            known = newest.setdefault(product.key, product)
-            newest[product.key] = max(known, product, key=lambda version: version.starts)
+            other = newest.setdefault(product.key, product)
+            newest[product.key] = max(other, product, key=lambda version: version.starts)
     return list(newest.values())
 
 
@@ -197,8 +197,8 @@ def _product(table: dict[str, Any]) -> Product:
 
 
 def _season(table: dict[str, str]) -> Season:
-    found = [_month_and_day(table[name]) for name in ("sold_from", "sold_until", "ends")]
-    sold_from, sold_until, ends = (day for day in found if day is not None)
+    days = [_month_and_day(table[name]) for name in ("sold_from", "sold_until", "ends")]
+    sold_from, sold_until, ends = (day for day in days if day is not None)
     return Season(sold_from, sold_until, ends)
 
 

@@ -37,7 +37,7 @@ async def renew(runtime: Runtime) -> int:
     due = (policy_table.c.status != ENDED) & (policy_table.c.ends <= today) & ~_done(_RENEWAL, tried)
 
     async def work(connection: AsyncConnection, row: Row[Any]) -> bool:
-        await _settle(connection, runtime, row, today)
+        await _settle(runtime, connection, row, today)
         return True
 
     return await chores.work_through(runtime.database, "covers: renew", _due(due), work)
@@ -50,7 +50,7 @@ async def remind(runtime: Runtime) -> int:
     due = (policy_table.c.status == ACTIVE) & soon & ~_done(_NOTICE, cast(policy_table.c.ends, Text))
 
     async def work(connection: AsyncConnection, row: Row[Any]) -> bool:
-        await _tell_of_end(connection, runtime, row)
+        await _tell_of_end(runtime, connection, row)
         return True
 
     return await chores.work_through(runtime.database, "covers: remind", _due(due), work)
@@ -64,7 +64,7 @@ def _due(condition: ColumnElement[bool]) -> Due:
     return Due(select(policy_table).where(condition), policy_table.c.id, (policy_table.c.ends,))
 
 
-async def _settle(connection: AsyncConnection, runtime: Runtime, row: Row[Any], today: date) -> None:
+async def _settle(runtime: Runtime, connection: AsyncConnection, row: Row[Any], today: date) -> None:
     if not await chores.mark_done(connection, row.id, _RENEWAL, f"{row.ends} {today}"):
         return
     customer = await profiles.find_by_id(connection, row.customer_id)
@@ -72,23 +72,23 @@ async def _settle(connection: AsyncConnection, runtime: Runtime, row: Row[Any], 
     begins = row.ends if row.status == ACTIVE else today
     product = products.find(row.product, row.currency, begins)
     if customer is None or product is None or product.seasons or not row.renews:
-        await _end(connection, runtime, row, customer)
-    elif not await _pay(connection, runtime, row, customer, product, begins):
+        await _end(runtime, connection, row, customer)
+    elif not await _pay(runtime, connection, row, customer, product, begins):
         gives_up = row.ends + timedelta(days=product.grace_days)
         if row.status == ACTIVE and product.grace_days:
             await _begin_grace(runtime, connection, row, customer, product, max(gives_up, today + timedelta(days=1)))
         elif today >= gives_up:
-            await _end(connection, runtime, row, customer)
+            await _end(runtime, connection, row, customer)
 
 
 async def _pay(
-    connection: AsyncConnection, runtime: Runtime, row: Row[Any], customer: Customer, product: Product, begins: date
+    runtime: Runtime, connection: AsyncConnection, row: Row[Any], customer: Customer, product: Product, begins: date
 ) -> bool:
     """Takes the price and goes on with the cover; False where the ledger refused, and nothing was done."""
     term = product.term(begins)
     assert term is not None, f"{product.key} is renewed by itself and has no term"
     transfer_id = ids.new_id()
-    said = notices.write(
+    notice = notices.write(
         customer,
         texts.COVER_RENEWED,
         reference=ids.reference(transfer_id),
@@ -97,17 +97,17 @@ async def _pay(
         most=product.cover,
         until=clock.day_text(term.last_day),
     )
-    wish = make_premium(transfer_id, customer, product, f"renewal:{row.id}:{row.ends}", said)
-    [answer] = await post(connection, [wish], runtime.settings.country)
+    transfer = make_premium(transfer_id, customer, product, f"renewal:{row.id}:{row.ends}", notice)
+    [answer] = await post(connection, [transfer], runtime.settings.country)
     if answer.outcome in REFUSALS:
         return False
     assert answer.outcome == "posted", f"the renewal of {row.id} is {answer.outcome}"
-    own = update(policy_table).where(policy_table.c.id == row.id)
+    change = update(policy_table).where(policy_table.c.id == row.id)
     policy = read_policy(row)
     if policy.status == ACTIVE and (policy.price, policy.cover) == (product.price, product.cover):
-        await connection.execute(own.values(ends=term.ends))
+        await connection.execute(change.values(ends=term.ends))
     else:
-        await connection.execute(own.values(status=ENDED))
+        await connection.execute(change.values(status=ENDED))
         goes_on = Term(term.starts, max(term.starts, policy.waits_until), term.ends)
         await open_policy(connection, customer.id, product, goes_on, transfer_id)
     return True
@@ -129,25 +129,25 @@ async def _begin_grace(
     )
 
 
-async def _end(connection: AsyncConnection, runtime: Runtime, row: Row[Any], customer: Customer | None) -> None:
+async def _end(runtime: Runtime, connection: AsyncConnection, row: Row[Any], customer: Customer | None) -> None:
     await connection.execute(update(policy_table).where(policy_table.c.id == row.id).values(status=ENDED))
     if customer is not None:
         name = translate(read_policy(row).name, customer.language)
         await notices.tell(runtime, connection, customer, texts.COVER_ENDED, kind=kinds.REMINDER, product=name)
 
 
-async def _tell_of_end(connection: AsyncConnection, runtime: Runtime, row: Row[Any]) -> None:
+async def _tell_of_end(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) -> None:
     customer = await profiles.find_by_id(connection, row.customer_id)
     if not await chores.mark_done(connection, row.id, _NOTICE, str(row.ends)) or customer is None:
         return
     policy = read_policy(row)
-    said: dict[str, Any] = {"product": translate(policy.name, customer.language)}
+    params: dict[str, Any] = {"product": translate(policy.name, customer.language)}
     product = products.find(policy.product, row.currency, policy.ends)
     if policy.renews and product is not None:
         await notices.tell(
-            runtime, connection, customer, texts.COVER_RENEWS, date=clock.day_text(policy.ends), amount=product.price, **said
+            runtime, connection, customer, texts.COVER_RENEWS, date=clock.day_text(policy.ends), amount=product.price, **params
         )
     else:
         await notices.tell(
-            runtime, connection, customer, texts.COVER_ENDS, kind=kinds.REMINDER, date=clock.day_text(policy.last_day), **said
+            runtime, connection, customer, texts.COVER_ENDS, kind=kinds.REMINDER, date=clock.day_text(policy.last_day), **params
         )

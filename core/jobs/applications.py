@@ -48,105 +48,106 @@ class Applicant:
 
 
 @refuses(market.lock, NotPermitted, AlreadyApplied, JobClosed, market.keep_open, attempts.count_try)
-async def apply(runtime: Runtime, worker: Customer, job: UUID) -> Job:
+async def apply(runtime: Runtime, worker: Customer, job_id: UUID) -> Job:
     """Applies, and tells the employer (only the first time: somebody may withdraw and think again).
 
     NotPermitted: her own job. JobClosed: also where 40 wait for an answer already. TooManyTries: 20 in a day.
     """
     async with runtime.database.transaction() as connection:
-        row = await market.lock(connection, job)
+        row = await market.lock(connection, job_id)
         if worker.id == row.employer_id or worker.currency != row.currency:
             raise NotPermitted
-        own = and_(application.c.job_id == job, application.c.worker_id == worker.id)
-        before: str | None = await connection.scalar(select(application.c.status).where(own))
-        if before == WAITING:
+        is_own = and_(application.c.job_id == job_id, application.c.worker_id == worker.id)
+        status: str | None = await connection.scalar(select(application.c.status).where(is_own))
+        if status == WAITING:
             raise AlreadyApplied
         waiting = await connection.scalar(
-            select(func.count()).where(application.c.job_id == job, application.c.status == WAITING)
+            select(func.count()).where(application.c.job_id == job_id, application.c.status == WAITING)
         )
         if not market.is_offered(row) or (waiting or 0) >= MOST_WAITING:
             raise JobClosed
         await market.keep_open(connection, worker.id)
         now = clock.now()
-        if before is None:
+        if status is None:
             await attempts.count_try(connection, worker.id, "job_application", most=MOST_A_DAY, country=runtime.settings.country)
-            await connection.execute(insert(application).values(job_id=job, worker_id=worker.id, created_at=now, changed_at=now))
-            await _tell_employer(runtime, connection, worker, await market.get_within(connection, job))
+            await connection.execute(
+                insert(application).values(job_id=job_id, worker_id=worker.id, created_at=now, changed_at=now)
+            )
+            await _tell_employer(runtime, connection, worker, await market.get_within(connection, job_id))
         else:
-            await connection.execute(update(application).where(own).values(status=WAITING, changed_at=now))
-        return await market.get_within(connection, job)
+            await connection.execute(update(application).where(is_own).values(status=WAITING, changed_at=now))
+        return await market.get_within(connection, job_id)
 
 
 @refuses(JobClosed)
-async def withdraw(runtime: Runtime, worker: Customer, job: UUID) -> None:
+async def withdraw(runtime: Runtime, worker: Customer, job_id: UUID) -> None:
     """Takes back an application that waits for an answer. JobClosed: none does any more."""
     async with runtime.database.autocommit() as connection:
-        taken = await connection.execute(
+        withdrawn = await connection.execute(
             update(application)
-            .where(application.c.job_id == job, application.c.worker_id == worker.id, application.c.status == WAITING)
+            .where(application.c.job_id == job_id, application.c.worker_id == worker.id, application.c.status == WAITING)
             .values(status=WITHDRAWN, changed_at=clock.now())
         )
-    if not taken.rowcount:
+    if not withdrawn.rowcount:
         raise JobClosed
 
 
 async def list_applications(runtime: Runtime, worker: Customer) -> list[Application]:
     """What she has applied for, the newest first, 40 at most."""
-    newest = _APPLICATIONS.order_by(application.c.created_at.desc(), application.c.job_id).limit(MOST_LISTED)
+    query = _APPLICATIONS.where(application.c.worker_id == worker.id)
+    query = query.order_by(application.c.created_at.desc(), application.c.job_id).limit(MOST_LISTED)
     async with runtime.database.autocommit() as connection:
-        rows = await connection.execute(newest.where(application.c.worker_id == worker.id))
-        return [Application(market.read_job(row), row.answer) for row in rows]
+        return [Application(market.read_job(row), row.answer) for row in await connection.execute(query)]
 
 
 @refuses(UnknownJob)
-async def get(runtime: Runtime, worker: Customer, job: UUID) -> Application:
+async def get(runtime: Runtime, worker: Customer, job_id: UUID) -> Application:
     """Her application for this job. UnknownJob: there is none."""
-    own = _APPLICATIONS.where(application.c.worker_id == worker.id, application.c.job_id == job)
+    query = _APPLICATIONS.where(application.c.worker_id == worker.id, application.c.job_id == job_id)
     async with runtime.database.autocommit() as connection:
-        row = (await connection.execute(own)).one_or_none()
+        row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise UnknownJob
     return Application(market.read_job(row), row.answer)
 
 
 @refuses(market.get_within, NotPermitted)
-async def list_applicants(runtime: Runtime, employer: Customer, job: UUID) -> list[Applicant]:
+async def list_applicants(runtime: Runtime, employer: Customer, job_id: UUID) -> list[Applicant]:
     """Who waits for the employer's answer, the first one first, 40 at most."""
     paid = job_table.alias("paid")
     jobs_done = select(func.count()).where(paid.c.worker_id == customer_table.c.id, paid.c.status == market.PAID)
     query = (
         select(customer_table.c.id, customer_table.c.name, rating_of(customer_table.c.id), jobs_done.scalar_subquery())
         .join(application, application.c.worker_id == customer_table.c.id)
-        .where(application.c.job_id == job, application.c.status == WAITING, customer_table.c.status == "active")
+        .where(application.c.job_id == job_id, application.c.status == WAITING, customer_table.c.status == "active")
         .order_by(application.c.created_at, customer_table.c.id)
         .limit(MOST_LISTED)
     )
     async with runtime.database.autocommit() as connection:
-        if (await market.get_within(connection, job)).employer.id != employer.id:
+        if (await market.get_within(connection, job_id)).employer.id != employer.id:
             raise NotPermitted
         return [Applicant(*row) for row in await connection.execute(query)]
 
 
 async def decline_waiting(runtime: Runtime, connection: AsyncConnection, job: Job, text: str) -> None:
     """Says no to everybody who still waits, in the caller's transaction, which has locked the job. `text` is what they read."""
-    declined = await connection.scalars(
+    worker_ids = await connection.scalars(
         update(application)
         .where(application.c.job_id == job.id, application.c.status == WAITING)
         .values(status=DECLINED, changed_at=clock.now())
         .returning(application.c.worker_id)
     )
-    for worker_id in sorted(declined.all()):
+    for worker_id in sorted(worker_ids.all()):
         reader = await profiles.find_by_id(connection, worker_id)
         if reader is not None:
-            said: dict[str, Any] = {"title": job.title, "place": job.place}
-            await notices.tell(runtime, connection, reader, text, kind=kinds.REMINDER, **said)
+            await notices.tell(runtime, connection, reader, text, kind=kinds.REMINDER, title=job.title, place=job.place)
 
 
 async def _tell_employer(runtime: Runtime, connection: AsyncConnection, worker: Customer, job: Job) -> None:
     employer = await profiles.find_by_id(connection, job.employer.id)
     if employer is not None:
-        said: dict[str, Any] = {"name": worker.name, "number": job.number, "title": job.title}
-        await notices.tell(runtime, connection, employer, texts.JOB_APPLIED, kind=kinds.REMINDER, **said)
+        params: dict[str, Any] = {"name": worker.name, "number": job.number, "title": job.title}
+        await notices.tell(runtime, connection, employer, texts.JOB_APPLIED, kind=kinds.REMINDER, **params)
 
 
 _APPLICATIONS = market.JOBS.add_columns(application.c.status.label("answer")).join(

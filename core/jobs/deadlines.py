@@ -47,8 +47,8 @@ async def _expire(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) 
     job, employer = await market.get_within(connection, row.id), await profiles.find_by_id(connection, row.employer_id)
     await applications.decline_waiting(runtime, connection, job, texts.JOB_OFF)
     if employer is not None:
-        said: dict[str, Any] = {"number": job.number, "title": job.title, "days": OPEN_FOR.days}
-        await notices.tell(runtime, connection, employer, texts.JOB_EXPIRED, kind=kinds.REMINDER, **said)
+        params: dict[str, Any] = {"number": job.number, "title": job.title, "days": OPEN_FOR.days}
+        await notices.tell(runtime, connection, employer, texts.JOB_EXPIRED, kind=kinds.REMINDER, **params)
     return True
 
 

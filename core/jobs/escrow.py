@@ -69,29 +69,29 @@ async def get_hired(connection: AsyncConnection, row: Row[Any]) -> Hired:
 
 
 @refuses(NotEnoughMoney, OverLimit, OverDayLimit, AccountClosed, KeyConflict)
-async def keep(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: SideTexts) -> JobReceipt:
+async def keep(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, side_texts: SideTexts) -> JobReceipt:
     """Moves the pay out of the employer's wallet."""
     pay = hired.job.pay
     legs = Leg(hired.employer.wallet, -pay.minor), Leg(hired.account, pay.minor)
-    wish = _transfer(runtime, hired, hired.employer.wallet, key, KIND_KEEP, legs, told, limited_minor=pay.minor)
-    answer = await post_one(connection, wish, country=runtime.settings.country, currency=pay.currency, needed=pay)
+    transfer = _transfer(runtime, hired, hired.employer.wallet, key, KIND_KEEP, legs, side_texts, limited_minor=pay.minor)
+    answer = await post_one(connection, transfer, country=runtime.settings.country, currency=pay.currency, needed=pay)
     return JobReceipt(ids.reference(answer.transfer_id), Money(answer.available_minor[0], pay.currency))
 
 
 @refuses(OverBalanceLimit, AccountClosed)
 async def pay_out(
-    runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: SideTexts, *, is_limited: bool
+    runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, side_texts: SideTexts, *, is_limited: bool
 ) -> JobReceipt:
     """Moves the pay into the worker's wallet. OverBalanceLimit: `is_limited`, and that may not hold so much."""
     limited_minor = hired.job.pay.minor if is_limited else 0
-    answer = await _empty(runtime, connection, hired, hired.worker, KIND_PAY, key, told, limited_minor)
+    answer = await _empty(runtime, connection, hired, hired.worker, KIND_PAY, key, side_texts, limited_minor)
     return JobReceipt(ids.reference(answer.transfer_id), await statement.get_available(connection, hired.employer.wallet))
 
 
 @refuses(AccountClosed)
-async def give_back(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, told: SideTexts) -> JobReceipt:
+async def give_back(runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, side_texts: SideTexts) -> JobReceipt:
     """Moves the pay back into the employer's wallet."""
-    answer = await _empty(runtime, connection, hired, hired.employer, KIND_REFUND, key, told, 0)
+    answer = await _empty(runtime, connection, hired, hired.employer, KIND_REFUND, key, side_texts, 0)
     return JobReceipt(ids.reference(answer.transfer_id), Money(answer.available_minor[1], hired.job.pay.currency))
 
 
@@ -100,34 +100,36 @@ async def get_first_receipt(
     connection: AsyncConnection, employer: Customer, initiator: UUID | None, kind: str, key: str
 ) -> JobReceipt:
     """What this key has done already, from the account that asked. JobClosed: nothing."""
-    first = select(transfer_table.c.id).where(
+    query = select(transfer_table.c.id).where(
         transfer_table.c.initiator == initiator, transfer_table.c.key == key, transfer_table.c.kind == kind
     )
-    transfer_id: UUID | None = await connection.scalar(first)
+    transfer_id: UUID | None = await connection.scalar(query)
     if transfer_id is None:
         raise JobClosed
     return JobReceipt(ids.reference(transfer_id), await statement.get_available(connection, employer.wallet))
 
 
-async def tell(runtime: Runtime, connection: AsyncConnection, hired: Hired, reader: Customer, text: str, **said: object) -> None:
+async def tell(
+    runtime: Runtime, connection: AsyncConnection, hired: Hired, reader: Customer, text: str, **params: object
+) -> None:
     """Writes to one side about the other."""
-    await notices.tell(runtime, connection, reader, text, **{**_said(hired, hired.other_than(reader)), **said})
+    await notices.tell(runtime, connection, reader, text, **{**_job_params(hired, hired.other_than(reader)), **params})
 
 
 async def _empty(
     runtime: Runtime,
     connection: AsyncConnection,
     hired: Hired,
-    getter: Customer,
+    receiver: Customer,
     kind: str,
     key: str,
-    told: SideTexts,
+    side_texts: SideTexts,
     limited_minor: int,
 ) -> PostingResult:
     pay = hired.job.pay
-    legs = Leg(hired.account, -pay.minor), Leg(getter.wallet, pay.minor)
-    wish = _transfer(runtime, hired, hired.account, key, kind, legs, told, limited_minor)
-    return await post_one(connection, wish, country=runtime.settings.country, currency=pay.currency, needed=pay)
+    legs = Leg(hired.account, -pay.minor), Leg(receiver.wallet, pay.minor)
+    transfer = _transfer(runtime, hired, hired.account, key, kind, legs, side_texts, limited_minor)
+    return await post_one(connection, transfer, country=runtime.settings.country, currency=pay.currency, needed=pay)
 
 
 def _transfer(
@@ -137,7 +139,7 @@ def _transfer(
     key: str,
     kind: str,
     legs: tuple[Leg, ...],
-    told: SideTexts,
+    side_texts: SideTexts,
     limited_minor: int,
 ) -> Transfer:
     """Only who has a wallet among the legs may be told `{balance}`, which is then hers."""
@@ -145,7 +147,8 @@ def _transfer(
     reference = ids.reference(transfer_id)
     params = {"reference": reference, "service_code": runtime.settings.service_code}
     written = tuple(
-        notices.write(reader, text, leg=_leg_of(reader, legs), **params, **_said(hired, other)) for reader, other, text in told
+        notices.write(reader, text, leg=_leg_of(reader, legs), **params, **_job_params(hired, other))
+        for reader, other, text in side_texts
     )
     return Transfer(transfer_id, initiator, key, kind, legs, written, limited_minor)
 
@@ -154,8 +157,8 @@ def _leg_of(reader: Customer, legs: tuple[Leg, ...]) -> int:
     return next((index for index, leg in enumerate(legs) if leg.account == reader.wallet), 0)
 
 
-def _said(hired: Hired, other: Customer) -> dict[str, Any]:
+def _job_params(hired: Hired, other: Customer) -> dict[str, Any]:
     """What a text about the job may say, `name` and `phone` being the other side's."""
     job = hired.job
-    said = {"number": job.number, "title": job.title, "place": job.place, "amount": job.pay}
-    return {**said, "name": other.name, "phone": phones.national(other.phone)}
+    params = {"number": job.number, "title": job.title, "place": job.place, "amount": job.pay}
+    return {**params, "name": other.name, "phone": phones.national(other.phone)}

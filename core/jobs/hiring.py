@@ -30,17 +30,17 @@ from core.tables.jobs import job as job_table
 
 
 @refuses(JobClosed, escrow.get_hired)
-async def advance(connection: AsyncConnection, row: Row[Any], to: str, *since: str, **values: object) -> Hired:
-    """Moves the locked row on, and says who both sides are. JobClosed: it stands at none of `since`."""
-    if row.status not in since:
+async def advance(connection: AsyncConnection, row: Row[Any], status: str, *allowed: str, **values: object) -> Hired:
+    """Moves the locked row on, and says who both sides are. JobClosed: it stands at none of `allowed`."""
+    if row.status not in allowed:
         raise JobClosed
-    return await escrow.get_hired(connection, await set_status(connection, row.id, to, **values))
+    return await escrow.get_hired(connection, await set_status(connection, row.id, status, **values))
 
 
-async def set_status(connection: AsyncConnection, job: UUID, status: str, **values: object) -> Row[Any]:
+async def set_status(connection: AsyncConnection, job_id: UUID, status: str, **values: object) -> Row[Any]:
     """The row after the change, for whoever has locked it."""
-    changed = update(job_table).where(job_table.c.id == job).values(status=status, changed_at=clock.now(), **values)
-    row: Row[Any] = (await connection.execute(changed.returning(job_table))).one()
+    change = update(job_table).where(job_table.c.id == job_id).values(status=status, changed_at=clock.now(), **values)
+    row: Row[Any] = (await connection.execute(change.returning(job_table))).one()
     return row
 
 
@@ -54,115 +54,115 @@ async def set_status(connection: AsyncConnection, job: UUID, status: str, **valu
     escrow.get_hired,
     escrow.keep,
 )
-async def hire(runtime: Runtime, employer: Customer, job: UUID, worker: UUID, pin: str, key: str) -> JobReceipt:
+async def hire(runtime: Runtime, employer: Customer, job_id: UUID, worker_id: UUID, pin: str, key: str) -> JobReceipt:
     """Hires one of the applicants and puts the pay into escrow; once for each `key`, whose first receipt a repetition gets again.
 
     JobClosed: also where the applicant has withdrawn.
     """
     await pins.check_for_payment(runtime, employer.id, pin)
     async with runtime.database.transaction() as connection:
-        row = await _own(connection, job, employer)
-        if row.worker_id == worker:
+        row = await _lock_own(connection, job_id, employer)
+        if row.worker_id == worker_id:
             return await escrow.get_first_receipt(connection, employer, employer.wallet, escrow.KIND_KEEP, key)
         if not market.is_offered(row):
             raise JobClosed
-        hired = await _choose(connection, employer, job, worker)
+        hired = await _choose(connection, employer, job_id, worker_id)
         await applications.decline_waiting(runtime, connection, hired.job, texts.JOB_TAKEN)
-        told = (hired.employer, hired.worker, texts.JOB_KEPT), (hired.worker, hired.employer, texts.JOB_HIRED)
-        return await escrow.keep(runtime, connection, hired, key, told)
+        side_texts = (hired.employer, hired.worker, texts.JOB_KEPT), (hired.worker, hired.employer, texts.JOB_HIRED)
+        return await escrow.keep(runtime, connection, hired, key, side_texts)
 
 
 @refuses(market.lock, NotPermitted, advance)
-async def finish(runtime: Runtime, worker: Customer, job: UUID) -> None:
+async def finish(runtime: Runtime, worker: Customer, job_id: UUID) -> None:
     """The worker says that it is done."""
     async with runtime.database.transaction() as connection:
-        hired = await advance(connection, await _hired_for(connection, job, worker), FINISHED, HIRED)
+        hired = await advance(connection, await _lock_hired(connection, job_id, worker), FINISHED, HIRED)
         await escrow.tell(runtime, connection, hired, hired.employer, texts.JOB_FINISHED)
 
 
 @refuses(pins.check_for_payment, market.lock, NotPermitted, escrow.get_first_receipt, advance, escrow.pay_out)
-async def pay(runtime: Runtime, employer: Customer, job: UUID, pin: str, key: str) -> JobReceipt:
+async def pay(runtime: Runtime, employer: Customer, job_id: UUID, pin: str, key: str) -> JobReceipt:
     """Marks the job as done and pays for it; once for each `key`, whose first receipt a repetition gets again."""
     await pins.check_for_payment(runtime, employer.id, pin)
     async with runtime.database.transaction() as connection:
-        row = await _own(connection, job, employer)
+        row = await _lock_own(connection, job_id, employer)
         if row.status == PAID:
             return await escrow.get_first_receipt(connection, employer, row.escrow, escrow.KIND_PAY, key)
         hired = await advance(connection, row, PAID, HIRED, FINISHED)
-        told = (hired.worker, hired.employer, texts.JOB_PAID), (hired.employer, hired.worker, texts.JOB_PAYMENT)
-        return await escrow.pay_out(runtime, connection, hired, key, told, is_limited=True)
+        side_texts = (hired.worker, hired.employer, texts.JOB_PAID), (hired.employer, hired.worker, texts.JOB_PAYMENT)
+        return await escrow.pay_out(runtime, connection, hired, key, side_texts, is_limited=True)
 
 
 @refuses(market.lock, NotPermitted, advance, escrow.give_back)
-async def cancel(runtime: Runtime, employer: Customer, job: UUID) -> JobReceipt | None:
+async def cancel(runtime: Runtime, employer: Customer, job_id: UUID) -> JobReceipt | None:
     """Takes an open job off the list, or gives back the pay of a hired one as long as the worker has not said that it is done:
     a receipt where money came back."""
     async with runtime.database.transaction() as connection:
-        row = await _own(connection, job, employer)
+        row = await _lock_own(connection, job_id, employer)
         if row.status == OPEN:
-            await set_status(connection, job, CANCELLED)
-            await applications.decline_waiting(runtime, connection, await market.get_within(connection, job), texts.JOB_OFF)
+            await set_status(connection, job_id, CANCELLED)
+            await applications.decline_waiting(runtime, connection, await market.get_within(connection, job_id), texts.JOB_OFF)
             return None
         hired = await advance(connection, row, REFUNDED, HIRED)
-        told = (hired.employer, hired.worker, texts.JOB_REFUNDED), (hired.worker, hired.employer, texts.JOB_CANCELLED)
-        return await escrow.give_back(runtime, connection, hired, "cancel", told)
+        side_texts = (hired.employer, hired.worker, texts.JOB_REFUNDED), (hired.worker, hired.employer, texts.JOB_CANCELLED)
+        return await escrow.give_back(runtime, connection, hired, "cancel", side_texts)
 
 
 @refuses(market.lock, NotPermitted, advance, escrow.give_back)
-async def give_up(runtime: Runtime, worker: Customer, job: UUID) -> None:
+async def give_up(runtime: Runtime, worker: Customer, job_id: UUID) -> None:
     """A hired worker steps back, and the employer has the pay again."""
     async with runtime.database.transaction() as connection:
-        hired = await advance(connection, await _hired_for(connection, job, worker), REFUNDED, HIRED)
-        told = ((hired.employer, hired.worker, texts.JOB_GIVEN_UP),)
-        await escrow.give_back(runtime, connection, hired, "give up", told)
+        hired = await advance(connection, await _lock_hired(connection, job_id, worker), REFUNDED, HIRED)
+        side_texts = ((hired.employer, hired.worker, texts.JOB_GIVEN_UP),)
+        await escrow.give_back(runtime, connection, hired, "give up", side_texts)
 
 
 @refuses(market.lock, NotPermitted, advance)
-async def dispute(runtime: Runtime, by: Customer, job: UUID) -> None:
+async def dispute(runtime: Runtime, side: Customer, job_id: UUID) -> None:
     """Either side reports a problem: the pay stays where it is until staff decides (`settle`)."""
     async with runtime.database.transaction() as connection:
-        row = await market.lock(connection, job)
-        _permit(by.id in (row.employer_id, row.worker_id))
+        row = await market.lock(connection, job_id)
+        _permit(side.id in (row.employer_id, row.worker_id))
         hired = await advance(connection, row, DISPUTED, HIRED, FINISHED)
-        await escrow.tell(runtime, connection, hired, hired.other_than(by), texts.JOB_DISPUTED)
+        await escrow.tell(runtime, connection, hired, hired.other_than(side), texts.JOB_DISPUTED)
 
 
 @refuses(market.get_by_number, market.lock, advance, escrow.give_back)
 async def settle(runtime: Runtime, number: str, *, pay_worker: bool, by: Staff) -> Job:
     """Staff's decision about a disputed job: the pay goes to the worker, or back. JobClosed: nothing is disputed."""
-    job = (await market.get_by_number(runtime, number)).id
+    job_id = (await market.get_by_number(runtime, number)).id
     async with runtime.database.transaction() as connection:
-        row = await market.lock(connection, job)
+        row = await market.lock(connection, job_id)
         hired = await advance(connection, row, PAID if pay_worker else REFUNDED, DISPUTED, decided_by=by.name)
-        getter = hired.worker if pay_worker else hired.employer
-        other = hired.other_than(getter)
-        told = (getter, other, texts.JOB_AWARDED), (other, getter, texts.JOB_DECIDED)
+        receiver = hired.worker if pay_worker else hired.employer
+        other = hired.other_than(receiver)
+        side_texts = (receiver, other, texts.JOB_AWARDED), (other, receiver, texts.JOB_DECIDED)
         if pay_worker:
-            await escrow.pay_out(runtime, connection, hired, "settle", told, is_limited=False)
+            await escrow.pay_out(runtime, connection, hired, "settle", side_texts, is_limited=False)
         else:
-            await escrow.give_back(runtime, connection, hired, "settle", told)
+            await escrow.give_back(runtime, connection, hired, "settle", side_texts)
         return hired.job
 
 
-async def _choose(connection: AsyncConnection, employer: Customer, job: UUID, worker: UUID) -> Hired:
+async def _choose(connection: AsyncConnection, employer: Customer, job_id: UUID, worker_id: UUID) -> Hired:
     """Takes the applicant for the open, locked job and opens the account for the pay, still empty."""
-    await market.keep_open(connection, employer.id, worker)
-    applied = application.c.job_id == job, application.c.worker_id == worker, application.c.status == applications.WAITING
-    chosen = update(application).where(*applied).values(status=applications.CHOSEN, changed_at=clock.now())
+    await market.keep_open(connection, employer.id, worker_id)
+    is_theirs = application.c.job_id == job_id, application.c.worker_id == worker_id, application.c.status == applications.WAITING
+    chosen = update(application).where(*is_theirs).values(status=applications.CHOSEN, changed_at=clock.now())
     if not (await connection.execute(chosen)).rowcount:
         raise JobClosed
     account = await open_account(connection, owner=employer.id, kind=ESCROW, currency=employer.currency)
-    return await escrow.get_hired(connection, await set_status(connection, job, HIRED, worker_id=worker, escrow=account))
+    return await escrow.get_hired(connection, await set_status(connection, job_id, HIRED, worker_id=worker_id, escrow=account))
 
 
-async def _own(connection: AsyncConnection, job: UUID, employer: Customer) -> Row[Any]:
-    row = await market.lock(connection, job)
+async def _lock_own(connection: AsyncConnection, job_id: UUID, employer: Customer) -> Row[Any]:
+    row = await market.lock(connection, job_id)
     _permit(row.employer_id == employer.id)
     return row
 
 
-async def _hired_for(connection: AsyncConnection, job: UUID, worker: Customer) -> Row[Any]:
-    row = await market.lock(connection, job)
+async def _lock_hired(connection: AsyncConnection, job_id: UUID, worker: Customer) -> Row[Any]:
+    row = await market.lock(connection, job_id)
     _permit(row.worker_id == worker.id)
     return row
 

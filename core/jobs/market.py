@@ -112,21 +112,23 @@ async def list_places(runtime: Runtime, category: str) -> list[str]:
 
 async def list_offered(runtime: Runtime, category: str, place: str = "") -> list[Job]:
     """The offered jobs of a category, in one place or everywhere: the newest first, 40 at most."""
-    wanted = _is_offered() & (job_table.c.category == category)
-    return await _list_newest(runtime, wanted & (job_table.c.place == place) if place else wanted)
+    condition = _is_offered() & (job_table.c.category == category)
+    if place:
+        condition &= job_table.c.place == place
+    return await _list_newest(runtime, condition)
 
 
 async def search(runtime: Runtime, word: str = "") -> list[Job]:
     """The offered jobs with the word in title, place or kind of work, in any language: the newest first, 40 at most."""
-    wanted = " ".join(word.split())[:MOST_TITLE_CHARACTERS]
+    searched = " ".join(word.split())[:MOST_TITLE_CHARACTERS]
     kinds = [
         name
         for name, label in CATEGORIES.items()
-        if any(wanted.casefold() in translate(label, language).casefold() for language in LANGUAGES)
+        if any(searched.casefold() in translate(label, language).casefold() for language in LANGUAGES)
     ]
     has_word = or_(
-        job_table.c.title.icontains(wanted, autoescape=True),
-        job_table.c.place.icontains(wanted, autoescape=True),
+        job_table.c.title.icontains(searched, autoescape=True),
+        job_table.c.place.icontains(searched, autoescape=True),
         job_table.c.category.in_(kinds),
     )
     return await _list_newest(runtime, _is_offered() & has_word)
@@ -135,17 +137,17 @@ async def search(runtime: Runtime, word: str = "") -> list[Job]:
 @refuses(UnknownJob)
 async def get_by_number(runtime: Runtime, number: str) -> Job:
     """The job that people call by this number, whatever has become of it: four to six digits."""
-    written = _NUMBER.fullmatch(number.strip())
-    if written is None:
+    match = _NUMBER.fullmatch(number.strip())
+    if match is None:
         raise UnknownJob
     async with runtime.database.autocommit() as connection:
-        return _read_found((await connection.execute(JOBS.where(job_table.c.number == int(written[1])))).one_or_none())
+        return _require((await connection.execute(JOBS.where(job_table.c.number == int(match[1])))).one_or_none())
 
 
 @refuses(UnknownJob)
-async def get(runtime: Runtime, job: UUID) -> Job:
+async def get(runtime: Runtime, job_id: UUID) -> Job:
     async with runtime.database.autocommit() as connection:
-        return await get_within(connection, job)
+        return await get_within(connection, job_id)
 
 
 async def list_posted(runtime: Runtime, employer: Customer) -> list[Job]:
@@ -164,16 +166,16 @@ async def list_disputed(runtime: Runtime, most: int = 100) -> list[Job]:
 
 
 @refuses(UnknownJob)
-async def get_within(connection: AsyncConnection, job: UUID) -> Job:
+async def get_within(connection: AsyncConnection, job_id: UUID) -> Job:
     """The job as the caller's transaction sees it."""
-    return _read_found((await connection.execute(JOBS.where(job_table.c.id == job))).one_or_none())
+    return _require((await connection.execute(JOBS.where(job_table.c.id == job_id))).one_or_none())
 
 
 @refuses(UnknownJob)
-async def lock(connection: AsyncConnection, job: UUID) -> Row[Any]:
+async def lock(connection: AsyncConnection, job_id: UUID) -> Row[Any]:
     """The job's row, which nobody else changes until the caller's transaction is over."""
     row: Row[Any] | None = (
-        await connection.execute(select(job_table).where(job_table.c.id == job).with_for_update(key_share=True))
+        await connection.execute(select(job_table).where(job_table.c.id == job_id).with_for_update(key_share=True))
     ).one_or_none()
     if row is None:
         raise UnknownJob
@@ -188,8 +190,8 @@ async def keep_open(connection: AsyncConnection, *customer_ids: UUID, alone: boo
     """
     rows = select(customer_table.c.id).where(customer_table.c.id.in_(customer_ids), customer_table.c.status == "active")
     rows = rows.order_by(customer_table.c.id)
-    held = await connection.scalars(rows.with_for_update(key_share=True) if alone else rows.with_for_update(read=True))
-    if len(held.all()) < len(customer_ids):
+    open_ids = await connection.scalars(rows.with_for_update(key_share=True) if alone else rows.with_for_update(read=True))
+    if len(open_ids.all()) < len(customer_ids):
         raise AccountClosed
 
 
@@ -202,13 +204,13 @@ def _is_offered() -> ColumnElement[bool]:
     return (job_table.c.status == OPEN) & (job_table.c.expires_at > clock.now())
 
 
-async def _list_newest(runtime: Runtime, wanted: ColumnElement[bool]) -> list[Job]:
-    query = JOBS.where(wanted).order_by(job_table.c.created_at.desc(), job_table.c.id).limit(MOST_LISTED)
+async def _list_newest(runtime: Runtime, condition: ColumnElement[bool]) -> list[Job]:
+    query = JOBS.where(condition).order_by(job_table.c.created_at.desc(), job_table.c.id).limit(MOST_LISTED)
     async with runtime.database.autocommit() as connection:
         return [read_job(row) for row in await connection.execute(query)]
 
 
-def _read_found(row: Row[Any] | None) -> Job:
+def _require(row: Row[Any] | None) -> Job:
     if row is None:
         raise UnknownJob
     return read_job(row)

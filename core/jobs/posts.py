@@ -79,19 +79,19 @@ async def post(
     """
     if category not in CATEGORIES:
         raise BadChoice
-    said = {"category": category, "place": market.read_place(place), "title": market.read_title(title)}
+    request = {"category": category, "place": market.read_place(place), "title": market.read_title(title)}
     await check_pay(runtime, employer, pay)
     async with runtime.database.transaction() as connection:
         # One after the other: two at once would both find room for the tenth.
         await market.keep_open(connection, employer.id, alone=True)
-        known = select(job_table).where(job_table.c.employer_id == employer.id, job_table.c.key == key)
-        before = (await connection.execute(known)).one_or_none()
-        if before is not None:
-            check_same(before, **said, pay=pay.minor)
-            return await market.get_within(connection, before.id)
+        query = select(job_table).where(job_table.c.employer_id == employer.id, job_table.c.key == key)
+        earlier = (await connection.execute(query)).one_or_none()
+        if earlier is not None:
+            check_same(earlier, **request, pay=pay.minor)
+            return await market.get_within(connection, earlier.id)
         await _check_room(connection, employer)
         await attempts.count_try(connection, employer.id, "job_post", most=MOST_A_DAY, country=runtime.settings.country)
-        values = {**said, "employer_id": employer.id, "key": key, "currency": pay.currency, "pay": pay.minor}
+        values = {**request, "employer_id": employer.id, "key": key, "currency": pay.currency, "pay": pay.minor}
         return await market.get_within(connection, await _insert(connection, values, number))
 
 
@@ -101,14 +101,14 @@ async def _check_room(connection: AsyncConnection, employer: Customer) -> None:
         raise TooManyJobs
 
 
-async def _insert(connection: AsyncConnection, values: dict[str, object], wished: int | None) -> UUID:
+async def _insert(connection: AsyncConnection, values: dict[str, object], number: int | None) -> UUID:
     """The new job's id. Raises Busy where no free number is found."""
     now = clock.now()
     row = {**values, "id": uuid4(), "created_at": now, "changed_at": now, "expires_at": now + OPEN_FOR}
-    for number in _numbers(wished):
+    for candidate in _candidates(number):
         job_id: UUID | None = await connection.scalar(
             insert(job_table)
-            .values(row | {"number": number})
+            .values(row | {"number": candidate})
             .on_conflict_do_nothing(index_elements=[job_table.c.number])
             .returning(job_table.c.id)
         )
@@ -117,9 +117,9 @@ async def _insert(connection: AsyncConnection, values: dict[str, object], wished
     raise Busy
 
 
-def _numbers(wished: int | None) -> Iterator[int]:
-    if wished is not None:
-        yield wished
+def _candidates(number: int | None) -> Iterator[int]:
+    if number is not None:
+        yield number
     for smallest, count, tries in _NUMBERS:
         for _ in range(tries):
             yield smallest + secrets.randbelow(count)

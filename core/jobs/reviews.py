@@ -27,31 +27,31 @@ def rating_of(person: Column[UUID]) -> ScalarSelect[str]:
 
 
 @refuses(BadChoice, UnknownJob, NotPermitted, JobClosed, AlreadyReviewed)
-async def rate(runtime: Runtime, by: Customer, job: UUID, stars: int) -> None:
+async def rate(runtime: Runtime, rater: Customer, job_id: UUID, stars: int) -> None:
     """One side's stars, 1 to 5, for the other. JobClosed: it is not paid."""
     if not 1 <= stars <= MOST_STARS:
         raise BadChoice
     async with runtime.database.transaction() as connection:
-        row = (await connection.execute(select(job_table).where(job_table.c.id == job))).one_or_none()
+        row = (await connection.execute(select(job_table).where(job_table.c.id == job_id))).one_or_none()
         if row is None:
             raise UnknownJob
         other_side = {row.employer_id: row.worker_id, row.worker_id: row.employer_id}
-        if by.id not in other_side:
+        if rater.id not in other_side:
             raise NotPermitted
         if row.status != "paid":
             raise JobClosed
-        written = await connection.execute(
+        inserted = await connection.execute(
             insert(review)
-            .values(job_id=job, by_id=by.id, about_id=other_side[by.id], stars=stars, created_at=clock.now())
+            .values(job_id=job_id, by_id=rater.id, about_id=other_side[rater.id], stars=stars, created_at=clock.now())
             .on_conflict_do_nothing()
             .returning(review.c.job_id)
         )
-        if written.one_or_none() is None:
+        if inserted.one_or_none() is None:
             raise AlreadyReviewed
 
 
-async def has_rated(runtime: Runtime, by: Customer, job: UUID) -> bool:
+async def has_rated(runtime: Runtime, rater: Customer, job_id: UUID) -> bool:
     """Has she said already what she thinks of the other side?"""
-    query = select(review.c.job_id).where(review.c.job_id == job, review.c.by_id == by.id)
+    query = select(review.c.job_id).where(review.c.job_id == job_id, review.c.by_id == rater.id)
     async with runtime.database.autocommit() as connection:
         return (await connection.scalar(query)) is not None

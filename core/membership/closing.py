@@ -62,8 +62,7 @@ async def close(runtime: Runtime, customer: Customer, pin: str, endings: Endings
         await _check_empty(connection, customer, _ACCOUNTS.order_by(account.c.id).with_for_update())  # the ledger's own order
         await accounts.close_all(connection, customer.id)
         await profiles.close(connection, customer.id)
-        said: dict[str, Any] = {"name": customer.name}
-        await notices.tell(runtime, connection, customer, texts.GOODBYE, kind=kinds.SECURITY, **said)
+        await notices.tell(runtime, connection, customer, texts.GOODBYE, kind=kinds.SECURITY, name=customer.name)
 
 
 _ACCOUNTS = select(account.c.kind, account.c.balance, account.c.held)

@@ -19,7 +19,7 @@ async def join(runtime: Runtime, *, phone: str, name: str, language: str) -> Cus
     """Opens an account without a PIN, with the limits of somebody unknown. `phone` is E.164."""
     async with runtime.database.transaction() as connection:
         row = {"id": uuid4(), "phone": phone, "name": name, "language": language}
-        return await registration.add(connection, runtime, row, tier=UNVERIFIED, welcome=texts.SMS_JOINED)
+        return await registration.add(runtime, connection, row, tier=UNVERIFIED, welcome=texts.SMS_JOINED)
 
 
 @refuses(pins.hash_new, AlreadyRegistered)

@@ -27,13 +27,13 @@ async def register(runtime: Runtime, *, phone: str, name: str, national_id: str,
     sealed = runtime.vault.seal(national_id, customer_id)
     row = {"id": customer_id, "phone": phone, "name": name, "language": language, "national_id": sealed}
     async with runtime.database.transaction() as connection:
-        customer = await add(connection, runtime, row, tier=VERIFIED, welcome=texts.WELCOME)
+        customer = await add(runtime, connection, row, tier=VERIFIED, welcome=texts.WELCOME)
         await pins.write(connection, customer_id, hashed)
     return customer
 
 
 @refuses(AlreadyRegistered)
-async def add(connection: AsyncConnection, runtime: Runtime, row: dict[str, Any], *, tier: str, welcome: str) -> Customer:
+async def add(runtime: Runtime, connection: AsyncConnection, row: dict[str, Any], *, tier: str, welcome: str) -> Customer:
     """A customer with a wallet, welcomed, and with the money that waited for her, in the caller's transaction.
 
     `row` holds her id, phone, name and language, and what else of the table is known.

@@ -40,8 +40,8 @@ async def answer(runtime: Runtime, question: str, language: str) -> str:
 def _answer(words: list[str]) -> str:
     weights = _weights()
     score = [0] * len(RULES)
-    for meant in {_meant(word) for word in words} - {None}:
-        for number, weight in weights[str(meant)].items():
+    for keyword in {_find_keyword(word) for word in words} - {None}:
+        for number, weight in weights[str(keyword)].items():
             score[number] += weight
     best = max(score)
     return RULES[score.index(best)].answer if best >= _LEAST_SCORE else UNKNOWN
@@ -52,31 +52,31 @@ def _words(question: str) -> list[str]:
     return re.findall(r"[a-z]+", bare.replace("'", "").replace("-", ""))[:_MOST_WORDS]
 
 
-def _meant(word: str) -> str | None:
+def _find_keyword(word: str) -> str | None:
     """The word of a rule that this is, contains, or is a misspelling of."""
-    known = _weights()
-    if word in known or word in _COMMON:
-        return word if word in known else None
-    stems = [stem for stem in known if len(stem) >= _LEAST_STEM_LETTERS and stem in word]
+    keywords = _weights()
+    if word in keywords or word in _COMMON:
+        return word if word in keywords else None
+    stems = [keyword for keyword in keywords if len(keyword) >= _LEAST_STEM_LETTERS and keyword in word]
     if stems:
         return max(stems, key=len)
     if len(word) < _LEAST_LETTERS_MISSPELT:
         return None
-    return next((known_word for known_word in known if _is_misspelt(word, known_word)), None)
+    return next((keyword for keyword in keywords if _is_misspelt(word, keyword)), None)
 
 
-def _is_misspelt(word: str, known: str) -> bool:
+def _is_misspelt(word: str, keyword: str) -> bool:
     """Is one letter too many, left out or another one, or have two changed places?"""
-    start = _alike(word, known)
-    end = _alike(word[start:][::-1], known[start:][::-1])
-    typed, meant = word[start : len(word) - end], known[start : len(known) - end]
+    start = _count_alike(word, keyword)
+    end = _count_alike(word[start:][::-1], keyword[start:][::-1])
+    typed, meant = word[start : len(word) - end], keyword[start : len(keyword) - end]
     return (len(typed) <= 1 and len(meant) <= 1) or (len(typed) == 2 and typed == meant[::-1])
 
 
-def _alike(word: str, known: str) -> int:
+def _count_alike(word: str, keyword: str) -> int:
     """How many letters the two begin with together."""
-    pairs = enumerate(zip(word, known, strict=False))
-    return next((number for number, (typed, meant) in pairs if typed != meant), min(len(word), len(known)))
+    pairs = enumerate(zip(word, keyword, strict=False))
+    return next((number for number, (typed, meant) in pairs if typed != meant), min(len(word), len(keyword)))
 
 
 @cache

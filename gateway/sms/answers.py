@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from core import clock, orders, phones, septets
+from core import orders, phones, septets
 from core.credentials.refusals import CodeEnded
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
@@ -23,7 +23,7 @@ from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import Goal
 from core.septets import SCREEN_SEPTETS
-from core.wording import name_other_side
+from core.wording import describe_line
 from gateway.sms import texts
 from gateway.sms.commands import Command
 
@@ -95,7 +95,7 @@ async def _statement(request: SmsRequest) -> SmsReply:
         return SmsReply(texts.SMS_BALANCE_PRIVATE)
     language, country = request.customer.language, request.runtime.settings.country
     lines = [
-        f"{clock.day(line.moment, country):%d/%m} {line.amount} {name_other_side(line, language)}".rstrip()
+        describe_line(line, language, country)
         for line in await wallet.list_newest(request.runtime, request.customer, _MOST_LINES)
     ]
     return SmsReply(texts.SMS_LINES, {"lines": _fitting(lines)}) if lines else SmsReply(texts.SMS_NO_TRANSACTIONS)

@@ -32,15 +32,15 @@ def claims() -> None:
 @claims.command("list")
 def list_waiting() -> None:
     """Shows the claims that wait for a decision, oldest first."""
-    with configured() as at:
-        found = run(at, decisions.list_waiting)
-    for one in found:
-        claim = one.claim
+    with configured() as settings:
+        waiting = run(settings, decisions.list_waiting)
+    for item in waiting:
+        claim = item.claim
         click.echo(
-            f"{claim.number}  {claim.name}, up to {claim.cover}  {one.customer} {phones.national(one.phone)}  "
+            f"{claim.number}  {claim.name}, up to {claim.cover}  {item.customer} {phones.national(item.phone)}  "
             f"on {claim.happened}: {claim.reason}"
         )
-    if not found:
+    if not waiting:
         click.echo("No claim waits.")
 
 
@@ -72,9 +72,9 @@ def decline(number: str, by: str, why: str) -> None:
 
 
 def _decide(number: str, work: Callable[[Runtime], Awaitable[Claim]]) -> Claim:
-    with configured() as at, in_words(_ADVICE, number=number):
+    with configured() as settings, in_words(_ADVICE, number=number):
         try:
-            return run(at, work)
+            return run(settings, work)
         except UnknownClaim as error:
             raise Failure(f"there is no claim {number}: `jasho claims list` shows those that wait") from error
 

@@ -28,12 +28,12 @@ def jobs() -> None:
 @jobs.command()
 def disputes() -> None:
     """Shows the jobs that wait for a decision, the longest waiting first."""
-    with configured() as at:
-        waiting = run(at, job_list.list_disputed)
+    with configured() as settings:
+        waiting = run(settings, job_list.list_disputed)
     for job in waiting:
-        since = f"{clock.day(job.changed_at, at.country)}"
+        since = f"{clock.day(job.changed_at, settings.country)}"
         click.echo(f"{job.number}  {job.title}, {job.place}  {job.pay}  since {since}")
-        click.echo(f"    employer {_told(job.employer)}, worker {_told(job.worker)}")
+        click.echo(f"    employer {_contact(job.employer)}, worker {_contact(job.worker)}")
     if not waiting:
         click.echo("No job waits.")
 
@@ -51,12 +51,12 @@ def settle(number: str, pays: bool | None, by: str) -> None:
     async def work(runtime: Runtime) -> Job:
         return await hiring.settle(runtime, number, pay_worker=pays_worker, by=words.staff(by))
 
-    with configured() as at, in_words(_ADVICE, number=number):
-        job = run(at, work)
-    getter = job.worker if pays_worker else job.employer
-    click.echo(f"Job {job.number} is settled: {job.pay} to {_told(getter)}.")
+    with configured() as settings, in_words(_ADVICE, number=number):
+        job = run(settings, work)
+    receiver = job.worker if pays_worker else job.employer
+    click.echo(f"Job {job.number} is settled: {job.pay} to {_contact(receiver)}.")
 
 
-def _told(side: Side | None) -> str:
+def _contact(side: Side | None) -> str:
     assert side is not None, "nobody was hired for a job that is disputed"
     return f"{side.name} {phones.national(side.phone)}"

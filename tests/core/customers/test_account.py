@@ -95,7 +95,11 @@ async def test_details_show_the_end_of_the_id_number_and_no_more_of_it(
     phone: MakePhone, runtime: Runtime, asha: Customer
 ) -> None:
     known = await details.get(runtime, asha)
-    assert (known.national_id_end, known.at_once, known.in_a_day) == ("601", Money(25_000_000, "KES"), Money(50_000_000, "KES"))
+    assert (known.national_id_end, known.transfer_limit, known.day_limit) == (
+        "601",
+        Money(25_000_000, "KES"),
+        Money(50_000_000, "KES"),
+    )
     shown = await phone(ASHA).dial("*384*96*9*5#")
     assert "ID number ends in 601" in shown.text
     assert "2234" not in shown.text
@@ -105,7 +109,7 @@ async def test_details_of_somebody_who_has_given_no_id_number(phone: MakePhone, 
     async with runtime.database.autocommit() as connection:
         await connection.execute(text("UPDATE customer SET national_id = NULL WHERE id = :id"), {"id": asha.id})
         await connection.execute(text("UPDATE account SET tier = 'unverified' WHERE id = :id"), {"id": asha.wallet})
-    assert (await details.get(runtime, asha)).in_a_day == Money(2_000_000, "KES")
+    assert (await details.get(runtime, asha)).day_limit == Money(2_000_000, "KES")
     assert "ID number ends in -" in (await phone(ASHA).dial("*384*96*9*5#")).text
 
 
