@@ -125,3 +125,9 @@ class KeyConflict(Refusal):
     code = "key_conflict"
     kind = Kind.CONFLICT
     sentence = _("This was asked before in another way. Nothing was done now.")
+
+
+def check_same(earlier: object, **request: object) -> None:
+    """KeyConflict unless `earlier`, the row or record of the key's first request, has these same values."""
+    if any(getattr(earlier, name) != value for name, value in request.items()):
+        raise KeyConflict

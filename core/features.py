@@ -7,10 +7,10 @@ A new feature is a line of FAMILIES. The worker, closing, approvals and `jasho l
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from core import approvals
 from core.agents import approval as agent_approval
 from core.agents import directory, floats
-from core.approvals import Carrier
+from core.approvals import consent
+from core.approvals.consent import Carrier
 from core.i18n import _
 from core.insurance import checks as insurance_checks
 from core.insurance import closing as insurance_closing
@@ -105,7 +105,7 @@ FAMILIES = (
     ),
     Family(
         "approvals",
-        duties=(Duty("approvals: expire", lambda runtime: approvals.expire(runtime, CARRIERS), rest_seconds=15),),
+        duties=(Duty("approvals: expire", lambda runtime: consent.expire(runtime, CARRIERS), rest_seconds=15),),
     ),
     Family(
         "insurance",

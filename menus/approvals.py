@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from core import approvals, features
+from core import features
 from core.agents import approval as agent_approval
+from core.approvals import consent
 from core.i18n import _
 from core.runtime import Runtime
 from core.sending import approval as send_approval
@@ -16,7 +17,7 @@ OFFERED = {agent_approval.REQUEST_KIND: "approval_cash", send_approval.REQUEST_K
 
 async def offer(runtime: Runtime, session: Session) -> bool:
     """Moves the session to the oldest request that waits; False where none does any more."""
-    waiting = await approvals.list_waiting(runtime, session.registered, features.CARRIERS)
+    waiting = await consent.list_waiting(runtime, session.registered, features.CARRIERS)
     if not waiting:
         return False
     first = waiting[0]
@@ -33,21 +34,21 @@ async def offer(runtime: Runtime, session: Session) -> bool:
 
 def keys(session: Session) -> list[str]:
     """The idempotency keys under which a session may have moved money by an approval."""
-    return [approvals.key_of(UUID(session.slots["approval"]))] if "approval" in session.slots else []
+    return [consent.key_of(UUID(session.slots["approval"]))] if "approval" in session.slots else []
 
 
-@outcomes("ok", calls=(approvals.approve,))
+@outcomes("ok", calls=(consent.approve,))
 async def approve(step: Step) -> Outcome:
     session = step.session
-    receipt = await approvals.approve(
+    receipt = await consent.approve(
         step.runtime, session.registered, UUID(session.slots["approval"]), step.text, features.CARRIERS
     )
     return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
 
 
-@outcomes("ok", calls=(approvals.refuse,))
+@outcomes("ok", calls=(consent.refuse,))
 async def refuse(step: Step) -> Outcome:
-    await approvals.refuse(step.runtime, step.session.registered, UUID(step.session.slots["approval"]), features.CARRIERS)
+    await consent.refuse(step.runtime, step.session.registered, UUID(step.session.slots["approval"]), features.CARRIERS)
     return ok()
 
 

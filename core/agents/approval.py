@@ -1,14 +1,15 @@
-"""An agent's request to pay a customer out. It waits for her approval (core/approvals.py)."""
+"""An agent's request to pay a customer out. It waits for her approval (core/approvals/consent.py)."""
 
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import approvals, phones
+from core import phones
 from core.agents import cash, directory, texts
 from core.agents.directory import Agent
-from core.approvals import Carrier, Request
+from core.approvals import consent
+from core.approvals.consent import Carrier, Request
 from core.credentials import pins
 from core.customers.profiles import Customer
 from core.errors import RequestWaits, UnknownAgent
@@ -22,7 +23,7 @@ from core.tables.agents import agent as agent_table
 REQUEST_KIND = "agent_withdrawal"
 
 
-@refuses(cash.get_customer, cash.price, pins.check, approvals.find, RequestWaits)
+@refuses(cash.get_customer, cash.price, pins.check, consent.find, RequestWaits)
 async def ask(runtime: Runtime, *, agent: Agent, customer_phone: str, amount: Money, pin: str, key: str) -> Customer:
     """Asks a customer by SMS to approve a withdrawal at this agent; once for each `key`. Answers with the customer.
 
@@ -41,11 +42,11 @@ async def ask(runtime: Runtime, *, agent: Agent, customer_phone: str, amount: Mo
         # The agent's row is the lock: of two requests at once the second sees the first.
         row = select(agent_table.c.number).where(agent_table.c.customer_id == agent.customer.id)
         await connection.execute(row.with_for_update(key_share=True))
-        if await approvals.find(connection, customer, **request) is not None:
+        if await consent.find(connection, customer, **request) is not None:
             return customer
-        if await approvals.count_waiting(connection, customer, REQUEST_KIND, agent_id=agent.customer.id):
+        if await consent.count_waiting(connection, customer, REQUEST_KIND, agent_id=agent.customer.id):
             raise RequestWaits
-        await approvals.add(connection, customer, **request)
+        await consent.add(connection, customer, **request)
         params: dict[str, Any] = {"name": agent.name, "number": agent.number, "amount": amount, "fee": quoted.fee}
         await notices.tell(runtime, connection, customer, texts.APPROVAL_ASKED, **params)
     return customer
@@ -55,7 +56,7 @@ async def _build_transfer(runtime: Runtime, customer: Customer, request: Request
     assert request.agent_id is not None, request.id
     async with runtime.database.autocommit() as connection:
         agent = await directory.get_by_id(connection, request.agent_id)
-    return cash.build_withdrawal(customer, agent, cash.price(request.amount), approvals.key_of(request.id))
+    return cash.build_withdrawal(customer, agent, cash.price(request.amount), consent.key_of(request.id))
 
 
 async def _tell_refused(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:

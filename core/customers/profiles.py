@@ -29,7 +29,7 @@ _NAME = re.compile(rf"{_WORD}(?: {_WORD})+")
 class Customer:
     """Somebody with an account. `wallet` is the ledger account's id; `phone` is E.164.
 
-    `has_approvals`: something waits for her yes (core/approvals.py). `round_up_goal` is the savings goal that her sends
+    `has_approvals`: something waits for her yes (core/approvals/consent.py). `round_up_goal` is the savings goal that her sends
     are rounded up into. Without `has_pin` she has joined by SMS and not dialled yet (core/membership/joining.py).
     """
 

@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock
 from core.credentials import attempts
 from core.customers.profiles import Customer
-from core.errors import BadAmount, BadChoice, Busy, KeyConflict
-from core.idempotency import check_same
+from core.errors import BadAmount, BadChoice, Busy, KeyConflict, check_same
 from core.jobs import market
 from core.jobs.market import CATEGORIES, OPEN, Job
 from core.jobs.refusals import TooManyJobs

@@ -24,8 +24,7 @@ from core import clock, ids
 from core.credentials import pins
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
-from core.errors import KeyConflict, RequestWaits
-from core.idempotency import check_same
+from core.errors import KeyConflict, RequestWaits, check_same
 from core.ledger import holds, limits, tariffs
 from core.ledger.chart import SETTLEMENT, SystemAccount
 from core.ledger.post import post_one

@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, reading, septets
 from core.customers import profiles
 from core.customers.profiles import Customer
-from core.errors import BadDate, BadText, DayOutOfRange, KeyConflict
-from core.idempotency import check_same
+from core.errors import BadDate, BadText, DayOutOfRange, KeyConflict, check_same
 from core.ledger import accounts, statement
 from core.ledger.chart import GOAL
 from core.ledger.refusals import AccountClosed, AccountNotEmpty

@@ -1,12 +1,13 @@
-"""A customer's order by SMS to send more than SMS alone may send. It waits for her approval (core/approvals.py)."""
+"""A customer's order by SMS to send more than SMS alone may send. It waits for her approval (core/approvals/consent.py)."""
 
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import approvals, phones
-from core.approvals import Carrier, Request
+from core import phones
+from core.approvals import consent
+from core.approvals.consent import Carrier, Request
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.errors import RequestWaits
@@ -23,7 +24,7 @@ REQUEST_KIND = "send"
 MOST_WAITING = 5
 
 
-@refuses(transfers.get_recipient, tariffs.quote, approvals.find, RequestWaits)
+@refuses(transfers.get_recipient, tariffs.quote, consent.find, RequestWaits)
 async def ask(runtime: Runtime, customer: Customer, recipient_phone: str, amount: Money, key: str) -> UUID:
     """Asks the customer on her phone to approve the send; once for each `key`. Answers with the request's id.
 
@@ -34,12 +35,12 @@ async def ask(runtime: Runtime, customer: Customer, recipient_phone: str, amount
     request: dict[str, Any] = {"kind": REQUEST_KIND, "key": f"own:{key}", "amount": amount, "recipient_phone": recipient.phone}
     async with runtime.database.transaction() as connection:
         await profiles.lock(connection, customer.id)
-        earlier = await approvals.find(connection, customer, **request)
+        earlier = await consent.find(connection, customer, **request)
         if earlier is not None:
             return earlier
-        if await approvals.count_waiting(connection, customer, REQUEST_KIND) >= MOST_WAITING:
+        if await consent.count_waiting(connection, customer, REQUEST_KIND) >= MOST_WAITING:
             raise RequestWaits
-        return await approvals.add(connection, customer, **request)
+        return await consent.add(connection, customer, **request)
 
 
 def _price(amount: Money) -> Quote:
@@ -49,7 +50,7 @@ def _price(amount: Money) -> Quote:
 async def _build_transfer(runtime: Runtime, customer: Customer, request: Request) -> Transfer:
     assert request.recipient_phone is not None, request.id
     recipient = await transfers.get_recipient(runtime, customer, request.recipient_phone)
-    return transfers.build_transfer(customer, recipient, _price(request.amount), approvals.key_of(request.id))
+    return transfers.build_transfer(customer, recipient, _price(request.amount), consent.key_of(request.id))
 
 
 async def _tell_refused(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:

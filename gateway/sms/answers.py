@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from core import orders, phones, septets
+from core import phones, septets
 from core.credentials.refusals import CodeEnded
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
@@ -18,7 +18,8 @@ from core.insurance import covers, products
 from core.jobs import applications, market
 from core.membership import joining
 from core.messaging import optouts
-from core.orders import PlacedOrder
+from core.orders import sms_orders
+from core.orders.sms_orders import PlacedOrder
 from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import Goal
@@ -106,7 +107,7 @@ async def _send(request: SmsRequest) -> SmsReply:
     assert command.phone is not None
     assert command.amount is not None
     try:
-        placed = await orders.place_send(request.runtime, request.customer, command.phone, command.amount, request.key)
+        placed = await sms_orders.place_send(request.runtime, request.customer, command.phone, command.amount, request.key)
     except UnknownRecipient as refusal:
         return SmsReply(texts.SMS_INVITE, {**refusal.params})
     assert isinstance(placed.to, Customer)
@@ -123,7 +124,7 @@ async def _save(request: SmsRequest) -> SmsReply:
     if goal is None:
         text = texts.SMS_WHICH_GOAL if open_goals else texts.SMS_NO_GOAL
         return SmsReply(text)
-    placed: PlacedOrder = await orders.place_saving(request.runtime, request.customer, goal, request.command.amount)
+    placed: PlacedOrder = await sms_orders.place_saving(request.runtime, request.customer, goal, request.command.amount)
     return SmsReply(texts.SMS_SAVE, {"amount": placed.amount, "goal": goal.name}, placed.code_id)
 
 
@@ -139,7 +140,7 @@ def _chosen(open_goals: list[Goal], words: str) -> Goal | None:
 
 async def _confirm(request: SmsRequest) -> SmsReply:
     try:
-        await orders.confirm(request.runtime, request.customer, request.command.number)
+        await sms_orders.confirm(request.runtime, request.customer, request.command.number)
     except CodeEnded:
         # Perhaps it was no code: people send their PIN, too.
         return SmsReply(texts.SMS_NO_CODE)

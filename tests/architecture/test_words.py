@@ -21,7 +21,6 @@ CLEAN = (
     "core/errors.py",
     "core/hashing.py",
     "core/i18n.py",
-    "core/idempotency.py",
     "core/ids.py",
     "core/ledger/",
     "core/messaging/",

@@ -8,7 +8,7 @@ const EVERY_MS = 2_000;
 const SOON_MS = 400;
 const SOON_LASTS_MS = 5_000;
 const MOST_SHOWN = 20;
-// What a message asks to be answered with, and for how long that is good: core/orders.py.
+// What a message asks to be answered with, and for how long that is good: core/orders/sms_orders.py.
 const ASKS = /\b(?:Reply|Jibu) ((?:OK|SAWA) (\d{4}))\b/;
 const CODE_LASTS_MS = 5 * 60_000;
 const END_PIXELS = 8;

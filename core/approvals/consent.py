@@ -14,14 +14,13 @@ from sqlalchemy import ColumnElement, Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock, ids, phones
+from core.approvals.refusals import ApprovalClosed
 from core.chores import Due
 from core.credentials import pins
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.customers.refusals import UnknownRecipient
-from core.errors import KeyConflict, Kind, Refusal, UnknownAgent
-from core.i18n import _
-from core.idempotency import check_same
+from core.errors import KeyConflict, UnknownAgent, check_same
 from core.ledger.post import post_one
 from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.ledger.transfer import Transfer
@@ -34,12 +33,6 @@ from core.tables.customers import customer as customer_table
 
 LASTS = timedelta(hours=24)
 _MOST_SHOWN = 10
-
-
-class ApprovalClosed(Refusal):
-    code = "approval_closed"
-    kind = Kind.CONFLICT
-    sentence = _("This request is over. Nothing was done.")
 
 
 class Price(Protocol):
