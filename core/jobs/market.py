@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, reading
+from core.customers import profiles
 from core.customers.profiles import Customer
 from core.errors import BadText
 from core.i18n import LANGUAGES, _, translate
@@ -183,16 +184,11 @@ async def lock(connection: AsyncConnection, job_id: UUID) -> Row[Any]:
 
 
 @refuses(AccountClosed)
-async def keep_open(connection: AsyncConnection, *customer_ids: UUID, alone: bool = False) -> None:
-    """Keeps these customers from closing their accounts until the caller's transaction is over.
-
-    `alone`: from beginning anything else that asks for this, too. AccountClosed: one has closed hers already.
-    """
-    rows = select(customer_table.c.id).where(customer_table.c.id.in_(customer_ids), customer_table.c.status == "active")
-    rows = rows.order_by(customer_table.c.id)
-    open_ids = await connection.scalars(rows.with_for_update(key_share=True) if alone else rows.with_for_update(read=True))
-    if len(open_ids.all()) < len(customer_ids):
-        raise AccountClosed
+async def keep_open(connection: AsyncConnection, *customer_ids: UUID) -> None:
+    """`profiles.keep_open` for one or more customers. AccountClosed: one of them has closed hers already."""
+    for customer_id in sorted(customer_ids):
+        if not await profiles.keep_open(connection, customer_id):
+            raise AccountClosed
 
 
 def is_offered(job: Job | Row[Any]) -> bool:

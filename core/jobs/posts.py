@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock
 from core.credentials import attempts
+from core.customers import profiles
 from core.customers.profiles import Customer
 from core.errors import BadAmount, BadChoice, Busy, KeyConflict, check_same
 from core.jobs import market
 from core.jobs.market import CATEGORIES, OPEN, Job
 from core.jobs.refusals import TooManyJobs
 from core.ledger import limits
-from core.ledger.refusals import OverLimit
+from core.ledger.refusals import AccountClosed, OverLimit
 from core.money import Money
 from core.refusing import refuses
 from core.runtime import Runtime
@@ -55,7 +56,7 @@ async def check_room(runtime: Runtime, employer: Customer) -> None:
     market.read_place,
     market.read_title,
     check_pay,
-    market.keep_open,
+    AccountClosed,
     KeyConflict,
     TooManyJobs,
     attempts.count_try,
@@ -82,7 +83,8 @@ async def post(
     await check_pay(runtime, employer, pay)
     async with runtime.database.transaction() as connection:
         # One after the other: two at once would both find room for the tenth.
-        await market.keep_open(connection, employer.id, alone=True)
+        if not await profiles.lock(connection, employer.id):
+            raise AccountClosed
         query = select(job_table).where(job_table.c.employer_id == employer.id, job_table.c.key == key)
         earlier = (await connection.execute(query)).one_or_none()
         if earlier is not None:
