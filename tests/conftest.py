@@ -74,12 +74,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """A test of `make unit` that starts a process, a server say, fails, however it is run."""
-    with pytest.MonkeyPatch.context() as guarded:
-        if item.get_closest_marker("unit"):
-            guarded.setattr(subprocess.Popen, "__init__", _refuse)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    with _guarded(item):
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    with _guarded(item):
+        return (yield)
+
+
+@contextmanager
+def _guarded(item: pytest.Item) -> Iterator[None]:
+    """A test of `make unit` that starts a process, a server say, fails, however it is run.
+
+    Not as it is torn down: the last test of a run takes the servers of the others with it.
+    """
+    with pytest.MonkeyPatch.context() as guard:
+        if item.get_closest_marker("unit"):
+            guard.setattr(subprocess.Popen, "__init__", _refuse)
+        yield
 
 
 def _refuse(*_: object, **__: object) -> None:
