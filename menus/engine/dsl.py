@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from core.countries import COUNTRIES
 from core.credentials.refusals import BadPin, MoneyOutWaits, PinLocked, WrongPin
 from core.errors import BadChoice, Busy, Refusal, TooLong
 from core.refusing import refused_by
@@ -41,7 +42,7 @@ LONGEST = {
     "most": _AMOUNT,
     "name": _NAME,
     "recipient": _NAME,
-    "phone": "0" * 10,
+    "phone": "0" * max(country.phone_digits for country in COUNTRIES.values()),
     "rail": "Airtel Money",
     "reference": "M" * 10,
     "service_code": "*384*96#",
