@@ -21,13 +21,18 @@ def catalogue(language: str) -> Catalog:
         return read_po(file, locale=language)
 
 
-@cache
-def _texts(language: str) -> dict[str, str]:
+def read_translations(language: str) -> dict[str, str]:
+    """A language's translations by their English text, without fuzzy and empty ones."""
     return {
         str(message.id): str(message.string)
         for message in catalogue(language)
         if message.id and message.string and not message.fuzzy
     }
+
+
+@cache
+def _texts(language: str) -> dict[str, str]:
+    return read_translations(language)
 
 
 def translate(message: str, language: str) -> str:

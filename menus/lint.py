@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import core
 from core import inventory, septets
 from core.errors import Refusal
-from core.i18n import LANGUAGES, catalogue
+from core.i18n import LANGUAGES, read_translations
 from core.inventory import list_refusals
 from core.septets import SCREEN_SEPTETS
 from menus import approvals
@@ -55,12 +55,8 @@ Catalogues = Mapping[str, Mapping[str, str]]
 
 
 def catalogues() -> Catalogues:
-    """Every language's translations by their English text, without fuzzy and empty ones."""
-    return {
-        language: {str(m.id): str(m.string) for m in catalogue(language) if m.id and m.string and not m.fuzzy}
-        for language in LANGUAGES
-        if language != "en"
-    }
+    """The translations into every language but English, which is the source."""
+    return {language: read_translations(language) for language in LANGUAGES if language != "en"}
 
 
 def lint(screens: Iterable[Screen] = SCREENS, translations: Catalogues | None = None, sms: tuple[str, ...] = ()) -> list[str]:

@@ -34,7 +34,7 @@ FOLDER = Path(__file__).parents[2] / ".jasho"
 _START_SECONDS = 60
 # The system's limit for the address of a Unix socket is 108 bytes, 104 on macOS.
 _LONGEST_SOCKET_PATH = 100
-# No process number in the log's lines: nothing there may look like a PIN.
+# No process id in the log's lines: nothing there may look like a PIN.
 _POSTGRES_OPTIONS = {
     "listen_addresses": "",
     "max_connections": "120",
@@ -141,18 +141,18 @@ class _Postgres:
         )
 
     def _is_running(self) -> bool:
-        """Also removes what a power cut leaves: a number file whose number belongs to another process by now."""
-        number_file = self._data / "postmaster.pid"
-        if not number_file.exists():
+        """Also removes what a power cut leaves: a PID file whose process id belongs to another process by now."""
+        pid_file = self._data / "postmaster.pid"
+        if not pid_file.exists():
             return False
-        number = int(number_file.read_text().split("\n", 1)[0])
+        pid = int(pid_file.read_text().split("\n", 1)[0])
         try:
-            process = psutil.Process(number)
+            process = psutil.Process(pid)
             is_ours = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             is_ours = False
         if not is_ours:
-            number_file.unlink(missing_ok=True)
+            pid_file.unlink(missing_ok=True)
         return is_ours
 
 

@@ -10,10 +10,9 @@ from uuid import uuid4
 
 import click
 
-from core import clock, phones
-from core.errors import BadPhone
+from core import clock
 from core.settings import Settings
-from gateway.cli.dial import post
+from gateway.cli.dial import nothing_answers, post, read_phone
 
 _ANSWER_SECONDS = 10.0
 # A confirmed order is answered by more than one SMS. This long after the last one nobody waits for another.
@@ -23,10 +22,7 @@ _LOOK_SECONDS = 0.1
 
 def text(settings: Settings, message: str, phone: str, url: str) -> None:
     """Sends the SMS and prints the answers. Raises ValueError or OSError in words for people."""
-    try:
-        sender = phones.parse(phone, settings.country)
-    except BadPhone as error:
-        raise ValueError(f"{phone} is not a mobile number") from error
+    sender = read_phone(phone, settings.country)
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"{url} is no address: write it like --url http://127.0.0.1:8000")
     base = url.rstrip("/")
@@ -68,6 +64,6 @@ def _inbox(base: str, phone: str) -> list[dict[str, str]]:
     except urllib.error.HTTPError as error:
         raise OSError("the service has no simulator: SMS from the terminal are for a developer's machine") from error
     except urllib.error.URLError as error:
-        raise OSError(f"nothing answers at {base}: start it with `make run`, or name its address with --url") from error
+        raise nothing_answers(base) from error
     except (ValueError, http.client.HTTPException) as error:
         raise OSError(f"what answers at {base} is not this service: name its address with --url") from error

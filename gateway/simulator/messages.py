@@ -12,6 +12,7 @@ from core import clock, phones
 from core.errors import BadPhone
 from core.messaging import notices
 from core.runtime import Runtime
+from gateway.simulator.replies import refuse
 from gateway.sms.inbound import Sms, answer
 
 _MOST_BODY_BYTES = 4096
@@ -31,7 +32,7 @@ def routes(runtime: Runtime) -> list[Route]:
         try:
             phone = phones.parse(request.query_params.get("phone", ""), country)
         except BadPhone as refusal:
-            return _refused(refusal.sentence)
+            return refuse(refusal.sentence)
         return JSONResponse([_as_json(message) for message in await notices.list_inbox(runtime, phone)])
 
     async def send(request: Request) -> Response:
@@ -41,9 +42,9 @@ def routes(runtime: Runtime) -> list[Route]:
             sent = msgspec.json.decode((await request.body())[:_MOST_BODY_BYTES], type=_Sent)
             phone = phones.parse(sent.phone, country)
         except msgspec.MsgspecError:
-            return _refused('An SMS is {"phone": "0711000001", "text": "BAL"}.')
+            return refuse('An SMS is {"phone": "0711000001", "text": "BAL"}.')
         except BadPhone as refusal:
-            return _refused(refusal.sentence)
+            return refuse(refusal.sentence)
         is_taken = await answer(runtime, Sms("local", uuid4().hex, phone, sent.text))
         return JSONResponse({"received_at": _as_text(moment)}, status_code=202) if is_taken else Response(status_code=503)
 
@@ -60,7 +61,3 @@ def _as_json(message: notices.Message) -> dict[str, str]:
 
 def _as_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _refused(reason: str) -> Response:
-    return JSONResponse({"reason": reason}, status_code=400)
