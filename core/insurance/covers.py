@@ -77,7 +77,7 @@ async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, 
         if offer.term is None:
             raise OutOfSeason
         waited_until = await _end_unpaid(connection, customer, product_key)
-        term = offer.term if waited_until is None else _after_gap(offer.term, waited_until)
+        term = offer.term if waited_until is None else offer.term.after(waited_until)
         transfer_id = ids.new_id()
         policy = await open_policy(connection, customer.id, offer.product, term, transfer_id)
         if policy is None:
@@ -161,11 +161,6 @@ def _check_same(purchase: CoverPurchase, product_key: str) -> CoverPurchase:
     """Returns the purchase of an earlier request, unless this request is for another product."""
     check_same(purchase.policy, product=product_key)
     return purchase
-
-
-def _after_gap(term: Term, waited_until: date) -> Term:
-    """The term of a cover that goes on after a gap: it waits no longer than it would have without the gap."""
-    return Term(term.starts, max(term.starts, waited_until), term.ends)
 
 
 async def _find_purchase(connection: AsyncConnection, customer: Customer, key: str) -> CoverPurchase | None:

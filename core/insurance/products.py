@@ -39,6 +39,10 @@ class Term:
     def last_day(self) -> date:
         return self.ends - timedelta(days=1)
 
+    def after(self, waited_until: date) -> "Term":
+        """This term of a cover that goes on after a gap or at another price: it waits no longer than the cover had to."""
+        return Term(self.starts, max(self.starts, waited_until), self.ends)
+
 
 @dataclass(frozen=True, slots=True)
 class Season:

@@ -18,7 +18,7 @@ from core.customers.profiles import Customer
 from core.i18n import translate
 from core.insurance import products, texts
 from core.insurance.policies import ACTIVE, ENDED, GRACE, make_premium, open_policy, read_policy
-from core.insurance.products import Product, Term
+from core.insurance.products import Product
 from core.ledger.post import post
 from core.ledger.transfer import REFUSED
 from core.messaging import kinds, notices
@@ -108,8 +108,7 @@ async def _pay(
         await connection.execute(change.values(ends=term.ends))
     else:
         await connection.execute(change.values(status=ENDED))
-        goes_on = Term(term.starts, max(term.starts, policy.waits_until), term.ends)
-        await open_policy(connection, customer.id, product, goes_on, transfer_id)
+        await open_policy(connection, customer.id, product, term.after(policy.waits_until), transfer_id)
     return True
 
 
