@@ -17,7 +17,7 @@ from core.runtime import Runtime
 from core.savings import opening
 
 PIN = "4826"
-# So that people can be told what to type.
+# Fixed, so that documents can say what to type.
 JOB_NUMBER = 10420
 
 
@@ -58,7 +58,7 @@ PEOPLE = (
 
 
 async def create_people(runtime: Runtime) -> None:
-    """Makes the demo people what they should be at the start. What they have done since stays as it is."""
+    """Registers the demo people and gives them what they have at the start. What they have done since stays."""
     for person in PEOPLE:
         try:
             await registration.register(
@@ -76,7 +76,7 @@ async def create_people(runtime: Runtime) -> None:
 
 
 async def _provide(runtime: Runtime, person: Person) -> None:
-    """Gives a registered person her shop, goal, job and money."""
+    """Gives a registered person her shop, goal, job and money. A second call changes nothing."""
     customer = await profiles.find(runtime, person.phone)
     assert customer is not None
     deposits = [(customer.wallet, person.balance_minor)]

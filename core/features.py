@@ -1,5 +1,5 @@
-"""The list of the families: what each does in the background, what it exports, and what it has to say when an account closes,
-when a customer approves and when the books are proved.
+"""The list of the families: what each does in the background, what it exports, and what it does when an account closes, when a
+customer approves a request and when the books are proved.
 
 A new feature is a line of FAMILIES. The worker, closing, approvals and `jasho ledger verify` read it, and know no family by name.
 """
@@ -47,7 +47,7 @@ from core.tables.sending import invitation
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Work that a background worker does in rounds. A round says how many it did; after one that did nothing it rests."""
+    """Work that a background worker does in rounds. A round returns how many things it did; after a 0 the duty rests."""
 
     name: str
     round: Callable[[Runtime], Awaitable[int]]
@@ -56,10 +56,10 @@ class Duty:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """`words` are what a statement calls its transfers where no other customer is in them, by the ledger's kind.
+    """`words` name the family's transfers in a statement, by the ledger's kind, where no other customer takes part.
 
-    `checks` finds rows of its own that do not agree with the ledger: by the invariant's name, SQL as in `ledger/audit.py`.
-    `exports` selects what it holds about a customer, by the name of the list.
+    `checks` find rows of the family that do not agree with the ledger: SQL by the invariant's name, as in `core/ledger/audit.py`.
+    `exports` select what the family holds about a customer, by the name of the list.
     """
 
     name: str

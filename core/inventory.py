@@ -1,4 +1,4 @@
-"""Every refusal and every SMS text of a package, found by looking: what the lints hold against the menus and the catalogues."""
+"""Finds every refusal and every SMS text of a package, for the lints of menus and catalogues."""
 
 import importlib
 import pkgutil
@@ -12,7 +12,7 @@ from core.errors import Refusal
 
 @cache
 def list_refusals() -> tuple[type[Refusal], ...]:
-    """Every refusal of the core, by where it is written."""
+    """Every refusal of `core`, in the order of its modules."""
     return tuple(
         value
         for module in _modules(core)
@@ -22,7 +22,7 @@ def list_refusals() -> tuple[type[Refusal], ...]:
 
 
 def list_texts(package: ModuleType) -> tuple[str, ...]:
-    """Every SMS that a package writes: the constants of its modules that are called `texts`."""
+    """Every SMS that a package writes: the constants of its modules called `texts`."""
     return tuple(
         value
         for module in _modules(package)
@@ -34,6 +34,6 @@ def list_texts(package: ModuleType) -> tuple[str, ...]:
 
 def _modules(package: ModuleType) -> Iterator[ModuleType]:
     for submodule in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        # Alembic's own files run only where it calls them.
+        # Only Alembic itself can import its versions.
         if not submodule.name.startswith("core.migrations."):
             yield importlib.import_module(submodule.name)

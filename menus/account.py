@@ -1,4 +1,4 @@
-"""My Account: what was paid, language, privacy, details, closing. The PIN has a file of its own."""
+"""My Account: statement, language, privacy, details, closing. pin.py has the PIN."""
 
 from dataclasses import replace
 
@@ -80,7 +80,7 @@ async def read_details(step: Step) -> Outcome:
 @outcomes("ok", calls=(closing.check_closable,))
 async def begin_closing(step: Step) -> Outcome:
     customer = step.session.registered
-    if not customer.asks_pin_for_balance:  # a refusal tells what is left
+    if not customer.asks_pin_for_balance:  # the refusal would show the balance
         await closing.check_closable(step.runtime, customer, features.ENDINGS)
     return ok()
 

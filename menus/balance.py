@@ -1,4 +1,4 @@
-"""Check Balance: at one key, or after the PIN for whoever has asked for that in My Account."""
+"""Check Balance: at one key, or after the PIN where a customer has chosen that in My Account."""
 
 from core.credentials import pins
 from core.customers import wallet

@@ -1,4 +1,4 @@
-"""Insurance, claims: what happened and when, and what became of it."""
+"""Claims: saying what happened and when, and looking at what was decided."""
 
 from uuid import UUID
 

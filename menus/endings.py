@@ -1,4 +1,4 @@
-"""The last words that every menu may come to."""
+"""Last screens that several menus lead to."""
 
 from core.i18n import _
 from menus.engine.dsl import End

@@ -1,4 +1,4 @@
-"""Help."""
+"""Help: fees, agents near a place, terms, and questions in a customer's own words."""
 
 from core.agents import directory
 from core.agents.refusals import NoAgentNear
@@ -11,7 +11,7 @@ from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, Option, Outcome, ok, outcomes
 from menus.engine.session import Step
 
-# By kind of tariff: what it costs, from where on it can be done, and up to where.
+# By kind of tariff: the texts for the cost, the least amount and the most.
 _COSTS = {
     "send": (
         _("Sending {amount} costs {fee}."),

@@ -1,4 +1,4 @@
-"""The first screen. Its numbers are what people remember: none of them ever changes."""
+"""The first screen. People remember its numbers: none of them ever changes."""
 
 from core.i18n import _
 from menus.balance import open_balance

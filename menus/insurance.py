@@ -1,4 +1,4 @@
-"""Insurance: what is sold, buying it, and what somebody has. Claims have a file of their own."""
+"""Insurance: products, buying a cover, and a customer's covers. claim.py has the claims."""
 
 from uuid import UUID
 
@@ -101,7 +101,7 @@ def _line(cover: Policy, session: Session) -> str:
     return translate(_UNPAID if cover.status == GRACE else _COVER, session.language).format(**_cover_slots(cover, session))
 
 
-# Where a purchase leads, but for the PINs that are asked for again on the same screen.
+# Where a purchase leads. A PIN that is asked for again stays on its own screen.
 _BOUGHT = {
     "ok": "bought",
     "pin_locked": "pin_locked",

@@ -10,10 +10,10 @@ from core.jobs.reviews import NEW
 from menus.engine.dsl import Handler, Option
 from menus.engine.session import Session
 
-# Where a job stands for one of its sides, beside the statuses that it has itself: the slot `stage`, by which options are shown.
+# Values of the slot `stage`, by which options are shown, beside the statuses of the job itself.
 RATED, OVER = "rated", "over"
 
-# Where a refusal leads that says what has become of the job.
+# Destinations of the refusals that say what has become of a job.
 MOVED_ON = {"unknown_job": "jobs", "not_permitted": "jobs", "job_closed": "jobs"}
 
 _FOR_EMPLOYER = {
@@ -50,12 +50,12 @@ def category_options(do: Handler, goto: Mapping[str, str]) -> tuple[Option, ...]
 
 
 def when_at(*stages: str) -> Callable[[Session], bool]:
-    """Shows an option only while the job stands there."""
+    """Shows an option only at these stages of the job."""
     return lambda session: session.slots.get("stage") in stages
 
 
 def rating_text(rating: str, language: str) -> str:
-    """`4.5/5`, or in words where nobody has said anything yet."""
+    """`4.5/5`, or a word for a person without reviews."""
     return translate(NEW, language) if rating == NEW else f"{rating}/5"
 
 
@@ -64,24 +64,24 @@ def name_side(side: Side, language: str) -> str:
 
 
 def name_reachable(side: Side, language: str) -> str:
-    """The same with the number to call."""
+    """Name, number to call, and rating."""
     return f"{side.name} {phones.national(side.phone)} ({rating_text(side.rating, language)})"
 
 
 def employer_status_text(job: Job, language: str) -> str:
-    """Where the job stands, in the employer's eyes."""
+    """The job's status in words, for its employer."""
     return translate(_FOR_EMPLOYER.get(job.status, _CANCELLED), language).format(number=job.applicants)
 
 
 def worker_stage(application: Application) -> str:
-    """Where the job stands for somebody who has applied."""
+    """The stage of an application, or of the job where it was accepted."""
     if application.status == CHOSEN:
         return application.job.status
     return WAITING if application.status == WAITING else OVER
 
 
 def worker_status_text(application: Application, language: str) -> str:
-    """The same in words."""
+    """The status in words, for somebody who has applied."""
     if application.status in (CHOSEN, WAITING):
         text = _FOR_WORKER[worker_stage(application)]
     elif application.status == WITHDRAWN:
@@ -92,7 +92,7 @@ def worker_status_text(application: Application, language: str) -> str:
 
 
 def job_slots(job: Job) -> dict[str, str]:
-    """The slots that any screen about the job may fill its text with."""
+    """The slots of every screen about the job."""
     return {
         "job": str(job.id),
         "number": str(job.number),

@@ -1,4 +1,4 @@
-"""Jobs: finding one and applying, and what either side may do once somebody is hired. The rest is in jobs_*.py."""
+"""Jobs: finding one and applying, reporting a problem and rating. The rest is in jobs_*.py."""
 
 from uuid import UUID
 

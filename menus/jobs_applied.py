@@ -1,4 +1,4 @@
-"""My applications: what somebody has applied for, and the work that she was hired for."""
+"""My applications: what a customer has applied for, and the work that she was hired for."""
 
 from uuid import UUID
 

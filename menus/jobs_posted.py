@@ -1,4 +1,4 @@
-"""My jobs: who has applied for what somebody has posted, hiring, paying."""
+"""My jobs: what a customer has posted, who has applied, hiring and paying."""
 
 from uuid import UUID
 
@@ -89,7 +89,7 @@ async def cancel(step: Step) -> Outcome:
     receipt = await hiring.cancel(step.runtime, session.registered, UUID(session.slots["job"]))
     if receipt is None:
         return ok()
-    # No PIN has been asked for here.
+    # This screen has not asked for a PIN.
     balance = HIDDEN if session.registered.asks_pin_for_balance else str(receipt.balance)
     return Outcome("refunded", {"reference": receipt.reference, "balance": balance})
 

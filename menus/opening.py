@@ -1,7 +1,7 @@
-"""What a dial shows before the menu: what waits for a yes, what broke off and can go on, or what was done last.
+"""What a dial shows before the menu: a request that waits for an approval, a session to continue, or the last transaction.
 
-A dropped line loses nothing. Somebody who dials again within 15 minutes may continue where she was; if she had typed her PIN by
-then and it moved her money, she is told so instead, and nothing is paid a second time.
+A dropped line loses nothing. A customer who dials again within 15 minutes may continue where she was. If her PIN had already
+moved the money, she reads that instead, and nothing is paid a second time.
 """
 
 from core.customers import wallet
@@ -24,13 +24,13 @@ SCREENS = (
 
 
 async def choose(runtime: Runtime, session: Session, earlier: Session | None, *, was_under_way: bool) -> None:
-    """Moves a session that stands at its first screen to what has to be said before it.
+    """Moves a new session from its first screen to what comes before it.
 
-    `left` is the phone's session before this one; `was_under_way`: it broke off in the middle of something.
+    `earlier` is the phone's session before this one; `was_under_way`: it broke off in the middle of something.
     """
     customer = session.customer
     if earlier is not None and (earlier.customer and earlier.customer.id) != (customer and customer.id):
-        earlier = None  # registered, or closed, meanwhile
+        earlier = None  # she has registered, or closed her account, meanwhile
     keys = [] if earlier is None else [*earlier.keys, *approvals.keys(earlier)]
     if keys and customer is not None and (done := await wallet.find_last_done(runtime, customer, keys)):
         session.heading = f"{translate(LAST_TRANSACTION, session.language)}\n{describe_done(done, session.language)}"
@@ -38,5 +38,5 @@ async def choose(runtime: Runtime, session: Session, earlier: Session | None, *,
     if customer is not None and customer.has_pin and customer.has_approvals and await approvals.offer(runtime, session):
         return
     if earlier is not None and was_under_way:
-        # Of somebody who is registering nothing but her session knows it.
+        # Only the session knows the language of somebody who is registering.
         session.left, session.screen, session.language = earlier, "resume", session.language if customer else earlier.language

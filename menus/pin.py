@@ -1,4 +1,4 @@
-"""My Account, the PIN: changing it, and choosing a new one where it is forgotten or locked."""
+"""My Account, PIN: changing it, and replacing one that is forgotten or locked."""
 
 from core import clock
 from core.credentials import pins
@@ -84,7 +84,7 @@ SCREENS = (
         secret=True,
     ),
     End("change_pin_done", _("Your PIN was changed. Use the new one from now on.")),
-    # Secret, so that it is part of no direct dial, and so that continuing begins with it: see core/customers/pin_reset.py.
+    # Secret, so that no direct dial goes past it and a continued session begins with it (core/customers/pin_reset.py).
     Ask(
         "forgot_pin_id",
         _("To choose a new PIN, write your national ID number. Then we send you a code by SMS."),

@@ -1,4 +1,4 @@
-"""A new number: language, name, national ID number, PIN, PIN again."""
+"""Registration of a new number: language, name, national ID number, PIN, PIN again."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""How often somebody may try something in a day."""
+"""Limits how often somebody may try something in a day."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from core.tables.credentials import attempt
 async def count_try(connection: AsyncConnection, subject: UUID, kind: str, *, most: int, country: str) -> int:
     """Counts one more try of today, by the country's calendar, and returns the count. TooManyTries: it would pass `most`.
 
-    On a connection of `autocommit` it counts whatever becomes of the try.
+    On an autocommit connection the try stays counted, whatever becomes of it.
     """
     one_more = (
         insert(attempt)
@@ -35,7 +35,7 @@ async def count_try(connection: AsyncConnection, subject: UUID, kind: str, *, mo
 
 
 async def reset(connection: AsyncConnection, subject: UUID, kind: str, *, country: str) -> None:
-    """Sets today's count back: the try was right."""
+    """Sets today's count to 0, after a right try."""
     await connection.execute(
         update(attempt)
         .where(attempt.c.subject == subject, attempt.c.kind == kind, attempt.c.day == clock.today(country))

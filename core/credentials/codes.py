@@ -1,7 +1,7 @@
-"""One-time codes: whoever types one holds the phone that it was sent to.
+"""One-time codes: a customer who types one holds the phone that it was sent to.
 
-The code itself is kept nowhere. It is computed from its row's id, under a key that is not in the database, when the SMS leaves
-(notices.py) and again when it is typed.
+A code is stored nowhere. It is computed from its row's id and a key that is not in the database, when the SMS leaves
+(core/messaging/notices.py) and again when the code is typed.
 """
 
 import hmac
@@ -23,12 +23,12 @@ from core.tables.credentials import one_time_code
 # What codes are for.
 PIN, SMS = "pin", "sms"
 MOST_WRONG = 5
-# Of all codes for one purpose together: each order brings a new one, and tries that are only counted for each are endless.
+# For all codes of one purpose together: each order brings a new code, so a limit for each code alone would limit nothing.
 MOST_WRONG_A_DAY = 10
 
 
 async def issue(connection: AsyncConnection, customer_id: UUID, purpose: str, ttl: timedelta) -> UUID:
-    """A new code, in the caller's transaction; earlier ones for the same purpose are over. To be sent by `notices.tell`."""
+    """Writes a new code in the caller's transaction and returns its id, for `notices.tell`. Earlier codes of the purpose end."""
     code_id, now = ids.new_id(), clock.now()
     row = {"id": code_id, "customer_id": customer_id, "purpose": purpose, "created_at": now, "expires_at": now + ttl}
     await connection.execute(insert(one_time_code).values(row))
@@ -36,12 +36,12 @@ async def issue(connection: AsyncConnection, customer_id: UUID, purpose: str, tt
 
 
 def matches(settings: Settings, code_id: UUID, purpose: str, typed: str) -> bool:
-    """Is it this code that was typed? Spaces do not matter. Counts nothing: see `check`."""
+    """Was this code typed? Spaces do not matter. It counts no try; `check` does."""
     return hmac.compare_digest("".join(typed.split()).encode(), code_digits(settings.pin_pepper, code_id, purpose).encode())
 
 
 async def find_newest(connection: AsyncConnection, customer_id: UUID, purpose: str) -> Row[Any] | None:
-    """The only code that can still be any good: its `id`, `failures`, `expires_at` and `used_at`."""
+    """The only code that can still be valid: its `id`, `failures`, `expires_at` and `used_at`."""
     newest = (
         select(one_time_code)
         .where(one_time_code.c.customer_id == customer_id, one_time_code.c.purpose == purpose)
@@ -52,14 +52,14 @@ async def find_newest(connection: AsyncConnection, customer_id: UUID, purpose: s
 
 
 def is_waiting(code: Row[Any] | None) -> bool:
-    """Can it still be typed?"""
+    """Can the code still be typed?"""
     return code is not None and code.used_at is None and code.failures < MOST_WRONG and clock.now() < code.expires_at
 
 
 @refuses(TooManyTries)
 async def check_not_guessed(connection: AsyncConnection, customer_id: UUID, purpose: str) -> None:
-    """Before a further code is issued. TooManyTries: ten wrong ones were typed in the last 24 hours."""
-    # The right one was counted as a try too.
+    """Call it before a further code is issued. TooManyTries: ten wrong codes were typed in the last 24 hours."""
+    # `failures` counts a right try too.
     wrong = func.coalesce(func.sum(one_time_code.c.failures), 0) - func.count(one_time_code.c.used_at)
     lately = one_time_code.c.created_at > clock.now() - timedelta(days=1)
     is_same = (one_time_code.c.customer_id == customer_id) & (one_time_code.c.purpose == purpose)
@@ -69,10 +69,10 @@ async def check_not_guessed(connection: AsyncConnection, customer_id: UUID, purp
 
 @refuses(WrongCode, CodeEnded)
 async def check(runtime: Runtime, customer_id: UUID, purpose: str, typed: str) -> UUID:
-    """The id of the customer's newest code where `typed` is it: from now on it is used.
+    """Marks the customer's newest code as used where `typed` is it, and returns its id.
 
-    The try is counted and committed before it is looked at, so that guesses sent at once are no cheaper than one by one. The
-    fifth wrong one ends the code. Of two right ones at once, one is let in.
+    The try is counted and committed before it is compared, so that guesses sent at once are no cheaper than one by one. The
+    fifth wrong try ends the code. Of two right tries at once, one is accepted.
     """
     async with runtime.database.autocommit() as connection:
         code = await find_newest(connection, customer_id, purpose)

@@ -1,7 +1,7 @@
 """PINs: hashed so that a stolen database does not give them away, and locked after three wrong ones.
 
 A PIN has ten thousand values, so no hash alone can hide it: the HMAC's key, the pepper, is not in the database. Argon2id then
-makes each guess dear even for somebody who has both.
+makes each guess slow, even for a thief who has both.
 """
 
 import re
@@ -28,7 +28,7 @@ _KEYPAD_COLUMNS = frozenset({"2580", "0852"})
 
 @refuses(BadPin, WeakPin)
 def check_new(pin: str, *, phone: str) -> str:
-    """A PIN somebody wants, if it is fit to be one."""
+    """Returns the new PIN where it is hard enough to guess."""
     if not re.fullmatch(r"[0-9]{4}", pin):
         raise BadPin
     if is_weak(pin) or phone.endswith(pin):
@@ -37,7 +37,7 @@ def check_new(pin: str, *, phone: str) -> str:
 
 
 def is_weak(pin: str) -> bool:
-    """Among the first that a thief would try: runs, repetitions, pairs, keypad lines, years of birth."""
+    """Is it one of those that a thief tries first: runs, repetitions, pairs, keypad lines, years of birth?"""
     return (
         any(pin in run for run in _RUNS)
         or len(set(pin)) == 1
@@ -50,14 +50,14 @@ def is_weak(pin: str) -> bool:
 
 @refuses(check_new, Busy)
 async def hash_new(runtime: Runtime, customer_id: UUID, phone: str, pin: str) -> str:
-    """What is kept of a new PIN. Slow: never within a transaction."""
+    """The hash of a new PIN, to be stored. Slow: call it outside of transactions."""
     check_new(pin, phone=phone)
     with runtime.pin_hasher.place():
         return await runtime.pin_hasher.hash(pin, customer_id)
 
 
 async def write(connection: AsyncConnection, customer_id: UUID, hashed: str) -> None:
-    """The first PIN of somebody who has none."""
+    """Stores the hash of a customer's first PIN."""
     await connection.execute(insert(pin_table).values(customer_id=customer_id, hash=hashed, changed_at=clock.now()))
 
 
@@ -69,9 +69,9 @@ async def replace(
     only_unlocked: bool = False,
     money_out_from: datetime | None = None,
 ) -> bool:
-    """Puts the new PIN into the old one's place, with no wrong tries counted; False where `only_unlocked` and it is locked.
+    """Replaces the PIN's hash and sets its wrong tries to 0; False where `only_unlocked` and the PIN is locked.
 
-    `money_out_from`: until then no money leaves. None leaves what there is.
+    `money_out_from`: until then no money leaves. None keeps the time that is stored.
     """
     change = update(pin_table).where(pin_table.c.customer_id == customer_id)
     if only_unlocked:
@@ -86,20 +86,20 @@ async def replace(
 async def check(runtime: Runtime, customer_id: UUID, pin: str) -> None:
     """Returns where the PIN is right.
 
-    The try is counted and committed before the PIN is looked at, so that a hundred guesses sent at once, or a crash in
-    between, are no cheaper than a hundred in a row. A right PIN sets the count back.
+    The try is counted and committed before the PIN is compared, so that a hundred guesses sent at once, or a crash in
+    between, are no cheaper than a hundred in a row. A right PIN sets the count to 0.
     """
     await _check(runtime, customer_id, pin)
 
 
 @refuses(check, MoneyOutWaits)
 async def check_for_payment(runtime: Runtime, customer_id: UUID, pin: str) -> None:
-    """`check` for a PIN that lets money leave for somebody else: it does not for a time after a forgotten PIN was replaced."""
+    """`check` for a PIN that lets money leave for somebody else. MoneyOutWaits: a forgotten PIN was replaced lately."""
     _check_money_out(runtime, await _check(runtime, customer_id, pin))
 
 
 async def _check(runtime: Runtime, customer_id: UUID, pin: str) -> datetime | None:
-    """From when on money may leave."""
+    """Returns from when on money may leave."""
     if not re.fullmatch(r"[0-9]{4}", pin):
         raise BadPin
     with runtime.pin_hasher.place():
@@ -113,7 +113,7 @@ async def _check(runtime: Runtime, customer_id: UUID, pin: str) -> datetime | No
         if row is None:
             raise PinLocked
         is_right = await runtime.pin_hasher.matches(row.hash, pin, customer_id)
-    # What was typed says nothing of a PIN that has replaced this one meanwhile.
+    # Another PIN may have replaced this one meanwhile: this try says nothing about that one.
     same_pin = (pin_table.c.customer_id == customer_id, pin_table.c.hash == row.hash)
     change = update(pin_table).where(*same_pin).returning(pin_table.c.failures)
     if not is_right:
@@ -121,7 +121,7 @@ async def _check(runtime: Runtime, customer_id: UUID, pin: str) -> datetime | No
             raise WrongPin(tries_left=MOST_WRONG - row.failures)
         await _change(runtime, change.values(locked_at=clock.now()))
         raise PinLocked
-    # A lock set meanwhile by other guesses stays.
+    # A lock that other guesses have set meanwhile stays.
     await _change(runtime, change.where(pin_table.c.locked_at.is_(None)).values(failures=0))
     money_out_from: datetime | None = row.money_out_from
     return money_out_from
@@ -129,13 +129,13 @@ async def _check(runtime: Runtime, customer_id: UUID, pin: str) -> datetime | No
 
 @refuses(NoPin, PinLocked)
 async def require_open(runtime: Runtime, customer_id: UUID) -> None:
-    """For what another proof than the PIN confirms: it does not where the PIN would not either."""
+    """For an order that a one-time code confirms: the code is worth no more than a PIN, so the PIN has to be there and open."""
     await _require_open(runtime, customer_id)
 
 
 @refuses(require_open, MoneyOutWaits)
 async def require_open_for_payment(runtime: Runtime, customer_id: UUID) -> None:
-    """`require_open` for what lets money leave for somebody else."""
+    """`require_open` for an order that lets money leave for somebody else."""
     _check_money_out(runtime, await _require_open(runtime, customer_id))
 
 

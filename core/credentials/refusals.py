@@ -23,7 +23,7 @@ class PinsDiffer(Refusal):
 
 
 class NoPin(Refusal):
-    """Somebody who joined by SMS and has not dialled yet."""
+    """The customer joined by SMS and has not dialled yet."""
 
     code = "no_pin"
     kind = Kind.FORBIDDEN
@@ -69,7 +69,7 @@ class TooManyTries(Refusal):
 
 
 class MoneyOutWaits(Refusal):
-    """After a forgotten PIN was replaced."""
+    """A forgotten PIN was replaced a day ago or less."""
 
     code = "money_out_waits"
     kind = Kind.FORBIDDEN

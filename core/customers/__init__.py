@@ -1,1 +1,1 @@
-"""Customers: who has which number, wallet and details, and which PIN."""
+"""Customers: their profiles, wallets and details, and how they change or reset a PIN."""

@@ -1,4 +1,4 @@
-"""What the service knows of a customer, as it is told to herself."""
+"""What the service knows of a customer, as she may read it."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -13,13 +13,13 @@ from core.runtime import Runtime
 from core.tables.customers import customer as customer_table
 from core.tables.ledger import account
 
-# As much of her ID number as tells her that it is the right one, and a finder of her phone nothing.
+# Enough of her ID number for herself to recognise it, and too little for a finder of her phone.
 _SHOWN_DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """`national_id_end`: its last three digits; empty where she has given no number. Limits: of one transfer, of a day."""
+    """`national_id_end`: its last three digits, or empty where she has given no number. `transfer_limit`: for one transfer."""
 
     national_id_end: str
     transfer_limit: Money

@@ -1,4 +1,4 @@
-"""A new PIN, chosen by somebody who knows the old one."""
+"""Changing a PIN by somebody who knows the old one."""
 
 from core.credentials import pins
 from core.credentials.refusals import PinLocked
@@ -11,9 +11,9 @@ from core.runtime import Runtime
 
 @refuses(pins.hash_new, PinLocked)
 async def change(runtime: Runtime, customer: Customer, pin: str) -> None:
-    """Replaces the PIN of somebody whose old one `pins.check` has just found right, and tells her by SMS.
+    """Replaces the PIN after `pins.check` has accepted the old one, and tells the customer by SMS.
 
-    The same PIN again is let pass. PinLocked: it was locked meanwhile.
+    The new PIN may be the old one. PinLocked: the PIN was locked meanwhile.
     """
     hashed = await pins.hash_new(runtime, customer.id, customer.phone, pin)
     async with runtime.database.transaction() as connection:

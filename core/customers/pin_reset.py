@@ -1,8 +1,8 @@
 """A forgotten PIN: the national ID number, then a code sent to the phone, then a new PIN.
 
-Both proofs live in the database and not in the conversation: a dropped line costs the ID number once more, and nobody who has
-not typed the code within the last minutes gets further. The new PIN lifts a lock. For a day after it no money leaves: whoever
-has stolen phone and ID card has to wait, and the customer reads on the way what is being done in her name.
+Both proofs are stored in the database and not in the session: after a dropped line the customer types the ID number again, and
+nobody gets further without a code that was typed in the last minutes. The new PIN lifts a lock. For a day after it no money
+leaves: a thief with phone and ID card has to wait, and the customer reads by SMS what is done in her name.
 """
 
 import hmac
@@ -33,7 +33,7 @@ _ID_TRY, _CODE = "national id", "pin code"
 
 
 class NextStep(Enum):
-    """What somebody who knows the ID number has to do."""
+    """What a customer who knows the ID number has to do next."""
 
     TYPE_CODE = "type the code that has been sent, now or a few minutes ago"
     CHOOSE_PIN = "choose the new PIN: the code was right, and the line dropped after it"
@@ -49,7 +49,7 @@ async def prove_identity(runtime: Runtime, customer: Customer, typed: str) -> Ne
     async with runtime.database.autocommit() as connection:
         await attempts.count_try(connection, customer.id, _ID_TRY, most=MOST_ID_TRIES, country=country)
         sealed = await connection.scalar(select(customer_table.c.national_id).where(customer_table.c.id == customer.id))
-        # Somebody who registered by SMS has given no number: no other is hers.
+        # A customer who joined by SMS has given no number: none that is typed is hers.
         registered_id = runtime.vault.open(sealed, customer.id) if sealed else ""
         if not hmac.compare_digest(registered_id.encode(), national_id.encode()):
             raise WrongNationalId
@@ -66,9 +66,9 @@ async def prove_phone(runtime: Runtime, customer: Customer, typed: str) -> None:
 
 @refuses(pins.hash_new, CodeEnded)
 async def replace(runtime: Runtime, customer: Customer, pin: str) -> datetime:
-    """The new PIN takes the old one's place, and the SMS says so. Returns from when on money may leave again.
+    """Replaces the PIN and tells the customer by SMS. Returns from when on money may leave again.
 
-    CodeEnded: no code was right in the last minutes, or it has been used for a PIN.
+    CodeEnded: no right code was typed in the last minutes, or it has set a PIN already.
     """
     hashed = await pins.hash_new(runtime, customer.id, customer.phone, pin)
     money_out_from = clock.now() + MONEY_OUT_WAIT
@@ -88,7 +88,7 @@ async def replace(runtime: Runtime, customer: Customer, pin: str) -> datetime:
 
 
 async def _send_code(runtime: Runtime, connection: AsyncConnection, customer: Customer) -> NextStep:
-    if await _is_proven(connection, customer):  # holds the PIN's row: of two at once, one sends
+    if await _is_proven(connection, customer):  # locks the PIN's row: of two requests at once, one sends a code
         return NextStep.CHOOSE_PIN
     if not codes.is_waiting(await codes.find_newest(connection, customer.id, codes.PIN)):
         await attempts.count_try(connection, customer.id, _CODE, most=MOST_CODES, country=runtime.settings.country)
@@ -98,7 +98,7 @@ async def _send_code(runtime: Runtime, connection: AsyncConnection, customer: Cu
 
 
 async def _is_proven(connection: AsyncConnection, customer: Customer) -> bool:
-    """Was the newest code typed a short while ago, and no PIN set by it yet? Locks the PIN's row until the transaction ends."""
+    """Was the newest code typed in the last minutes, with no PIN set since? Locks the PIN's row until the transaction ends."""
     changed_at: datetime | None = await connection.scalar(
         select(pin_table.c.changed_at).where(pin_table.c.customer_id == customer.id).with_for_update()
     )

@@ -1,4 +1,4 @@
-"""Customers: who has which number, and how somebody becomes one."""
+"""Customers: reading, finding, locking and changing their rows."""
 
 import re
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ _NAME = re.compile(rf"{_WORD}(?: {_WORD})+")
 class Customer:
     """Somebody with an account. `wallet` is the ledger account's id; `phone` is E.164.
 
-    `has_approvals`: something waits for her yes (core/approvals/consent.py). `round_up_goal` is the savings goal that her sends
-    are rounded up into. Without `has_pin` she has joined by SMS and not dialled yet (core/membership/joining.py).
+    `has_approvals`: a request waits for her approval (core/approvals/). `round_up_goal` is the savings goal into which her
+    sends are rounded up. Without `has_pin` she has joined by SMS and not dialled yet (core/membership/joining.py).
     """
 
     id: UUID
@@ -62,7 +62,7 @@ async def find_by_id(connection: AsyncConnection, customer_id: UUID) -> Customer
 @refuses(BadName)
 def read_name(text: str) -> str:
     """A person's full name, tidied: two words of letters or more, at most 40 characters."""
-    # Composed, or the accent of a letter typed in two parts would count as no letter.
+    # `tidy` composes accents: one that is typed apart would be no letter to the pattern.
     name = reading.tidy(text)
     if name in (name.lower(), name.upper()):
         name = re.sub(r"[^\W\d_]+(?:['’][^\W\d_]+)*", lambda word: word[0].capitalize(), name)  # Ng'ang'a is one word
@@ -81,32 +81,35 @@ def read_national_id(text: str) -> str:
 
 
 async def lock(connection: AsyncConnection, customer_id: UUID) -> bool:
-    """Makes whoever else locks her row wait until the caller's transaction ends; rows that refer to her may still come.
+    """Locks her row until the caller's transaction ends; other transactions may still write rows that refer to it.
 
-    Is her account open?
+    Returns whether her account is open.
     """
     return await _is_open(connection, customer_id, key_share=True)
 
 
 async def keep_open(connection: AsyncConnection, customer_id: UUID) -> bool:
-    """Keeps her from closing her account before the caller's transaction ends, and nobody from anything else. Is it open?"""
+    """Keeps her from closing her account until the caller's transaction ends, and blocks nothing else.
+
+    Returns whether it is open.
+    """
     return await _is_open(connection, customer_id, read=True, key_share=True)
 
 
 async def lock_to_close(connection: AsyncConnection, customer_id: UUID) -> bool:
-    """Nothing in her name begins before the caller's transaction ends. Is her account open?"""
+    """Blocks whatever would refer to her row until the caller's transaction ends. Returns whether her account is open."""
     return await _is_open(connection, customer_id)
 
 
 async def insert(connection: AsyncConnection, row: Mapping[str, Any]) -> bool:
-    """Writes a new customer down: `row` holds id, phone, name, language, country and what else is known of her.
+    """Writes a new customer. `row` holds id, phone, name, language, country and perhaps other columns.
 
     False where the number has an open account already.
     """
     inserted = await connection.execute(
         upsert(customer_table)
         .values(**row, created_at=clock.now())
-        # In words, not as a parameter: a prepared statement has to recognise the index by it.
+        # A literal, not a parameter: a prepared statement has to recognise the index by it.
         .on_conflict_do_nothing(index_elements=[customer_table.c.phone], index_where=text("status = 'active'"))
         .returning(customer_table.c.id)
     )
@@ -114,7 +117,7 @@ async def insert(connection: AsyncConnection, row: Mapping[str, Any]) -> bool:
 
 
 async def set_national_id(connection: AsyncConnection, customer_id: UUID, sealed: bytes) -> bool:
-    """Writes down the ID number, sealed, of somebody who had given none; False where she had."""
+    """Stores the sealed ID number of a customer who had given none; False where she had."""
     change = (
         update(customer_table)
         .where(customer_table.c.id == customer_id, customer_table.c.national_id.is_(None))
@@ -127,7 +130,7 @@ async def set_national_id(connection: AsyncConnection, customer_id: UUID, sealed
 async def set_round_up_goal(
     connection: AsyncConnection, customer_id: UUID, goal_id: UUID | None, *, instead_of: UUID | None = None
 ) -> None:
-    """From now on her sends are rounded up into this goal; `instead_of`: only where it was that one so far."""
+    """Sets the goal into which her sends are rounded up; `instead_of`: only where it is that goal now."""
     change = update(customer_table).where(customer_table.c.id == customer_id)
     if instead_of is not None:
         change = change.where(customer_table.c.round_up_goal == instead_of)
@@ -135,7 +138,7 @@ async def set_round_up_goal(
 
 
 async def close(connection: AsyncConnection, customer_id: UUID) -> None:
-    """She is no customer any more; what she did stays on record."""
+    """Marks the customer as closed; her row stays on record."""
     change = update(customer_table).where(customer_table.c.id == customer_id).values(status="closed", closed_at=clock.now())
     await connection.execute(change)
 
@@ -146,7 +149,7 @@ async def set_language(runtime: Runtime, customer_id: UUID, language: str) -> No
 
 
 async def set_balance_privacy(runtime: Runtime, customer_id: UUID, *, asks_pin: bool) -> None:
-    """Whether what she has is shown only after her PIN."""
+    """Sets whether her balance is shown only after her PIN."""
     async with runtime.database.autocommit() as connection:
         await connection.execute(
             update(customer_table).where(customer_table.c.id == customer_id).values(asks_pin_for_balance=asks_pin)
@@ -198,6 +201,6 @@ _FIND: Select[Any] = (
         exists().where(pin_table.c.customer_id == customer_table.c.id).label("has_pin"),
     )
     .join(_wallet, (_wallet.c.owner == customer_table.c.id) & (_wallet.c.kind == WALLET))
-    # In words, here and above: a plan that is kept cannot use a partial index whose condition is only bound.
+    # A literal, here and above: a cached plan cannot use a partial index whose condition is a parameter.
     .where(customer_table.c.status == literal_column("'active'"))
 )

@@ -1,4 +1,4 @@
-"""What a customer is told by SMS about her PIN."""
+"""SMS to a customer about her PIN."""
 
 from core.i18n import _
 

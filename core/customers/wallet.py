@@ -1,4 +1,4 @@
-"""A customer's wallet: what is in it, and what moved there, with the names of the other side."""
+"""A customer's wallet: its balance, and its postings with the name of the other side."""
 
 import csv
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -35,7 +35,7 @@ class StatementLine:
 
 @dataclass(frozen=True, slots=True)
 class DoneTransfer:
-    """A transfer that she asked for. `amount`: moved or held, negative where it left."""
+    """A transfer that she asked for. `amount` was moved or held; it is negative where it left."""
 
     transfer_id: UUID
     kind: str
@@ -56,7 +56,7 @@ async def list_newest(runtime: Runtime, customer: Customer, most: int = 5) -> li
 
 
 async def find_last_done(runtime: Runtime, customer: Customer, keys: list[str]) -> DoneTransfer | None:
-    """The newest transfer that she asked for under one of these keys: what a session that broke off may have done."""
+    """The newest transfer that she asked for under one of these keys: what a session that broke off may have moved."""
     async with runtime.database.autocommit() as connection:
         done = await statement.find_requested(connection, customer.id, keys)
         if done is None:
@@ -66,7 +66,7 @@ async def find_last_done(runtime: Runtime, customer: Customer, keys: list[str]) 
 
 
 async def write_csv(connection: AsyncConnection, wallet: UUID, since: datetime, until: datetime) -> AsyncIterator[str]:
-    """The statement of a time as CSV (RFC 4180), newest first, piece by piece: a header, then a line a posting.
+    """A statement as CSV (RFC 4180), newest first, in pieces: a header, then a line for each posting.
 
     Nothing calls it yet; REST's statement will.
     """
@@ -92,7 +92,7 @@ async def _named(connection: AsyncConnection, lines: list[statement.Posting]) ->
 
 
 async def _names(connection: AsyncConnection, owners: Collection[UUID]) -> Mapping[UUID, str]:
-    """Also of those who have closed their accounts since."""
+    """Names by owner, of customers who have closed their accounts too."""
     if not owners:
         return {}
     rows = await connection.execute(select(customer_table.c.id, customer_table.c.name).where(customer_table.c.id.in_(owners)))
@@ -105,6 +105,6 @@ def _name(names: Mapping[UUID, str], owner: UUID | None) -> str | None:
 
 def _csv_line(values: tuple[str, ...]) -> str:
     written = StringIO()
-    # A cell that begins like a formula would be run by a spreadsheet.
+    # A spreadsheet would run a cell that begins like a formula.
     csv.writer(written).writerow([f"'{value}" if value[:1] in "=+@\t\r" else value for value in values])
     return written.getvalue()

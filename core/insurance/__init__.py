@@ -1,1 +1,1 @@
-"""Covers: the products, buying and renewing them, claims and how they are decided."""
+"""Insurance: products, buying and renewing covers, claims and how staff decide them."""

@@ -1,4 +1,4 @@
-"""Claims: what a customer asks of her cover. What the staff decide is in claim_decisions.py."""
+"""Claims: what a customer asks of her cover. Staff decide them in decisions.py."""
 
 import secrets
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from core.runtime import Runtime
 from core.tables.insurance import claim as claim_table
 from core.tables.insurance import policy as policy_table
 
-# What happened longer ago nobody can look into any more.
+# Staff cannot look into what happened longer ago.
 MOST_DAYS_AGO = 90
 MOST_TEXT_CHARACTERS = 60
 MOST_LISTED = 20
@@ -37,7 +37,7 @@ _LEAST_NUMBER, _NUMBERS = 100_000, 900_000
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`number` is what people say; `cover` the most that may be paid, `paid` what was, `decision` why nothing was."""
+    """`number` is what people say; `cover` is the most that may be paid, `paid` what was paid, `decision` why nothing was."""
 
     id: UUID
     number: int
@@ -66,7 +66,7 @@ def read_text(text: str) -> str:
 
 
 async def list_claimable(runtime: Runtime, customer: Customer) -> list[Policy]:
-    """The covers that something may be claimed of: each product once, those too that ended in the last 90 days."""
+    """Her covers that may be claimed of: the last one of each product, those too that ended in the last 90 days."""
     oldest = _today(runtime) - timedelta(days=MOST_DAYS_AGO)
     query = (
         select(policy_table)
@@ -79,17 +79,16 @@ async def list_claimable(runtime: Runtime, customer: Customer) -> list[Policy]:
 
 @refuses(read_text, DayOutOfRange, NotPermitted, KeyConflict, NotCovered, RequestWaits)
 async def submit(runtime: Runtime, customer: Customer, policy_id: UUID, reason: str, happened: date, key: str) -> Claim:
-    """Asks to be paid for what happened on a day; once for each `key`, whose first answer a repetition gets again.
+    """Claims for what happened on a day, once for each `key`: a repetition gets the first claim.
 
-    The run of days that covered it is found by itself, whichever of the product's `policy_id` names.
-    DayOutOfRange: in the future, or more than 90 days ago. NotPermitted: not hers, or her account is closed. RequestWaits:
-    another claim of this cover waits.
+    `policy_id` names any run of days of the product: the run that covers the day is found here. DayOutOfRange: in the future, or
+    more than 90 days ago. NotPermitted: not hers, or her account is closed. RequestWaits: another claim of this cover waits.
     """
     reason, today = read_text(reason), _today(runtime)
     if not today - timedelta(days=MOST_DAYS_AGO) <= happened <= today:
         raise DayOutOfRange
     async with runtime.database.transaction() as connection:
-        # A claim of a closed account could never be paid.
+        # Nothing can be paid into a closed account.
         if not await profiles.keep_open(connection, customer.id):
             raise NotPermitted
         runs = await _lock_runs(connection, customer, policy_id)
@@ -111,7 +110,7 @@ async def submit(runtime: Runtime, customer: Customer, policy_id: UUID, reason: 
 
 
 async def list_claims(runtime: Runtime, customer: Customer) -> list[Claim]:
-    """What she has claimed, newest first, twenty at most."""
+    """Her claims, the newest first, 20 at most."""
     query = (
         CLAIMS.where(policy_table.c.customer_id == customer.id)
         .order_by(claim_table.c.created_at.desc(), claim_table.c.id)
@@ -126,7 +125,7 @@ def _today(runtime: Runtime) -> date:
 
 
 async def _lock_runs(connection: AsyncConnection, customer: Customer, policy_id: UUID) -> Sequence[Row[Any]]:
-    """Every run of days of the policy's product that she had: locked, so that claims of one cover come one after the other."""
+    """Locks all her runs of days of the policy's product, so that claims of one cover run one after the other."""
     is_own = policy_table.c.customer_id == customer.id
     product = select(policy_table.c.product).where(is_own, policy_table.c.id == policy_id).scalar_subquery()
     query = select(policy_table).where(is_own, policy_table.c.product == product).order_by(policy_table.c.id).with_for_update()
@@ -142,7 +141,7 @@ async def _of_runs(connection: AsyncConnection, runs: Sequence[Row[Any]]) -> Seq
 
 
 async def _insert(connection: AsyncConnection, policy_id: UUID, **values: object) -> int:
-    """Under a number that nobody has, and nobody can guess from another one's."""
+    """Writes a claim under a random number that no other claim has, and returns the number."""
     while True:
         number = _LEAST_NUMBER + secrets.randbelow(_NUMBERS)
         new_claim = (

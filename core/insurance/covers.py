@@ -1,4 +1,4 @@
-"""Covers: which may be bought, buying one, and whether one that somebody has is renewed by itself."""
+"""Covers: what is offered, buying one, and starting or stopping its renewal."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -30,7 +30,7 @@ from core.tables.ledger import transfer as transfer_table
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A product, and what somebody gets who buys it today: None out of season, when `sold_next` is the first day of the next."""
+    """A product, and the term of a purchase today: None out of season. `sold_next` is the first day that it is sold on."""
 
     product: Product
     term: Term | None
@@ -45,7 +45,7 @@ class CoverPurchase:
 
 
 def list_offers(runtime: Runtime) -> list[Offer]:
-    """Every product of today, those out of season too: who has to wait for it is told until when."""
+    """Every product of today, out of season too: the menu says when it is sold again."""
     today = clock.today(runtime.settings.country)
     return [
         Offer(product, product.term(today), product.sold_next(today))
@@ -55,7 +55,7 @@ def list_offers(runtime: Runtime) -> list[Offer]:
 
 @refuses(OutOfSeason)
 def get_offer(runtime: Runtime, product_key: str) -> Offer:
-    """One of them. OutOfSeason: the product is not sold any more."""
+    """The offer of one product. OutOfSeason: the product is not sold any more."""
     for offer in list_offers(runtime):
         if offer.product.key == product_key:
             return offer
@@ -64,9 +64,9 @@ def get_offer(runtime: Runtime, product_key: str) -> Offer:
 
 @refuses(pins.check, get_offer, AlreadyCovered, NotEnoughMoney, AccountClosed, KeyConflict)
 async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, key: str) -> CoverPurchase:
-    """Sells the cover from today and takes its price; once for each `key`, whose first receipt a repetition gets again.
+    """Sells the cover from today and takes its price, once for each `key`: a repetition gets the first purchase.
 
-    Who has it unpaid, in its days of grace, goes on with it and waits no second time.
+    A cover that is unpaid, in its days of grace, goes on without a second waiting time.
     """
     await pins.check(runtime, customer.id, pin)
     async with runtime.database.transaction() as connection:
@@ -76,11 +76,11 @@ async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, 
         if offer.term is None:
             raise OutOfSeason
         waited_until = await _end_unpaid(connection, customer, product_key)
-        term = offer.term if waited_until is None else _after_gap(offer.term, waited_until)
+        term = offer.term if waited_until is None else offer.term.after(waited_until)
         transfer_id = ids.new_id()
         policy = await open_policy(connection, customer.id, offer.product, term, transfer_id)
         if policy is None:
-            # A repetition that overtook us has it, or she had it before.
+            # A repetition that overtook this request has it, or she had it before.
             if (purchase := await _find_purchase(connection, customer, key)) is not None:
                 return _check_same(purchase, product_key)
             raise AlreadyCovered
@@ -103,7 +103,7 @@ async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, 
 
 
 async def list_policies(runtime: Runtime, customer: Customer) -> list[Policy]:
-    """The covers that she has, unpaid ones in their days of grace too; the one bought first comes first."""
+    """Her covers, the first bought first, with unpaid ones in their days of grace."""
     query = _of(customer).where(policy_table.c.status != ENDED).order_by(policy_table.c.created_at, policy_table.c.id)
     async with runtime.database.autocommit() as connection:
         return [read_policy(row) for row in await connection.execute(query)]
@@ -111,7 +111,7 @@ async def list_policies(runtime: Runtime, customer: Customer) -> list[Policy]:
 
 @refuses(NotPermitted)
 async def get_policy(runtime: Runtime, customer: Customer, policy_id: UUID) -> Policy:
-    """One of them. NotPermitted: it has ended, or is not hers."""
+    """One of her covers. NotPermitted: it has ended, or is not hers."""
     query = _of(customer).where(policy_table.c.id == policy_id, policy_table.c.status != ENDED)
     async with runtime.database.autocommit() as connection:
         row = (await connection.execute(query)).one_or_none()
@@ -121,27 +121,27 @@ async def get_policy(runtime: Runtime, customer: Customer, policy_id: UUID) -> P
 
 
 def find_renewal_product(runtime: Runtime, policy: Policy) -> Product | None:
-    """What the policy's next term is of, at the price that it will have then; None where no policy of this kind is renewed."""
+    """The product of the policy's next term, at its price of then; None where policies of its kind are not renewed."""
     today = clock.today(runtime.settings.country)
     product = catalogue.find(policy.product, policy.price.currency, max(policy.ends, today))
     return None if product is None or product.seasons else product
 
 
 def last_day_to_pay(policy: Policy, product: Product) -> date:
-    """The last day on which an unpaid policy may still be paid."""
+    """The last day on which an unpaid policy can be paid."""
     return policy.ends + timedelta(days=product.grace_days - 1)
 
 
 @refuses(NotPermitted)
 async def stop_renewal(runtime: Runtime, customer: Customer, policy_id: UUID) -> Policy:
-    """The cover ends at its end; one that is unpaid ends now."""
+    """Stops the renewal: the cover ends with its term, or now where it is unpaid."""
     unpaid_ends = case((policy_table.c.status == GRACE, ENDED), else_=policy_table.c.status)
     return await _set_renewal(runtime, customer, policy_id, {"renews": False, "status": unpaid_ends})
 
 
 @refuses(get_policy, pins.check)
 async def start_renewal(runtime: Runtime, customer: Customer, policy_id: UUID, pin: str) -> Policy:
-    """The cover is renewed by itself, and paid without asking again: so this asks for the PIN.
+    """Starts the renewal. It asks for the PIN because each renewal is paid without asking.
 
     NotPermitted: also for a cover by the season.
     """
@@ -157,14 +157,9 @@ def _of(customer: Customer) -> Select[Any]:
 
 
 def _check_same(purchase: CoverPurchase, product_key: str) -> CoverPurchase:
-    """The receipt of the first request, unless this one is about something else."""
+    """Returns the purchase of an earlier request, unless this request is for another product."""
     check_same(purchase.policy, product=product_key)
     return purchase
-
-
-def _after_gap(term: Term, waited_until: date) -> Term:
-    """Who goes on with a cover waits no longer than she would have without the gap."""
-    return Term(term.starts, max(term.starts, waited_until), term.ends)
 
 
 async def _find_purchase(connection: AsyncConnection, customer: Customer, key: str) -> CoverPurchase | None:
@@ -181,7 +176,7 @@ async def _find_purchase(connection: AsyncConnection, customer: Customer, key: s
 
 
 async def _end_unpaid(connection: AsyncConnection, customer: Customer, product_key: str) -> date | None:
-    """Ends the run that is in its days of grace, and says how long it had to wait; None where there is none."""
+    """Ends a run in its days of grace, and returns the end of its waiting time; None where there is no such run."""
     change = (
         update(policy_table)
         .where(policy_table.c.customer_id == customer.id, policy_table.c.product == product_key, policy_table.c.status == GRACE)

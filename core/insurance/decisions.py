@@ -1,4 +1,4 @@
-"""What the staff decide about claims: pay one, or say no. Each is decided once, and its owner told by SMS."""
+"""The staff's decisions about claims: they pay one or decline it, once, and its owner is told by SMS."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +34,7 @@ KIND = "claim"
 
 @dataclass(frozen=True, slots=True)
 class WaitingClaim:
-    """A claim that the staff have to decide, and whose it is. `phone` is E.164."""
+    """A claim that waits for a decision, with its owner's name and phone (E.164)."""
 
     claim: Claim
     customer: str
@@ -46,7 +46,7 @@ class UnknownClaim(LookupError):
 
 
 async def list_waiting(runtime: Runtime, most: int = 100) -> list[WaitingClaim]:
-    """The claims that nobody has decided, oldest first."""
+    """The claims that wait for a decision, the oldest first."""
     query = (
         CLAIMS.add_columns(customer_table.c.name, customer_table.c.phone)
         .join(customer_table, customer_table.c.id == policy_table.c.customer_id)
@@ -60,7 +60,7 @@ async def list_waiting(runtime: Runtime, most: int = 100) -> list[WaitingClaim]:
 
 @refuses(ClaimDecided, BadAmount, OverLimit, AccountClosed)
 async def approve(runtime: Runtime, number: int, by: Staff, amount: Money | None = None) -> Claim:
-    """Pays a claim into its owner's wallet, all of the cover unless `amount` is less, and tells her; exactly once.
+    """Pays a claim into its owner's wallet, once: the whole cover, or `amount`.
 
     OverLimit: above the cover. Raises UnknownClaim.
     """
@@ -83,7 +83,7 @@ async def approve(runtime: Runtime, number: int, by: Staff, amount: Money | None
 
 @refuses(read_text, ClaimDecided)
 async def decline(runtime: Runtime, number: int, by: Staff, why: str) -> Claim:
-    """Says no to a claim, and tells its owner why. Raises UnknownClaim."""
+    """Declines a claim, and tells its owner why. Raises UnknownClaim."""
     why = read_text(why)
     async with runtime.database.transaction() as connection:
         row = await _lock_waiting(connection, number)
@@ -95,7 +95,7 @@ async def decline(runtime: Runtime, number: int, by: Staff, why: str) -> Claim:
 
 
 def _payout(row: Row[Any], customer: Customer, paid: Money) -> Transfer:
-    """It counts against no limit: what her cover owes her is not refused for being much."""
+    """It counts against no limit: what a cover owes is not refused for being much."""
     transfer_id = ids.new_id()
     notice = notices.write(
         customer,

@@ -1,8 +1,8 @@
-"""A cover that somebody has: what a row of the table `policy` means, how one begins, and what pays for it.
+"""Policies: what a row of the table `policy` means, how one begins, and the transfer that pays for it.
 
-A row is an unbroken run of days at one price and one cover: what happened from `waits_until` on and before `ends` is covered.
-Renewed in time it grows longer. Renewed after a gap, or at another price, it ends, and a new row goes on from there: so what was
-covered on a past day can always be told. Premiums carry no excise for now.
+A row is an unbroken run of days at one price and one cover: what happens from `waits_until` on and before `ends` is covered. A
+renewal in time makes the run longer. A renewal after a gap, or at another price, ends it and begins a new row, so that the rows
+always say what was covered on a past day. Premiums carry no excise for now.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ ACTIVE, GRACE, ENDED = "active", "grace", "ended"
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A cover that somebody has. `price`: of a term; `cover`: the most that a claim pays; `ends`: the first day without cover."""
+    """A cover of a customer. `price` is for a term, `cover` the most that a claim pays, `ends` the first day without cover."""
 
     id: UUID
     product: str
@@ -43,7 +43,7 @@ class Policy:
 
     @property
     def name(self) -> str:
-        """What customers call it: a message id."""
+        """What customers call the product: a message id."""
         return products.NAMES[self.product]
 
     @property
@@ -54,7 +54,7 @@ class Policy:
 async def open_policy(
     connection: AsyncConnection, customer_id: UUID, product: Product, term: Term, transfer_id: UUID
 ) -> Policy | None:
-    """A new run of days, in the transaction of the transfer that pays for it; None where she has this cover already."""
+    """Writes a new run of days, in the transaction that pays for it; None where she has this cover already."""
     new_policy = (
         insert(policy_table)
         .values(
@@ -73,7 +73,7 @@ async def open_policy(
         )
         .on_conflict_do_nothing(
             index_elements=[policy_table.c.customer_id, policy_table.c.product],
-            # In words, not as a parameter: a prepared statement has to recognise the index by it.
+            # A literal, not a parameter: a prepared statement has to recognise the index by it.
             index_where=text(f"status != '{ENDED}'"),
         )
         .returning(policy_table)
@@ -83,10 +83,10 @@ async def open_policy(
 
 
 def make_premium(transfer_id: UUID, customer: Customer, product: Product, key: str, *written: Notice) -> Transfer:
-    """What pays for a term. It counts against no limit of hers: the money goes to the service, as a fee does."""
+    """The transfer that pays for a term. It counts against no limit: the money goes to the service, as a fee does."""
     price = product.price
     legs = (Leg(customer.wallet, -price.minor), Leg(SystemAccount(PREMIUMS, price.currency), price.minor))
-    # Two products may cost the same: the request is known again by what was bought.
+    # Two products may cost the same, so the request is recognised by the product.
     return Transfer(transfer_id, customer.wallet, key, KIND, legs, written, request=product.key)
 
 

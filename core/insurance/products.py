@@ -1,4 +1,4 @@
-"""The covers that are sold: what each costs, what it pays and for how long. They are data (`products.toml`), with dates."""
+"""Products: what each cover costs, what it pays and for how long. They are data (`products.toml`), with dates."""
 
 import tomllib
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NAMES = {
     "crop": _("Crops"),
 }
 
-# A notice is written three days before the end: a shorter term would begin with it.
+# A notice is written three days before the end; a shorter term would begin with the notice.
 _LEAST_TERM_DAYS = 7
 _MOST_DAYS = 366
 _NO_LEAP_YEAR = 2027
@@ -29,7 +29,7 @@ _NO_LEAP_YEAR = 2027
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """The days that a premium buys: covered from `waits_until` on, `ends` is the first day without cover."""
+    """The days that a premium buys: `waits_until` is the first day with cover, `ends` the first without."""
 
     starts: date
     waits_until: date
@@ -39,17 +39,21 @@ class Term:
     def last_day(self) -> date:
         return self.ends - timedelta(days=1)
 
+    def after(self, waited_until: date) -> "Term":
+        """This term of a cover that goes on after a gap or at another price: it waits no longer than the cover had to."""
+        return Term(self.starts, max(self.starts, waited_until), self.ends)
+
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """(month, day): sold on these days and those between, covered to the end of the day `ends`."""
+    """(month, day) each: sold from `sold_from` to `sold_until`, covered to the end of the day `ends`."""
 
     sold_from: tuple[int, int]
     sold_until: tuple[int, int]
     ends: tuple[int, int]
 
     def end_for(self, day: date) -> date | None:
-        """The first day without cover for who buys on `day`; None where it is not sold then."""
+        """The first day without cover for somebody who buys on `day`; None where it is not sold then."""
         for year in (day.year - 1, day.year):
             first = date(year, *self.sold_from)
             last = _next(self.sold_until, first)
@@ -60,7 +64,7 @@ class Season:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Either has `seasons`, or has `term_days` and `grace_days` and is renewed by itself. `starts`: this version of it."""
+    """It has `seasons`, or else `term_days` and `grace_days` and is renewed by itself. `starts` is when this version begins."""
 
     key: str
     starts: date
@@ -73,29 +77,29 @@ class Product:
 
     @property
     def name(self) -> str:
-        """What customers call it: a message id."""
+        """What customers call the product: a message id."""
         return NAMES[self.key]
 
     def term(self, day: date) -> Term | None:
-        """What somebody who buys it on `day` gets; None where it is not sold on that day."""
+        """The term that a purchase on `day` buys; None where the product is not sold then."""
         ends = [end for season in self.seasons if (end := season.end_for(day))]
         if not self.seasons:
             ends = [day + timedelta(days=self.term_days)]
         return Term(day, day + timedelta(days=self.waiting_days), ends[0]) if ends else None
 
     def sold_next(self, day: date) -> date:
-        """The first day from `day` on that it is sold on."""
+        """The first day from `day` on that the product is sold on."""
         if self.term(day) is not None:
             return day
         return min(_next(season.sold_from, day) for season in self.seasons)
 
 
 class BadProducts(ValueError):
-    """What is wrong with a product file, a line a finding."""
+    """What is wrong with a product file, a line for each finding."""
 
 
 def list_current(currency: str, day: date) -> list[Product]:
-    """Every product of the currency as it is on that day, in the file's order."""
+    """Every product of the currency in its version of that day, in the file's order."""
     newest: dict[str, Product] = {}
     for product in _products():
         if product.price.currency == currency and product.starts <= day:
@@ -105,12 +109,12 @@ def list_current(currency: str, day: date) -> list[Product]:
 
 
 def find(key: str, currency: str, day: date) -> Product | None:
-    """The product as it is on that day, if there is one."""
+    """The product in its version of that day."""
     return next((product for product in list_current(currency, day) if product.key == key), None)
 
 
 def read(text: str) -> tuple[Product, ...]:
-    """The products of a file's text. Raises BadProducts with everything that is wrong."""
+    """The products of a file's text. Raises BadProducts, with every finding."""
     try:
         tables = tomllib.loads(text).get("product", [])
     except tomllib.TOMLDecodeError as error:
@@ -152,7 +156,7 @@ def _findings(table: dict[str, Any], where: str) -> list[str]:
         wrong.append(f"{where}: currency is one of {', '.join(CURRENCIES)}")
     if not 0 < table["price"] < table["cover"]:
         wrong.append(f"{where}: price is above 0 and below cover")
-    # Nobody buys cover for what happened to him this morning.
+    # Without a waiting time people would buy cover for what happened this morning.
     if not 1 <= table["waiting_days"] <= _MOST_DAYS:
         wrong.append(f"{where}: waiting_days is between 1 and {_MOST_DAYS}")
     return wrong + (_season_findings(table, where) if "seasons" in table else _term_findings(table, where))
@@ -203,7 +207,7 @@ def _season(table: dict[str, str]) -> Season:
 
 
 def _month_and_day(text: object) -> tuple[int, int] | None:
-    """(month, day) of `day/month`, two digits each; None where it is no day, or one that only leap years have."""
+    """(month, day) of `day/month`, two digits each; None where that is no day of every year."""
     if not isinstance(text, str) or len(text) != len("dd/mm"):
         return None
     try:

@@ -23,7 +23,7 @@ class NotCovered(Refusal):
 
 
 class ClaimDecided(Refusal):
-    """Somebody of the staff was faster."""
+    """Another member of the staff was faster."""
 
     code = "claim_decided"
     kind = Kind.CONFLICT

@@ -1,8 +1,8 @@
-"""What the worker does for covers: renews or ends those whose term is over, and says so three days before.
+"""The worker's duties for covers: it renews or ends those whose term is over, and tells their owners three days before.
 
-A renewal takes the price without asking for the PIN: the customer agreed to it when she bought. Where the money is not there the
-cover stops, and is tried again on each day of grace; paid then, it goes on from that day, with no second waiting time. Every
-policy is done in a transaction of its own, once for each period, with any number of workers and whenever one dies.
+A renewal takes the price without asking for the PIN: the customer agreed to it when she bought. Where the money is missing the
+cover stops, and the worker tries again on each day of grace. A cover that is paid then goes on from that day without a second
+waiting time. Each policy has a transaction of its own, once for each period, with any number of workers and whenever one dies.
 """
 
 from datetime import date, timedelta
@@ -18,7 +18,7 @@ from core.customers.profiles import Customer
 from core.i18n import translate
 from core.insurance import products, texts
 from core.insurance.policies import ACTIVE, ENDED, GRACE, make_premium, open_policy, read_policy
-from core.insurance.products import Product, Term
+from core.insurance.products import Product
 from core.ledger.post import post
 from core.ledger.transfer import REFUSALS
 from core.messaging import kinds, notices
@@ -31,7 +31,7 @@ _RENEWAL, _NOTICE = "cover_renewal", "cover_notice"
 
 
 async def renew(runtime: Runtime) -> int:
-    """Renews or ends a batch of covers whose term is over today, and says how many it tried."""
+    """Renews or ends a batch of covers whose term is over today. Returns how many it tried."""
     today = clock.today(runtime.settings.country)
     tried = cast(policy_table.c.ends, Text) + f" {today}"
     due = (policy_table.c.status != ENDED) & (policy_table.c.ends <= today) & ~_done(_RENEWAL, tried)
@@ -44,7 +44,7 @@ async def renew(runtime: Runtime) -> int:
 
 
 async def remind(runtime: Runtime) -> int:
-    """Tells the owners of a batch of covers whose term ends in three days, or fewer, and says how many it told."""
+    """Tells the owners of a batch of covers whose term ends in three days or fewer. Returns how many it told."""
     today = clock.today(runtime.settings.country)
     soon = policy_table.c.ends.between(today + timedelta(days=1), today + timedelta(days=NOTICE_DAYS))
     due = (policy_table.c.status == ACTIVE) & soon & ~_done(_NOTICE, cast(policy_table.c.ends, Text))
@@ -68,7 +68,7 @@ async def _settle(runtime: Runtime, connection: AsyncConnection, row: Row[Any], 
     if not await chores.mark_done(connection, row.id, _RENEWAL, f"{row.ends} {today}"):
         return
     customer = await profiles.find_by_id(connection, row.customer_id)
-    # An unpaid cover goes on from the day it is paid; one that a worker comes to late has no gap.
+    # An unpaid cover goes on from the day on which it is paid. A cover that a worker comes to late has no gap.
     begins = row.ends if row.status == ACTIVE else today
     product = products.find(row.product, row.currency, begins)
     if customer is None or product is None or product.seasons or not row.renews:
@@ -84,7 +84,7 @@ async def _settle(runtime: Runtime, connection: AsyncConnection, row: Row[Any], 
 async def _pay(
     runtime: Runtime, connection: AsyncConnection, row: Row[Any], customer: Customer, product: Product, begins: date
 ) -> bool:
-    """Takes the price and goes on with the cover; False where the ledger refused, and nothing was done."""
+    """Takes the price and extends the cover; False where the ledger refused, and nothing was done."""
     term = product.term(begins)
     assert term is not None, f"{product.key} is renewed by itself and has no term"
     transfer_id = ids.new_id()
@@ -108,8 +108,7 @@ async def _pay(
         await connection.execute(change.values(ends=term.ends))
     else:
         await connection.execute(change.values(status=ENDED))
-        goes_on = Term(term.starts, max(term.starts, policy.waits_until), term.ends)
-        await open_policy(connection, customer.id, product, goes_on, transfer_id)
+        await open_policy(connection, customer.id, product, term.after(policy.waits_until), transfer_id)
     return True
 
 
@@ -124,7 +123,7 @@ async def _begin_grace(
         texts.COVER_UNPAID,
         product=translate(product.name, customer.language),
         amount=product.price,
-        # The last try is on the morning after.
+        # The worker tries for the last time on the morning after.
         date=clock.day_text(gives_up - timedelta(days=1)),
     )
 

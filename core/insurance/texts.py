@@ -1,4 +1,4 @@
-"""What is told by SMS about covers and claims."""
+"""SMS about covers and claims."""
 
 from core.i18n import _
 

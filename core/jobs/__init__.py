@@ -1,1 +1,1 @@
-"""Work: the market of jobs, applying, hiring, the pay in escrow, and what both sides think of one another."""
+"""Jobs: the market, applying, hiring, the pay in escrow, and how both sides rate one another."""

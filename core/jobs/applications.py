@@ -1,4 +1,4 @@
-"""Who wants a job: applying, and who has applied."""
+"""Applications: applying for a job, and who has applied."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +31,7 @@ MOST_A_DAY = 20
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """`status` is one of those above: what became of it; what became of the job says the job."""
+    """`status` is one of those above and says what became of the application; the job has a status of its own."""
 
     job: Job
     status: str
@@ -39,7 +39,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """`rating` as reviews.py says it; `jobs_done` counts what she was paid for."""
+    """`rating` is as in reviews.py; `jobs_done` counts the jobs that she was paid for."""
 
     id: UUID
     name: str
@@ -49,7 +49,7 @@ class Applicant:
 
 @refuses(market.lock, NotPermitted, AlreadyApplied, JobClosed, market.keep_open, attempts.count_try)
 async def apply(runtime: Runtime, worker: Customer, job_id: UUID) -> Job:
-    """Applies, and tells the employer (only the first time: somebody may withdraw and think again).
+    """Applies, and tells the employer the first time: a worker may withdraw and apply again.
 
     NotPermitted: her own job. JobClosed: also where 40 wait for an answer already. TooManyTries: 20 in a day.
     """
@@ -81,7 +81,7 @@ async def apply(runtime: Runtime, worker: Customer, job_id: UUID) -> Job:
 
 @refuses(JobClosed)
 async def withdraw(runtime: Runtime, worker: Customer, job_id: UUID) -> None:
-    """Takes back an application that waits for an answer. JobClosed: none does any more."""
+    """Withdraws an application that waits for an answer. JobClosed: none does any more."""
     async with runtime.database.autocommit() as connection:
         withdrawn = await connection.execute(
             update(application)
@@ -93,7 +93,7 @@ async def withdraw(runtime: Runtime, worker: Customer, job_id: UUID) -> None:
 
 
 async def list_applications(runtime: Runtime, worker: Customer) -> list[Application]:
-    """What she has applied for, the newest first, 40 at most."""
+    """Her applications, the newest first, 40 at most."""
     query = _APPLICATIONS.where(application.c.worker_id == worker.id)
     query = query.order_by(application.c.created_at.desc(), application.c.job_id).limit(MOST_LISTED)
     async with runtime.database.autocommit() as connection:
@@ -113,7 +113,7 @@ async def get(runtime: Runtime, worker: Customer, job_id: UUID) -> Application:
 
 @refuses(market.get_within, NotPermitted)
 async def list_applicants(runtime: Runtime, employer: Customer, job_id: UUID) -> list[Applicant]:
-    """Who waits for the employer's answer, the first one first, 40 at most."""
+    """The applicants who wait for the employer's answer, the first one first, 40 at most."""
     paid = job_table.alias("paid")
     jobs_done = select(func.count()).where(paid.c.worker_id == customer_table.c.id, paid.c.status == market.PAID)
     query = (
@@ -130,7 +130,7 @@ async def list_applicants(runtime: Runtime, employer: Customer, job_id: UUID) ->
 
 
 async def decline_waiting(runtime: Runtime, connection: AsyncConnection, job: Job, text: str) -> None:
-    """Says no to everybody who still waits, in the caller's transaction, which has locked the job. `text` is what they read."""
+    """Declines every application that waits, in the caller's transaction, which has locked the job. `text` is the SMS."""
     worker_ids = await connection.scalars(
         update(application)
         .where(application.c.job_id == job.id, application.c.status == WAITING)

@@ -1,4 +1,4 @@
-"""What becomes of jobs that nobody sees to: an open one leaves the list; who does not pay is reminded, then Jasho decides."""
+"""Deadlines of jobs: an open one leaves the list; an employer who does not pay is reminded, and then Jasho decides."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -26,7 +26,7 @@ _Act = Callable[[Runtime, AsyncConnection, Row[Any]], Awaitable[bool]]
 
 
 async def meet(runtime: Runtime) -> int:
-    """Does what is due now, each thing once, however many workers do this; says how many things it did."""
+    """Does what is due now, each thing once with any number of workers. Returns how many things it did."""
     now = clock.now()
     is_unpaid = job_table.c.status == market.FINISHED
     is_reminded = exists().where(chore.c.subject == job_table.c.id, chore.c.kind == _REMINDER)
@@ -37,7 +37,7 @@ async def meet(runtime: Runtime) -> int:
 
 
 async def _each(runtime: Runtime, duty: str, is_due: ColumnElement[bool], act: _Act) -> int:
-    # Looked at again under the lock: one of the two sides may have been faster.
+    # The condition is checked again under the lock: one of the two sides may have acted meanwhile.
     due = Due(select(job_table).where(is_due), job_table.c.id, (job_table.c.changed_at,), is_shared=True)
     return await chores.work_through(runtime.database, duty, due, partial(act, runtime))
 

@@ -1,6 +1,6 @@
 """The pay of a hired job: kept in a ledger account of its own, and let out of it once, to the worker or back to the employer.
 
-All of it happens in the caller's transaction, which has locked the job's row, and comes last in it.
+Everything here runs in the caller's transaction, which has locked the job's row, and comes last in it.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class JobReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Hired:
-    """A job that somebody was hired for. `account` is the ledger's, for its pay."""
+    """A job with a worker. `account` is the ledger account that keeps its pay."""
 
     job: Job
     account: UUID
@@ -52,13 +52,13 @@ class Hired:
         return self.worker if side.id == self.employer.id else self.employer
 
 
-# Who reads which text, and about whom.
+# Of each text: its reader, the side that it tells about, and the text.
 SideTexts = tuple[tuple[Customer, Customer, str], ...]
 
 
 @refuses(market.get_within, AccountClosed)
 async def get_hired(connection: AsyncConnection, row: Row[Any]) -> Hired:
-    """The two sides of a hired job's row. AccountClosed: one of them is no customer any more."""
+    """A hired job's row with both sides. AccountClosed: one of them is no customer any more."""
     employer, worker = (
         await profiles.find_by_id(connection, row.employer_id),
         await profiles.find_by_id(connection, row.worker_id),
@@ -82,7 +82,7 @@ async def keep(runtime: Runtime, connection: AsyncConnection, hired: Hired, key:
 async def pay_out(
     runtime: Runtime, connection: AsyncConnection, hired: Hired, key: str, side_texts: SideTexts, *, is_limited: bool
 ) -> JobReceipt:
-    """Moves the pay into the worker's wallet. OverBalanceLimit: `is_limited`, and that may not hold so much."""
+    """Moves the pay into the worker's wallet. OverBalanceLimit: only where `is_limited`."""
     limited_minor = hired.job.pay.minor if is_limited else 0
     answer = await _empty(runtime, connection, hired, hired.worker, KIND_PAY, key, side_texts, limited_minor)
     return JobReceipt(ids.reference(answer.transfer_id), await statement.get_available(connection, hired.employer.wallet))
@@ -99,7 +99,7 @@ async def give_back(runtime: Runtime, connection: AsyncConnection, hired: Hired,
 async def get_first_receipt(
     connection: AsyncConnection, employer: Customer, initiator: UUID | None, kind: str, key: str
 ) -> JobReceipt:
-    """What this key has done already, from the account that asked. JobClosed: nothing."""
+    """The receipt of what `initiator` has done under this key already. JobClosed: nothing."""
     query = select(transfer_table.c.id).where(
         transfer_table.c.initiator == initiator, transfer_table.c.key == key, transfer_table.c.kind == kind
     )
@@ -142,7 +142,7 @@ def _transfer(
     side_texts: SideTexts,
     limited_minor: int,
 ) -> Transfer:
-    """Only who has a wallet among the legs may be told `{balance}`, which is then hers."""
+    """Only a reader with a wallet among the legs may be told `{balance}`, which is then hers."""
     transfer_id = ids.new_id()
     reference = ids.reference(transfer_id)
     params = {"reference": reference, "service_code": runtime.settings.service_code}
@@ -158,7 +158,7 @@ def _leg_of(reader: Customer, legs: tuple[Leg, ...]) -> int:
 
 
 def _job_params(hired: Hired, other: Customer) -> dict[str, Any]:
-    """What a text about the job may say, `name` and `phone` being the other side's."""
+    """What fills a text about the job; `name` and `phone` are the other side's."""
     job = hired.job
     params = {"number": job.number, "title": job.title, "place": job.place, "amount": job.pay}
     return {**params, "name": other.name, "phone": phones.national(other.phone)}

@@ -1,9 +1,9 @@
-"""What happens to a job and its pay from the hire on.
+"""Hiring, and every step of a job and its pay after it.
 
     open -> hired -> finished -> paid              pay from hired, too; cancel, give_up: from hired to refunded
                   -> disputed -> paid, refunded    dispute: from hired or finished; settle: staff
 
-Every step is taken on the locked row of the job: of two at once one wins, and the other is refused with JobClosed.
+Each step locks the job's row first: of two steps at once one wins, and the other is refused with JobClosed.
 """
 
 from typing import Any
@@ -31,14 +31,14 @@ from core.tables.jobs import job as job_table
 
 @refuses(JobClosed, escrow.get_hired)
 async def advance(connection: AsyncConnection, row: Row[Any], status: str, *allowed: str, **values: object) -> Hired:
-    """Moves the locked row on, and says who both sides are. JobClosed: it stands at none of `allowed`."""
+    """Gives the locked row a new status, and returns the job with both sides. JobClosed: its status is none of `allowed`."""
     if row.status not in allowed:
         raise JobClosed
     return await escrow.get_hired(connection, await set_status(connection, row.id, status, **values))
 
 
 async def set_status(connection: AsyncConnection, job_id: UUID, status: str, **values: object) -> Row[Any]:
-    """The row after the change, for whoever has locked it."""
+    """Changes a row that the caller has locked, and returns it."""
     change = update(job_table).where(job_table.c.id == job_id).values(status=status, changed_at=clock.now(), **values)
     row: Row[Any] = (await connection.execute(change.returning(job_table))).one()
     return row
@@ -55,7 +55,7 @@ async def set_status(connection: AsyncConnection, job_id: UUID, status: str, **v
     escrow.keep,
 )
 async def hire(runtime: Runtime, employer: Customer, job_id: UUID, worker_id: UUID, pin: str, key: str) -> JobReceipt:
-    """Hires one of the applicants and puts the pay into escrow; once for each `key`, whose first receipt a repetition gets again.
+    """Hires one of the applicants and puts the pay into escrow, once for each `key`: a repetition gets the first receipt.
 
     JobClosed: also where the applicant has withdrawn.
     """
@@ -74,7 +74,7 @@ async def hire(runtime: Runtime, employer: Customer, job_id: UUID, worker_id: UU
 
 @refuses(market.lock, NotPermitted, advance)
 async def finish(runtime: Runtime, worker: Customer, job_id: UUID) -> None:
-    """The worker says that it is done."""
+    """Marks the job as done, for its worker."""
     async with runtime.database.transaction() as connection:
         hired = await advance(connection, await _lock_hired(connection, job_id, worker), FINISHED, HIRED)
         await escrow.tell(runtime, connection, hired, hired.employer, texts.JOB_FINISHED)
@@ -82,7 +82,7 @@ async def finish(runtime: Runtime, worker: Customer, job_id: UUID) -> None:
 
 @refuses(pins.check_for_payment, market.lock, NotPermitted, escrow.get_first_receipt, advance, escrow.pay_out)
 async def pay(runtime: Runtime, employer: Customer, job_id: UUID, pin: str, key: str) -> JobReceipt:
-    """Marks the job as done and pays for it; once for each `key`, whose first receipt a repetition gets again."""
+    """Marks the job as done and pays for it, once for each `key`: a repetition gets the first receipt."""
     await pins.check_for_payment(runtime, employer.id, pin)
     async with runtime.database.transaction() as connection:
         row = await _lock_own(connection, job_id, employer)
@@ -95,8 +95,10 @@ async def pay(runtime: Runtime, employer: Customer, job_id: UUID, pin: str, key:
 
 @refuses(market.lock, NotPermitted, advance, escrow.give_back)
 async def cancel(runtime: Runtime, employer: Customer, job_id: UUID) -> JobReceipt | None:
-    """Takes an open job off the list, or gives back the pay of a hired one as long as the worker has not said that it is done:
-    a receipt where money came back."""
+    """Takes an open job off the list, or gives back the pay of a hired one that the worker has not marked as done.
+
+    Returns a receipt where money came back.
+    """
     async with runtime.database.transaction() as connection:
         row = await _lock_own(connection, job_id, employer)
         if row.status == OPEN:
@@ -110,7 +112,7 @@ async def cancel(runtime: Runtime, employer: Customer, job_id: UUID) -> JobRecei
 
 @refuses(market.lock, NotPermitted, advance, escrow.give_back)
 async def give_up(runtime: Runtime, worker: Customer, job_id: UUID) -> None:
-    """A hired worker steps back, and the employer has the pay again."""
+    """Ends the job for its hired worker, and gives the pay back to the employer."""
     async with runtime.database.transaction() as connection:
         hired = await advance(connection, await _lock_hired(connection, job_id, worker), REFUNDED, HIRED)
         side_texts = ((hired.employer, hired.worker, texts.JOB_GIVEN_UP),)
@@ -119,7 +121,7 @@ async def give_up(runtime: Runtime, worker: Customer, job_id: UUID) -> None:
 
 @refuses(market.lock, NotPermitted, advance)
 async def dispute(runtime: Runtime, side: Customer, job_id: UUID) -> None:
-    """Either side reports a problem: the pay stays where it is until staff decides (`settle`)."""
+    """Reports a problem, for either side. The pay stays in escrow until staff decide (`settle`)."""
     async with runtime.database.transaction() as connection:
         row = await market.lock(connection, job_id)
         _permit(side.id in (row.employer_id, row.worker_id))
@@ -129,7 +131,7 @@ async def dispute(runtime: Runtime, side: Customer, job_id: UUID) -> None:
 
 @refuses(market.get_by_number, market.lock, advance, escrow.give_back)
 async def settle(runtime: Runtime, number: str, *, pay_worker: bool, by: Staff) -> Job:
-    """Staff's decision about a disputed job: the pay goes to the worker, or back. JobClosed: nothing is disputed."""
+    """Carries out the staff's decision: the pay goes to the worker or back. JobClosed: the job is not disputed."""
     job_id = (await market.get_by_number(runtime, number)).id
     async with runtime.database.transaction() as connection:
         row = await market.lock(connection, job_id)
@@ -145,7 +147,7 @@ async def settle(runtime: Runtime, number: str, *, pay_worker: bool, by: Staff) 
 
 
 async def _choose(connection: AsyncConnection, employer: Customer, job_id: UUID, worker_id: UUID) -> Hired:
-    """Takes the applicant for the open, locked job and opens the account for the pay, still empty."""
+    """Marks the applicant as hired for the open, locked job, and opens an empty account for the pay."""
     await market.keep_open(connection, employer.id, worker_id)
     is_theirs = application.c.job_id == job_id, application.c.worker_id == worker_id, application.c.status == applications.WAITING
     chosen = update(application).where(*is_theirs).values(status=applications.CHOSEN, changed_at=clock.now())

@@ -1,5 +1,4 @@
-"""Jobs that people offer one another: what one is, and how it is found. It is put on the list by job_posts.py, applied for by
-applications.py; who is hired and paid is in hiring.py."""
+"""The market: what a job is, and how jobs are found. A job is offered in posts.py and applied for in applications.py."""
 
 import re
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from core.tables.customers import customer as customer_table
 from core.tables.jobs import application
 from core.tables.jobs import job as job_table
 
-# What kind of work it is, by the name that a job keeps. Their order is the numbers that customers type: new ones go last.
+# Kinds of work, by the name that a job stores. Customers type their position: new ones go last.
 CATEGORIES = {
     "house": _("House work"),
     "farm": _("Farm work"),
@@ -45,14 +44,14 @@ MOST_PLACE_CHARACTERS, MOST_TITLE_CHARACTERS = 20, 30
 _LEAST_CHARACTERS = 2
 _WORD = r"[^\W_]+(?:['’][^\W_]+)*"
 _PLACE = re.compile(rf"{_WORD}(?:[ .-]{{1,2}}{_WORD})*")
-# No braces: a notice has places where something is filled in later.
+# No braces: what stands in braces in a notice is filled in later.
 _TITLE = re.compile(r"[^\W_](?:[^\W_]|[ ,.'’/&()+-])*")
 _NUMBER = re.compile(r"#?([0-9]{4,6})")
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The employer or the worker. `phone` is E.164; `rating` as reviews.py says it."""
+    """The employer or the worker. `phone` is E.164; `rating` is as in reviews.py."""
 
     id: UUID
     name: str
@@ -62,8 +61,8 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`number` is what people say to one another, `category` one of CATEGORIES, `status` one of those above. `worker` is who was
-    hired, `applicants` how many wait for an answer, `changed_at` since when the status holds."""
+    """`number` is what people say to one another, `category` one of CATEGORIES, `status` one of those above. `applicants` counts
+    the applications that wait for an answer; `changed_at` is when the status began."""
 
     id: UUID
     number: int
@@ -82,7 +81,7 @@ class Job:
 
 @refuses(BadText)
 def read_place(text: str) -> str:
-    """A place as people call it, each word capitalised, 20 characters at most."""
+    """The name of a place, each word capitalised, 20 characters at most."""
     place = reading.tidy(text)
     if not _LEAST_CHARACTERS <= len(place) <= MOST_PLACE_CHARACTERS or not _PLACE.fullmatch(place) or place.isdecimal():
         raise BadText
@@ -91,7 +90,7 @@ def read_place(text: str) -> str:
 
 @refuses(BadText)
 def read_title(text: str) -> str:
-    """What is to be done, in 30 characters at most."""
+    """A job's title: what is to be done, in 30 characters at most."""
     title = reading.tidy(text)
     if not _LEAST_CHARACTERS <= len(title) <= MOST_TITLE_CHARACTERS or not _TITLE.fullmatch(title) or title.isdecimal():
         raise BadText
@@ -99,7 +98,7 @@ def read_title(text: str) -> str:
 
 
 async def list_places(runtime: Runtime, category: str) -> list[str]:
-    """Where work of this category is offered now, the busiest places first, 39 at most."""
+    """The places that offer work of this category now, the busiest first, 39 at most."""
     query = (
         select(job_table.c.place)
         .where(_is_offered(), job_table.c.category == category)
@@ -120,7 +119,7 @@ async def list_offered(runtime: Runtime, category: str, place: str = "") -> list
 
 
 async def search(runtime: Runtime, word: str = "") -> list[Job]:
-    """The offered jobs with the word in title, place or kind of work, in any language: the newest first, 40 at most."""
+    """The offered jobs with the word in title, place or category, in any language: the newest first, 40 at most."""
     searched = " ".join(word.split())[:MOST_TITLE_CHARACTERS]
     kinds = [
         name
@@ -137,7 +136,7 @@ async def search(runtime: Runtime, word: str = "") -> list[Job]:
 
 @refuses(UnknownJob)
 async def get_by_number(runtime: Runtime, number: str) -> Job:
-    """The job that people call by this number, whatever has become of it: four to six digits."""
+    """The job with this number of four to six digits, in any status."""
     match = _NUMBER.fullmatch(number.strip())
     if match is None:
         raise UnknownJob
@@ -152,7 +151,7 @@ async def get(runtime: Runtime, job_id: UUID) -> Job:
 
 
 async def list_posted(runtime: Runtime, employer: Customer) -> list[Job]:
-    """The employer's own jobs, those that go on before those that are over, the last changed ones first, 40 at most."""
+    """The employer's jobs: those under way before those that are over, the last changed first, 40 at most."""
     is_over = job_table.c.status.in_([PAID, REFUNDED, CANCELLED, EXPIRED])
     query = JOBS.where(job_table.c.employer_id == employer.id).order_by(is_over, *_LATEST).limit(MOST_LISTED)
     async with runtime.database.autocommit() as connection:
@@ -160,7 +159,7 @@ async def list_posted(runtime: Runtime, employer: Customer) -> list[Job]:
 
 
 async def list_disputed(runtime: Runtime, most: int = 100) -> list[Job]:
-    """What waits for a decision of the staff, the longest waiting first."""
+    """The jobs that wait for a decision of the staff, the longest waiting first."""
     query = JOBS.where(job_table.c.status == DISPUTED).order_by(job_table.c.changed_at, job_table.c.id).limit(most)
     async with runtime.database.autocommit() as connection:
         return [read_job(row) for row in await connection.execute(query)]
@@ -174,7 +173,7 @@ async def get_within(connection: AsyncConnection, job_id: UUID) -> Job:
 
 @refuses(UnknownJob)
 async def lock(connection: AsyncConnection, job_id: UUID) -> Row[Any]:
-    """The job's row, which nobody else changes until the caller's transaction is over."""
+    """Locks the job's row until the caller's transaction ends, and returns it."""
     row: Row[Any] | None = (
         await connection.execute(select(job_table).where(job_table.c.id == job_id).with_for_update(key_share=True))
     ).one_or_none()
@@ -192,7 +191,7 @@ async def keep_open(connection: AsyncConnection, *customer_ids: UUID) -> None:
 
 
 def is_offered(job: Job | Row[Any]) -> bool:
-    """May people still apply, and be hired? Not once its time is over, whether or not the background worker has come to it."""
+    """May people still apply and be hired? Not after `expires_at`, even where the background worker has not come to it."""
     return bool(job.status == OPEN and job.expires_at > clock.now())
 
 

@@ -1,4 +1,4 @@
-"""Offering a job: it goes on the list for 30 days. No money moves before somebody is hired."""
+"""Offering a job: it stays on the list for 30 days. No money moves before somebody is hired."""
 
 import secrets
 from collections.abc import Iterator
@@ -28,13 +28,13 @@ from core.tables.ledger import account
 OPEN_FOR = timedelta(days=30)
 MOST_OPEN = 10
 MOST_A_DAY = 20
-# (the smallest, how many there are, how often one is tried): five digits while most of them are free, six after that.
+# (the smallest, how many there are, how many are tried): five digits while most of them are free, then six.
 _NUMBERS = ((10_000, 90_000, 5), (100_000, 900_000, 10))
 
 
 @refuses(BadAmount, OverLimit)
 async def check_pay(runtime: Runtime, employer: Customer, pay: Money) -> None:
-    """May the employer pay as much as that at once? OverLimit: she could hire nobody for it."""
+    """May the employer pay that much? BadAmount: nothing, or another currency. OverLimit: she could hire nobody for it."""
     if pay.minor <= 0 or pay.currency != employer.currency:
         raise BadAmount
     async with runtime.database.autocommit() as connection:
@@ -73,7 +73,7 @@ async def post(
     *,
     number: int | None = None,
 ) -> Job:
-    """Puts a job on the list, once for each `key`: the same request again gets the same job. `number`: a wish, for the demo.
+    """Puts a job on the list, once for each `key`: the same request again gets the same job. `number` is tried first.
 
     BadChoice: no such category. TooManyJobs: 10 are open. TooManyTries: 20 in a day. Busy: no number was free.
     """
@@ -82,7 +82,7 @@ async def post(
     request = {"category": category, "place": market.read_place(place), "title": market.read_title(title)}
     await check_pay(runtime, employer, pay)
     async with runtime.database.transaction() as connection:
-        # One after the other: two at once would both find room for the tenth.
+        # Requests of one employer run one after the other: two at once would both find room for the tenth job.
         if not await profiles.lock(connection, employer.id):
             raise AccountClosed
         query = select(job_table).where(job_table.c.employer_id == employer.id, job_table.c.key == key)
@@ -103,7 +103,7 @@ async def _check_room(connection: AsyncConnection, employer: Customer) -> None:
 
 
 async def _insert(connection: AsyncConnection, values: dict[str, object], number: int | None) -> UUID:
-    """The new job's id. Raises Busy where no free number is found."""
+    """Returns the new job's id. Busy: no number was free."""
     now = clock.now()
     row = {**values, "id": uuid4(), "created_at": now, "changed_at": now, "expires_at": now + OPEN_FOR}
     for candidate in _candidates(number):

@@ -17,7 +17,7 @@ class AlreadyApplied(Refusal):
 
 
 class JobClosed(Refusal):
-    """The job has moved on since it was shown."""
+    """The job's status has changed since it was shown."""
 
     code = "job_closed"
     kind = Kind.CONFLICT

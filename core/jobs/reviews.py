@@ -1,4 +1,4 @@
-"""What the two sides of a job think of one another: one to five stars each, once it is paid."""
+"""Reviews: each side of a paid job gives the other one to five stars."""
 
 from uuid import UUID
 
@@ -15,20 +15,20 @@ from core.runtime import Runtime
 from core.tables.jobs import job as job_table
 from core.tables.jobs import review
 
-# The rating of somebody whom nobody has rated yet.
+# The rating of a person without reviews.
 NEW = _("new")
 MOST_STARS = 5
 
 
 def rating_of(person: Column[UUID]) -> ScalarSelect[str]:
-    """The average of all that was said about a person, to one decimal (`4.5`), or NEW: for the caller's query."""
+    """SQL for a person's average stars to one decimal (`4.5`), or NEW."""
     average = func.round(func.avg(review.c.stars), 1).cast(Text)
     return select(func.coalesce(average, literal(NEW))).where(review.c.about_id == person).scalar_subquery()
 
 
 @refuses(BadChoice, UnknownJob, NotPermitted, JobClosed, AlreadyReviewed)
 async def rate(runtime: Runtime, rater: Customer, job_id: UUID, stars: int) -> None:
-    """One side's stars, 1 to 5, for the other. JobClosed: it is not paid."""
+    """Stores one side's stars, 1 to 5, for the other. JobClosed: the job is not paid."""
     if not 1 <= stars <= MOST_STARS:
         raise BadChoice
     async with runtime.database.transaction() as connection:
@@ -51,7 +51,7 @@ async def rate(runtime: Runtime, rater: Customer, job_id: UUID, stars: int) -> N
 
 
 async def has_rated(runtime: Runtime, rater: Customer, job_id: UUID) -> bool:
-    """Has she said already what she thinks of the other side?"""
+    """Has this side rated the other already?"""
     query = select(review.c.job_id).where(review.c.job_id == job_id, review.c.by_id == rater.id)
     async with runtime.database.autocommit() as connection:
         return (await connection.scalar(query)) is not None

@@ -1,4 +1,4 @@
-"""What both sides of a job are told by SMS; `name` and `phone` are the other side's."""
+"""SMS to both sides of a job; `name` and `phone` are the other side's."""
 
 from core.i18n import _
 

@@ -1,1 +1,1 @@
-"""Becoming a customer, and leaving."""
+"""Registration, joining by SMS, and closing an account."""

@@ -1,7 +1,7 @@
 """Closing an account for good. The number is free for a new one at once; what was done under this one stays on record.
 
 Money that arrives at the same moment is never caught in a closed account: closing locks the ledger accounts that a payment
-locks too. Either the payment is first, and closing is refused for it, or closing is, and the payer is told.
+locks too. Either the payment comes first and closing is refused, or closing comes first and the payment is refused.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,7 +29,7 @@ from core.tables.ledger import account
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What a family has to say when an account closes: whether something of its own stands in the way, and what ends with it."""
+    """What a family does when an account closes. `is_in_use`: does something of its own stand in the way? `end` ends the rest."""
 
     is_in_use: Callable[[UUID], ColumnElement[bool]] | None = None
     end: Callable[[AsyncConnection, UUID], Awaitable[None]] | None = None
@@ -40,7 +40,7 @@ Endings = Sequence[Ending]
 
 @refuses(AccountNotEmpty, AccountInUse)
 async def check_closable(runtime: Runtime, customer: Customer, endings: Endings) -> None:
-    """Refuses where something stands in the way now; AccountNotEmpty says what is left."""
+    """Refuses where something stands in the way now. AccountNotEmpty says how much is left."""
     async with runtime.database.autocommit() as connection:
         await _check_nothing_waits(connection, customer, endings)
         await _check_empty(connection, customer, _ACCOUNTS)
@@ -48,18 +48,18 @@ async def check_closable(runtime: Runtime, customer: Customer, endings: Endings)
 
 @refuses(pins.check, AccountNotEmpty, AccountInUse)
 async def close(runtime: Runtime, customer: Customer, pin: str, endings: Endings) -> None:
-    """Closes the account and all its ledger accounts, and says goodbye by SMS; a second time it does nothing."""
+    """Closes the account and all its ledger accounts, and says goodbye by SMS. A second call does nothing."""
     await pins.check(runtime, customer.id, pin)
     async with runtime.database.transaction() as connection:
-        # What begins something in her name refers to this row, and waits here until we are done.
+        # Whatever begins something in her name refers to this row, and waits for this transaction.
         if not await profiles.lock_to_close(connection, customer.id):
             return
         await _check_nothing_waits(connection, customer, endings)
-        # Before the ledger's accounts are locked, as everywhere.
+        # Families' rows before the ledger's accounts: every transaction locks in this order.
         for ending in endings:
             if ending.end is not None:
                 await ending.end(connection, customer.id)
-        await _check_empty(connection, customer, _ACCOUNTS.order_by(account.c.id).with_for_update())  # the ledger's own order
+        await _check_empty(connection, customer, _ACCOUNTS.order_by(account.c.id).with_for_update())  # the ledger's lock order
         await accounts.close_all(connection, customer.id)
         await profiles.close(connection, customer.id)
         await notices.tell(runtime, connection, customer, texts.GOODBYE, kind=kinds.SECURITY, name=customer.name)

@@ -1,4 +1,4 @@
-"""Joining by SMS: a name opens an account that can receive; its owner gives ID number and PIN when she first dials."""
+"""Joining by SMS: a name opens an account that can receive. Its owner gives ID number and PIN when she first dials."""
 
 from uuid import uuid4
 
@@ -16,7 +16,7 @@ from core.runtime import Runtime
 
 @refuses(registration.add)
 async def join(runtime: Runtime, *, phone: str, name: str, language: str) -> Customer:
-    """Opens an account without a PIN, with the limits of somebody unknown. `phone` is E.164."""
+    """Opens an account without a PIN, with the limits of an unverified customer. `phone` is E.164."""
     async with runtime.database.transaction() as connection:
         row = {"id": uuid4(), "phone": phone, "name": name, "language": language}
         return await registration.add(runtime, connection, row, tier=UNVERIFIED, welcome=texts.SMS_JOINED)
@@ -24,7 +24,7 @@ async def join(runtime: Runtime, *, phone: str, name: str, language: str) -> Cus
 
 @refuses(pins.hash_new, AlreadyRegistered)
 async def complete(runtime: Runtime, customer: Customer, *, national_id: str, pin: str) -> None:
-    """Adds what an account opened by SMS lacks. AlreadyRegistered: it has a PIN by now."""
+    """Adds ID number and PIN to an account that was opened by SMS. AlreadyRegistered: it has them by now."""
     hashed = await pins.hash_new(runtime, customer.id, customer.phone, pin)
     sealed = runtime.vault.seal(national_id, customer.id)
     async with runtime.database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""Becoming a customer by dialing."""
+"""Registration by dialing."""
 
 from typing import Any
 from uuid import uuid4
@@ -34,9 +34,9 @@ async def register(runtime: Runtime, *, phone: str, name: str, national_id: str,
 
 @refuses(AlreadyRegistered)
 async def add(runtime: Runtime, connection: AsyncConnection, row: dict[str, Any], *, tier: str, welcome: str) -> Customer:
-    """A customer with a wallet, welcomed, and with the money that waited for her, in the caller's transaction.
+    """Adds a customer with a wallet, welcomes her, and credits the money that waited for her, in the caller's transaction.
 
-    `row` holds her id, phone, name and language, and what else of the table is known.
+    `row` holds her id, phone, name and language, and perhaps other columns. `welcome` is the SMS.
     """
     if not await profiles.insert(connection, {**row, "country": runtime.settings.country}):
         raise AlreadyRegistered

@@ -1,8 +1,8 @@
-"""What somebody ordered by SMS, until its one-time code comes back.
+"""What a customer has ordered by SMS, until its one-time code comes back.
 
-Who sent an SMS is easily forged, so an order moves nothing. Its answer carries a code to the number that the account belongs to;
-when the code comes back within five minutes, the money moves, once. What is above the SMS limit, alone or with what SMS sent in
-the last 24 hours, waits for a yes with the PIN instead.
+The sender of an SMS is easily forged, so an order moves nothing. Its answer carries a code to the number of the account. When the
+code comes back within five minutes, the money moves, once. A send above the SMS limit, alone or together with what codes have let
+out in the last 24 hours, waits for an approval with the PIN instead.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ SEND, SAVE = "send", "save"
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """An order that waits for its code, named by `code_id`; or, where `code_id` is None, for a yes on the phone."""
+    """An order that waits for the code `code_id` or, where that is None, for an approval on the phone."""
 
     code_id: UUID | None
     amount: Money
@@ -42,7 +42,7 @@ class PlacedOrder:
 
 @dataclass(frozen=True, slots=True)
 class DoneOrder:
-    """An order carried out. `to` is the recipient, or the goal."""
+    """An order that was carried out. `to` is the recipient, or the goal."""
 
     reference: str
     amount: Money
@@ -73,7 +73,7 @@ async def place_send(runtime: Runtime, sender: Customer, recipient_phone: str, a
 
 @refuses(pins.require_open, goals.check_enough, BadAmount, NotEnoughMoney, codes.check_not_guessed)
 async def place_saving(runtime: Runtime, customer: Customer, goal: Goal, amount: Money) -> PlacedOrder:
-    """Orders a payment into a goal of her own: no limit but her balance."""
+    """Orders a payment into one of her goals. Her balance is its only limit."""
     await pins.require_open(runtime, customer.id)
     await goals.check_enough(runtime, customer, amount)
     code_id = await _place(runtime, customer, SAVE, amount, goal_id=goal.id)
@@ -91,9 +91,9 @@ async def place_saving(runtime: Runtime, customer: Customer, goal: Goal, amount:
     BadAmount,
 )
 async def confirm(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder:
-    """Carries out the newest order whose code this is.
+    """Carries out the newest order whose code this is, once.
 
-    Once: a crash between the code and the money is made good when the same code comes again, under the ledger's own key.
+    After a crash between code and money the same code finishes the order, under the same key of the ledger.
     """
     code_id = await _find_unfinished(runtime, customer, typed) or await codes.check(runtime, customer.id, codes.SMS, typed)
     async with runtime.database.autocommit() as connection:
@@ -103,12 +103,6 @@ async def confirm(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder
     except Refusal:
         await _finish(runtime, code_id)
         raise
-
-
-async def has_waiting(runtime: Runtime, customer: Customer) -> bool:
-    """Is there an order whose code may still come?"""
-    async with runtime.database.autocommit() as connection:
-        return codes.is_waiting(await codes.find_newest(connection, customer.id, codes.SMS))
 
 
 async def _place(
@@ -139,7 +133,7 @@ async def _place(
 
 
 async def _find_unfinished(runtime: Runtime, customer: Customer, typed: str) -> UUID | None:
-    """An order whose code was taken and whose money may not have moved: whoever took it has crashed, or is still at work."""
+    """An order whose code was used and whose money may not have moved: its process has crashed, or is still at work."""
     async with runtime.database.autocommit() as connection:
         order_id: UUID | None = await connection.scalar(
             select(order_table.c.id)
@@ -179,7 +173,7 @@ async def _finish(runtime: Runtime, order_id: UUID) -> None:
 
 
 async def _sum_sent_lately(runtime: Runtime, customer: Customer) -> Money:
-    """What codes alone have let out in the last 24 hours: a stolen phone sends no more in many pieces than in one."""
+    """What codes alone have let out in the last 24 hours, so that a stolen phone sends no more in many pieces than in one."""
     lately = select(func.coalesce(func.sum(order_table.c.amount), 0)).join(one_time_code, one_time_code.c.id == order_table.c.id)
     is_own_send = (order_table.c.customer_id == customer.id) & (order_table.c.kind == SEND)
     async with runtime.database.autocommit() as connection:
@@ -189,5 +183,5 @@ async def _sum_sent_lately(runtime: Runtime, customer: Customer) -> Money:
 
 def _sms_limit(runtime: Runtime, customer: Customer) -> Money:
     today = clock.today(runtime.settings.country)
-    # Who has a PIN has given her ID number too.
+    # A customer with a PIN has given her ID number too.
     return Money(limits.get(limits.VERIFIED, customer.currency, today).sms, customer.currency)

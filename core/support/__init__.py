@@ -1,1 +1,1 @@
-"""Questions in a customer's own words, and what is answered."""
+"""Support: answers to questions in a customer's own words."""

@@ -1,8 +1,8 @@
-"""What the service answers to a question, and by which words, in English and Swahili, the question is known.
+"""The rules by which questions are answered: the answers, and the English and Swahili words that point to them.
 
-A word stands for itself; one of four letters or more also for the words that it is part of (`tuma`: kutuma, ninatuma). Where two
-rules are as good as each other the first one answers, so what is special comes before what is common. Answers say menu numbers,
-which never change.
+A word stands for itself; a word of four letters or more stands also for words that contain it (`tuma`: kutuma, ninatuma). Of two
+rules with the same score the first one answers, so special rules come before common ones. Answers name menu numbers, which never
+change.
 """
 
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from core.i18n import _
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`about`: words that say what the question is about; `beside`: words that only help to tell it from another.
+    """`about`: words that say what the question is about; `beside`: words that only help to tell it from another question.
 
-    Both are separated by spaces. `{service_code}` in the answer is what one dials.
+    Spaces separate the words. `{service_code}` in the answer is what people dial.
     """
 
     about: str
@@ -170,7 +170,7 @@ RULES = (
     ),
 )
 
-# Words of every question, which would else be taken for one of those above that looks like them.
+# Words of every question, which would otherwise be taken for a word above that looks like them.
 COMMON = (
     "a an and any are be can do does for from go how i in is it looking me my of on one or some that the this to want what when "
     "which who why will with would you your changu hii huu je kama kila kutoka kwa langu leo na nataka ni ninataka nini "

@@ -1,6 +1,6 @@
-"""Answers questions in a customer's own words, by rules: the rule that most of her words speak for.
+"""Answers a question in a customer's own words, by the rule with the highest score of her words.
 
-Nothing that she wrote is kept or logged: it may hold a PIN.
+A question is neither stored nor logged: it may hold a PIN.
 """
 
 import re
@@ -13,21 +13,21 @@ from core.refusing import refuses
 from core.runtime import Runtime
 from core.support.answers import COMMON, NEVER_WRITE_PIN, RULES, UNKNOWN
 
-# A question is a line on a phone; what is longer is read as far as this.
+# A question is a line on a phone. Words after these are not read.
 _MOST_WORDS = 30
-# Shorter words are too much alike to be taken for one another.
+# Shorter words are too much alike.
 _LEAST_STEM_LETTERS = 4
 _LEAST_LETTERS_MISSPELT = 5
-# What a word speaks for its rule; the more rules have it, the less it speaks for each.
+# A word's score for its rule. Where several rules have the word they share its score.
 _WEIGHT_ABOUT, _WEIGHT_BESIDE = 60, 20
-# A question of which only a word or two beside the matter is known is not understood.
+# A question with a known word or two that are only `beside` is not understood.
 _LEAST_SCORE = 30
 _COMMON = frozenset(COMMON.split())
 
 
 @refuses(BadText)
 async def answer(runtime: Runtime, question: str, language: str) -> str:
-    """The answer in `language`, whichever of our languages was asked in. BadText: there is not a word in it."""
+    """The answer in `language`; the question may be in any of our languages. BadText: it holds no word."""
     words = _words(question)
     if not words:
         raise BadText
@@ -53,7 +53,7 @@ def _words(question: str) -> list[str]:
 
 
 def _find_keyword(word: str) -> str | None:
-    """The word of a rule that this is, contains, or is a misspelling of."""
+    """The word of a rule that `word` is, contains or misspells."""
     keywords = _weights()
     if word in keywords or word in _COMMON:
         return word if word in keywords else None
@@ -66,7 +66,7 @@ def _find_keyword(word: str) -> str | None:
 
 
 def _is_misspelt(word: str, keyword: str) -> bool:
-    """Is one letter too many, left out or another one, or have two changed places?"""
+    """Is one letter added, missing or wrong, or have two neighbours changed places?"""
     start = _count_alike(word, keyword)
     end = _count_alike(word[start:][::-1], keyword[start:][::-1])
     typed, meant = word[start : len(word) - end], keyword[start : len(keyword) - end]
@@ -74,14 +74,14 @@ def _is_misspelt(word: str, keyword: str) -> bool:
 
 
 def _count_alike(word: str, keyword: str) -> int:
-    """How many letters the two begin with together."""
+    """How many letters at the start are the same."""
     pairs = enumerate(zip(word, keyword, strict=False))
     return next((number for number, (typed, meant) in pairs if typed != meant), min(len(word), len(keyword)))
 
 
 @cache
 def _weights() -> dict[str, dict[int, int]]:
-    """How much each word speaks for which rules, by their numbers."""
+    """The scores of each word, by the number of the rule."""
     weights: dict[str, dict[int, int]] = {}
     for part, weight in (("beside", _WEIGHT_BESIDE), ("about", _WEIGHT_ABOUT)):
         rules_of: dict[str, list[int]] = {}

@@ -1,4 +1,4 @@
-"""What the office decides about claims: `jasho claims` lists those that wait, pays one or says no."""
+"""Staff decide claims: `jasho claims` lists those that wait, pays one or declines it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -80,7 +80,7 @@ def _decide(number: str, work: Callable[[Runtime], Awaitable[Claim]]) -> Claim:
 
 
 def _number(text: str) -> int:
-    """A claim's six digits. Raises UnknownClaim for what no claim is called."""
+    """Reads a claim's six digits. Raises UnknownClaim where no claim can have them."""
     if len(text) != len("123456") or not (text.isascii() and text.isdecimal()):
         raise UnknownClaim(text)
     return int(text)

@@ -1,4 +1,4 @@
-"""What the office decides about jobs: `jasho jobs disputes` lists those that wait for it, `jasho jobs settle` ends one."""
+"""Staff decide disputes of jobs: `jasho jobs disputes` lists those that wait, `jasho jobs settle` ends one."""
 
 import click
 
