@@ -10,7 +10,6 @@ from menus import (
     help,  # noqa: A004 - a menu is called what customers call it
     home,
     insurance,
-    jobs,
     opening,
     register,
     savings,
@@ -18,6 +17,7 @@ from menus import (
     withdraw,
 )
 from menus.engine.dsl import Screen
+from menus.jobs import finding as jobs
 
 SCREENS: tuple[Screen, ...] = (
     *home.SCREENS,

@@ -16,8 +16,8 @@ from core.jobs.refusals import AlreadyApplied, AlreadyReviewed, JobClosed, TooMa
 from core.ledger.refusals import AccountClosed, OverLimit
 from core.money import Money
 from core.runtime import Runtime
-from menus import job_words
 from menus.engine.dsl import LONGEST
+from menus.jobs import words
 from tests.core.jobs.market import ASHA, ASHA_MINOR, NJERI, PAY_MINOR, Market
 from tests.phone import Phone
 
@@ -277,8 +277,8 @@ async def test_a_list_that_was_shown_before_the_job_was_taken_leads_nowhere_wron
 
 
 def test_every_state_of_a_job_fits_where_a_screen_has_room_for_it() -> None:
-    texts = [*job_words._FOR_EMPLOYER.values(), *job_words._FOR_WORKER.values(), job_words._CANCELLED]
-    texts += [job_words._WITHDRAWN, job_words._NOT_CHOSEN, job_words._NOT_OFFERED]
+    texts = [*words._FOR_EMPLOYER.values(), *words._FOR_WORKER.values(), words._CANCELLED]
+    texts += [words._WITHDRAWN, words._NOT_CHOSEN, words._NOT_OFFERED]
     shown = [translate(text, language).format(number=40) for text in texts for language in LANGUAGES]
     assert max(len(text) for text in shown) <= len(LONGEST["status"])
     assert all(len(f"{'M' * 40} ({translate('new', language)})") <= len(LONGEST["employer"]) for language in LANGUAGES)

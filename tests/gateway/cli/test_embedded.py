@@ -82,5 +82,5 @@ def test_a_server_that_cannot_start_is_told_with_the_place_of_its_log(own_folder
 
 
 def test_the_data_of_a_checkout_lie_at_its_root_where_git_and_make_look_for_them() -> None:
-    assert Path(__file__).parents[2] / ".jasho" == FOLDER
+    assert Path(__file__).parents[3] / ".jasho" == FOLDER
     assert (FOLDER.parent / "Makefile").exists()

@@ -8,7 +8,7 @@ from core.jobs.applications import CHOSEN, WAITING, Application
 from core.jobs.market import FINISHED, HIRED, PAID
 from menus.engine.dsl import Choice, End, Option, Outcome, Pick, found, ok, outcomes
 from menus.engine.session import Step
-from menus.job_words import MOVED_ON, RATED, job_slots, name_reachable, name_side, when_at, worker_stage, worker_status_text
+from menus.jobs.words import MOVED_ON, RATED, job_slots, name_reachable, name_side, when_at, worker_stage, worker_status_text
 
 
 @outcomes("ok", "empty")

@@ -1,14 +1,14 @@
-"""Jobs: finding one and applying, reporting a problem and rating. The rest is in jobs_*.py."""
+"""Jobs: finding one and applying, reporting a problem and rating. The rest is beside it."""
 
 from uuid import UUID
 
 from core.i18n import _, translate
 from core.jobs import applications, hiring, market, reviews
 from core.jobs.refusals import JobClosed
-from menus import jobs_applied, jobs_post, jobs_posted
 from menus.engine.dsl import Choice, End, Option, Outcome, Pick, found, ok, outcomes
 from menus.engine.session import Step
-from menus.job_words import MOVED_ON, category_at, category_options, job_slots, name_side
+from menus.jobs import applied, posted, posting
+from menus.jobs.words import MOVED_ON, category_at, category_options, job_slots, name_side
 
 _ALL_PLACES = _("All places")
 _STARS = (_("Very bad"), _("Bad"), _("All right"), _("Good"), _("Very good"))
@@ -70,16 +70,16 @@ SCREENS = (
             Option(
                 "2",
                 _("My applications"),
-                do=jobs_applied.list_applications,
+                do=applied.list_applications,
                 goto={"ok": "jobs_applications", "empty": "jobs_applications_empty"},
             ),
             Option(
                 "3",
                 _("Post a job"),
-                do=jobs_post.begin,
+                do=posting.begin,
                 goto={"ok": "jobs_post_category", "too_many_jobs": "jobs"},
             ),
-            Option("4", _("My jobs"), do=jobs_posted.list_jobs, goto={"ok": "jobs_posted", "empty": "jobs_posted_empty"}),
+            Option("4", _("My jobs"), do=posted.list_jobs, goto={"ok": "jobs_posted", "empty": "jobs_posted_empty"}),
         ),
     ),
     Choice(
@@ -141,7 +141,7 @@ SCREENS = (
         ),
     ),
     End("jobs_rated", _("Thank you. This helps others to choose well.")),
-    *jobs_applied.SCREENS,
-    *jobs_post.SCREENS,
-    *jobs_posted.SCREENS,
+    *applied.SCREENS,
+    *posting.SCREENS,
+    *posted.SCREENS,
 )

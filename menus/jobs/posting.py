@@ -6,7 +6,7 @@ from core.money import Money
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
 from menus.engine.session import Step
-from menus.job_words import category_at, category_options
+from menus.jobs.words import category_at, category_options
 
 
 @outcomes("ok", calls=(posts.check_room,))

@@ -10,7 +10,7 @@ from core.jobs.refusals import JobClosed
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.engine.screen import HIDDEN
 from menus.engine.session import Step
-from menus.job_words import MOVED_ON, RATED, employer_status_text, job_slots, name_reachable, rating_text, when_at
+from menus.jobs.words import MOVED_ON, RATED, employer_status_text, job_slots, name_reachable, rating_text, when_at
 
 _APPLICANT = _("{name} ({rating}), jobs done: {number}")
 _ON_LIST = _("On the list until {date}")

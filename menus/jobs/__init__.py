@@ -1,0 +1,1 @@
+"""Jobs: finding one and applying, what somebody applied for, posting one, and what somebody posted."""
