@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt coverage bench soak lock catalogues picture clean
+.PHONY: help run test unit check fmt coverage bench soak lock catalogues picture clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -19,6 +19,9 @@ test: $(VENV)/.development  ## everything that CI checks: `make check` and all t
 	@$(MAKE) --no-print-directory check
 	$(BIN)/pytest -n 2 --dist loadgroup --ignore tests/after
 	$(BIN)/pytest tests/after
+
+unit: $(VENV)/.development  ## the tests that need no server: seconds
+	$(BIN)/pytest -m unit -n 2
 
 check: $(VENV)/.development  ## format, lint, types, import directions and the menus, without the tests
 	$(BIN)/ruff format --check .

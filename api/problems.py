@@ -1,4 +1,4 @@
-"""What a refusal is in HTTP: its status is made from its kind, in one place."""
+"""A refusal's HTTP status. Its kind decides."""
 
 from core.errors import Kind
 

@@ -22,8 +22,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The rows that are due: `rows` selects them, `key` is the column that tells one from another, and also says whose rows a
-    worker locks. `is_shared`: others may go on referring to a row while it is worked on."""
+    """The rows that are due: `rows` selects them, `key` is the column that tells them apart, in the table whose rows are locked.
+
+    `is_shared`: others may go on referring to a row while a worker has it.
+    """
 
     rows: Select[Any]
     key: Column[UUID]
@@ -34,20 +36,20 @@ class Due:
 async def work_through(
     database: Database, duty: str, due: Due, work: Callable[[AsyncConnection, Row[Any]], Awaitable[bool]]
 ) -> int:
-    """Does `work` with each due row, locked, in a transaction of its own; says with how many it did something.
+    """Does `work` with each due row, locked, in a transaction of its own; returns with how many it did something.
 
-    A row that another worker has, or that is no longer due once it is locked, is passed over. One whose work fails is told of in
-    the log and left for the next round. Raises OperationalError where the database is away: so it is for the others.
+    It passes over a row that another worker has, or that is no longer due once it is locked. A row whose work fails is logged
+    and left for the next round. Raises OperationalError where the database is away: the other rows would fail too.
     """
-    some = due.rows.with_only_columns(due.key).order_by(*due.order, due.key).limit(_MOST_A_ROUND)
+    due_keys = due.rows.with_only_columns(due.key).order_by(*due.order, due.key).limit(_MOST_A_ROUND)
     async with database.autocommit() as connection:
-        keys = (await connection.scalars(some)).all()
+        keys = (await connection.scalars(due_keys)).all()
     count = 0
     for key in keys:
-        own = due.rows.where(due.key == key).with_for_update(of=due.key.table, skip_locked=True, key_share=due.is_shared)
+        query = due.rows.where(due.key == key).with_for_update(of=due.key.table, skip_locked=True, key_share=due.is_shared)
         try:
             async with database.transaction() as connection:
-                row = (await connection.execute(own)).one_or_none()
+                row = (await connection.execute(query)).one_or_none()
                 count += row is not None and await work(connection, row)
         except OperationalError:
             raise
@@ -56,12 +58,15 @@ async def work_through(
     return count
 
 
-async def claim(connection: AsyncConnection, subject: UUID, kind: str, period: str) -> bool:
-    """Is it the caller's to do? True once: in the transaction that does it, so that a rollback gives it back."""
-    taken = (
+async def mark_done(connection: AsyncConnection, subject: UUID, kind: str, period: str) -> bool:
+    """Marks a chore as done. True the first time, False ever after.
+
+    Call it in the transaction that does the work: a rollback takes the mark back.
+    """
+    added = (
         insert(chore)
         .values(subject=subject, kind=kind, period=period, done_at=clock.now())
         .on_conflict_do_nothing()
         .returning(chore.c.subject)
     )
-    return (await connection.execute(taken)).one_or_none() is not None
+    return (await connection.execute(added)).one_or_none() is not None

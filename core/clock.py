@@ -1,4 +1,4 @@
-"""What time it is. Everything that asks, asks here, so that a test can play the clock."""
+"""The current time. Everything that needs it asks here, so that a test can play the clock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ def now() -> datetime:
 
 
 def day(moment: datetime, country: str) -> date:
-    """The calendar day that people in the country call `moment`'s."""
+    """The calendar day of `moment` in the country."""
     return moment.astimezone(COUNTRIES[country].zone).date()
 
 
 def today(country: str) -> date:
-    """The calendar day that it is in the country now."""
+    """The calendar day in the country now."""
     return day(now(), country)
 
 
@@ -36,7 +36,7 @@ def moment_text(moment: datetime, country: str) -> str:
 
 @contextmanager
 def at(moment: datetime) -> Iterator[None]:
-    """Makes `moment` the present for as long as the block lasts (for tests)."""
+    """Makes `moment` the present while the block runs (for tests)."""
     _played.append(moment.astimezone(UTC))
     try:
         yield

@@ -1,4 +1,4 @@
-"""The countries that the service knows, and their currencies: one table, for whoever adds a country.
+"""The countries that the service knows and their currencies, in one table: a new country is a row here.
 
 `docs/decisions/` says why one deployment serves one of them.
 """
@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """`minor_digits` follow the point (ISO 4217). `short` is what people write for it at home: another country's is no spelling
-    of this one. `round_up_units` is what sends are rounded up to, in whole units."""
+    """`minor_digits` follow the point (ISO 4217). `short` is how people there write it, and means no other country's currency.
+
+    `round_up_units` is what sends are rounded up to, in whole units.
+    """
 
     minor_digits: int
     round_up_units: int
@@ -19,8 +21,10 @@ class Currency:
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """`languages` are those of its menus, the usual one first. `phone_digits` counts a mobile number's as it is written at home.
-    `network` is the network of money that people mean (a key of `core.rail.NETWORKS`)."""
+    """`languages` are those of its menus, the usual one first. `phone_digits`: of a mobile number as it is written at home.
+
+    `network` is the mobile money network that people mean (a key of `core.rail.NETWORKS`).
+    """
 
     currency: str
     zone: ZoneInfo
@@ -37,7 +41,7 @@ CURRENCIES = {
     "USD": Currency(2, 5),
 }
 
-# By ISO 3166, two letters.
+# By ISO 3166 code, two letters.
 COUNTRIES = {
     "KE": Country("KES", ZoneInfo("Africa/Nairobi"), ("en", "sw"), 10, "mpesa"),
     "UG": Country("UGX", ZoneInfo("Africa/Kampala"), ("en", "sw"), 10, "mpesa"),

@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-# The application never works as the tables' owner: this role may read the journal and may not write it.
+# The application never works as the tables' owner. This role may read the journal but not write it.
 APPLICATION_ROLE = "jasho_app"
 
 _SESSION = {
@@ -21,11 +21,9 @@ _SESSION = {
     "statement_timeout": "5s",
     "lock_timeout": "4s",
     "idle_in_transaction_session_timeout": "10s",
-    # Off loses acknowledged transfers under kill -9.
+    # Off, a kill -9 would lose acknowledged transfers.
     "synchronous_commit": "on",
 }
-
-
 _CONNECTION: dict[str, str | int] = {
     "connect_timeout": 3,
     "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
@@ -42,7 +40,7 @@ def engine_url(database_url: str) -> URL:
 
 
 def conninfo(database_url: str) -> str:
-    """The address as the driver itself wants it, for a connection that works as the application's role."""
+    """The address as the driver itself wants it, for a connection that works in the application's role."""
     return make_conninfo(_plain(database_url), **_CONNECTION)
 
 
@@ -51,7 +49,7 @@ def _plain(database_url: str) -> str:
 
 
 class Database:
-    """A pool of connections. `connections` bounds how many this process holds; a caller waits 3 s for a free one at most."""
+    """A pool of at most `connections` connections. Where all are in use, a caller gets an error after 3 seconds."""
 
     def __init__(self, database_url: str, connections: int = 16) -> None:
         self.engine: AsyncEngine = create_async_engine(
@@ -59,7 +57,7 @@ class Database:
             pool_size=connections,
             max_overflow=0,
             pool_timeout=3,
-            # A connection that died while idle is replaced before anybody's work is on it.
+            # A connection that died while idle is replaced before it is used.
             pool_pre_ping=True,
             connect_args=_CONNECTION,
         )
@@ -73,7 +71,7 @@ class Database:
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection]:
-        """Every statement of the block stands by itself."""
+        """Each statement of the block commits by itself."""
         async with self._autocommit.connect() as connection:
             yield connection
 

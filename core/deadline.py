@@ -1,4 +1,4 @@
-"""Waiting for somebody who may never answer."""
+"""Waiting for an answer that may never come."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,8 +10,8 @@ _Result = TypeVar("_Result")
 async def within(seconds: float, work: Coroutine[Any, Any, _Result]) -> _Result:
     """What `work` returns or raises, or TimeoutError after `seconds`.
 
-    Unlike asyncio.timeout it does not wait for the work to take note of being cancelled: a driver that waits for a dead
-    database would take its time. What the work had already asked for may still happen.
+    Unlike asyncio.timeout it does not wait until the work has noticed that it is cancelled: a driver that waits for a dead
+    database would take its time. What the work had already begun may still happen.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -27,6 +27,6 @@ async def within(seconds: float, work: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 def _take_note(task: "asyncio.Task[Any]") -> None:
-    """Nobody waits for this result any more; without this, the loop would complain that nobody looked at its error."""
+    """Looks at the error, so that the loop does not complain that nobody did."""
     if not task.cancelled():
         task.exception()

@@ -1,7 +1,7 @@
 """How the service says no.
 
-Each family has its own refusals in its `refusals.py`; those that any family may need are here, and `core/inventory.py` finds all
-of them. Anything raised that is not a Refusal is a bug or a broken machine.
+Each family has its own refusals in its `refusals.py`; those that any family may need are here. `core/inventory.py` lists them
+all. Any other exception is a bug or a broken machine.
 """
 
 from enum import StrEnum
@@ -11,14 +11,14 @@ from core.i18n import _
 
 
 class Kind(StrEnum):
-    """What kind of no it is: an HTTP status, an exit code and the like are made from it, in one place a channel.
+    """What kind of no it is. Each channel makes its status from it, in one place: an HTTP status, an exit code.
 
-    UNREADABLE  nobody can make sense of what was typed, or it can't be meant
-    FORBIDDEN   whoever asks may not, or has not proved who she is
-    UNKNOWN     what was named is not there
-    CONFLICT    it was possible once, or will be; not in the state that things are in
-    OVER        below the least, beyond a limit, or more than is there
-    TOO_OFTEN   enough tries for now
+    UNREADABLE  nobody can make sense of what was typed, or it cannot be meant
+    FORBIDDEN   the caller may not, or has not proved who she is
+    UNKNOWN     what was named does not exist
+    CONFLICT    it is not possible in the present state, though it was or will be
+    OVER        below the least, beyond a limit, or more than there is
+    TOO_OFTEN   too many tries for now
     AWAY        something that it needs does not answer, or is too busy
     """
 
@@ -34,8 +34,8 @@ class Kind(StrEnum):
 class Refusal(Exception):
     """The service says no, and why.
 
-    `code` is the outcome that a menu knows and the REST API tells. `sentence` is what a customer reads, its placeholders filled
-    from `params`.
+    `code` is the outcome that menus and the REST API use. `sentence` is what a customer reads, its placeholders filled from
+    `params`.
     """
 
     code: ClassVar[str]
@@ -84,7 +84,7 @@ class BadDate(Refusal):
 
 
 class DayOutOfRange(Refusal):
-    """A day that there is, and that cannot be meant here."""
+    """The day exists, but cannot be meant here."""
 
     code = "day_out_of_range"
     kind = Kind.UNREADABLE
@@ -99,6 +99,12 @@ class NotPermitted(Refusal):
     sentence = _("That is not for you to do.")
 
 
+class UnknownAgent(Refusal):
+    code = "unknown_agent"
+    kind = Kind.UNKNOWN
+    sentence = _("No agent has that number.")
+
+
 class RequestWaits(Refusal):
     code = "request_waits"
     kind = Kind.CONFLICT
@@ -106,7 +112,7 @@ class RequestWaits(Refusal):
 
 
 class Busy(Refusal):
-    """More work is waiting than can be done in time: refused at once rather than answered late."""
+    """More work waits than can be done in time. It is refused at once rather than answered late."""
 
     code = "busy"
     kind = Kind.AWAY
@@ -114,8 +120,14 @@ class Busy(Refusal):
 
 
 class KeyConflict(Refusal):
-    """The key has been used already, for something else."""
+    """The key was used before, for something else."""
 
     code = "key_conflict"
     kind = Kind.CONFLICT
     sentence = _("This was asked before in another way. Nothing was done now.")
+
+
+def check_same(earlier: object, **request: object) -> None:
+    """KeyConflict unless `earlier`, the row or record of the key's first request, has these same values."""
+    if any(getattr(earlier, name) != value for name, value in request.items()):
+        raise KeyConflict

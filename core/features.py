@@ -1,5 +1,5 @@
-"""The list of the families: what each does in the background, when an account closes, when a customer approves a request and when
-the books are proved.
+"""The list of the families: what each does in the background, what it exports, and what it does when an account closes, when a
+customer approves a request and when the books are proved.
 
 A new feature is a line of FAMILIES. The worker, closing, approvals and `jasho ledger verify` read it, and know no family by name.
 """
@@ -7,10 +7,12 @@ A new feature is a line of FAMILIES. The worker, closing, approvals and `jasho l
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from core import approvals
+from sqlalchemy import select
+
 from core.agents import approval as agent_approval
 from core.agents import directory, floats
-from core.approvals import Carrier
+from core.approvals import consent
+from core.approvals.consent import Carrier
 from core.i18n import _
 from core.insurance import checks as insurance_checks
 from core.insurance import closing as insurance_closing
@@ -20,6 +22,7 @@ from core.jobs import closing as jobs_closing
 from core.jobs import deadlines, escrow
 from core.ledger import exchange, holds, reversals, seal
 from core.membership.closing import Ending
+from core.membership.export import Exports
 from core.payments import checks as payments_checks
 from core.payments import closing as payments_closing
 from core.payments import handover
@@ -32,6 +35,14 @@ from core.sending import approval as send_approval
 from core.sending import checks as sending_checks
 from core.sending import closing as sending_closing
 from core.sending import invitations, unclaimed
+from core.tables.agents import agent
+from core.tables.approvals import approval
+from core.tables.customers import customer
+from core.tables.insurance import claim, policy
+from core.tables.jobs import application, job, review
+from core.tables.payments import payment
+from core.tables.savings import goal
+from core.tables.sending import invitation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,7 @@ class Family:
     """`words` name the family's transfers in a statement, by the ledger's kind, where no other customer takes part.
 
     `checks` find rows of the family that do not agree with the ledger: SQL by the invariant's name, as in `core/ledger/audit.py`.
+    `exports` selects what it holds about a customer, by the name of the list.
     """
 
     name: str
@@ -56,6 +68,7 @@ class Family:
     carriers: tuple[Carrier, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
     checks: Mapping[str, str] = field(default_factory=dict)
+    exports: Exports = field(default_factory=dict)
 
 
 FAMILIES = (
@@ -69,9 +82,10 @@ FAMILIES = (
     ),
     Family(
         "payments",
+        exports={"payments": lambda owner: select(payment).where(payment.c.customer_id == owner)},
         words={
-            **{f"{kind}_in": network.came for kind, network in NETWORKS.items()},
-            **{f"{kind}_out": network.went for kind, network in NETWORKS.items()},
+            **{f"{kind}_in": network.words_in for kind, network in NETWORKS.items()},
+            **{f"{kind}_out": network.words_out for kind, network in NETWORKS.items()},
         },
         duties=(
             Duty("payments: ask", handover.ask, rest_seconds=0.5),
@@ -82,6 +96,7 @@ FAMILIES = (
     ),
     Family(
         "sending",
+        exports={"invitations": lambda owner: select(invitation).where(invitation.c.sender_id == owner)},
         words={
             invitations.KIND: _("To a new number"),
             unclaimed.KIND_CREDIT: _("Waited for you"),
@@ -94,6 +109,7 @@ FAMILIES = (
     ),
     Family(
         "agents",
+        exports={"agents": lambda owner: select(agent).where(agent.c.customer_id == owner)},
         words={
             directory.CASH_IN: _("Top-up"),
             directory.CASH_OUT: _("Withdrawal"),
@@ -105,10 +121,15 @@ FAMILIES = (
     ),
     Family(
         "approvals",
-        duties=(Duty("approvals: expire", lambda runtime: approvals.expire(runtime, CARRIERS), rest_seconds=15),),
+        exports={"approvals": lambda owner: select(approval).where(approval.c.customer_id == owner)},
+        duties=(Duty("approvals: expire", lambda runtime: consent.expire(runtime, CARRIERS), rest_seconds=15),),
     ),
     Family(
         "insurance",
+        exports={
+            "policies": lambda owner: select(policy).where(policy.c.customer_id == owner),
+            "claims": lambda owner: select(claim).join(policy).where(policy.c.customer_id == owner),
+        },
         words={policies.KIND: _("Cover"), decisions.KIND: _("Claim paid")},
         duties=(
             Duty("covers: renew", renewals.renew, rest_seconds=60),
@@ -119,6 +140,11 @@ FAMILIES = (
     ),
     Family(
         "jobs",
+        exports={
+            "jobs": lambda owner: select(job).where((job.c.employer_id == owner) | (job.c.worker_id == owner)),
+            "applications": lambda owner: select(application).where(application.c.worker_id == owner),
+            "reviews": lambda owner: select(review).where(review.c.by_id == owner),
+        },
         words={escrow.KIND_KEEP: _("Job pay kept"), escrow.KIND_PAY: _("Job paid"), escrow.KIND_REFUND: _("Job refund")},
         duties=(Duty("jobs: deadlines", deadlines.meet, rest_seconds=30),),
         ending=Ending(jobs_closing.is_in_use, jobs_closing.end),
@@ -126,6 +152,7 @@ FAMILIES = (
     ),
     Family(
         "savings",
+        exports={"goals": lambda owner: select(goal).where(goal.c.customer_id == owner)},
         words={
             goals.KIND_SAVE: _("Savings"),
             rules.KIND: _("Automatic saving"),
@@ -144,4 +171,8 @@ DUTIES = tuple(duty for family in FAMILIES for duty in family.duties)
 ENDINGS = tuple(family.ending for family in FAMILIES if family.ending is not None)
 CARRIERS: Mapping[str, Carrier] = {carrier.kind: carrier for family in FAMILIES for carrier in family.carriers}
 WORDS: Mapping[str, str] = {kind: words for family in FAMILIES for kind, words in family.words.items()}
+EXPORTS: Exports = {
+    "customers": lambda owner: select(customer).where(customer.c.id == owner),
+    **{name: query for family in FAMILIES for name, query in family.exports.items()},
+}
 CHECKS: Mapping[str, str] = {name: query for family in FAMILIES for name, query in family.checks.items()}

@@ -17,14 +17,14 @@ from core.errors import Busy
 
 _Result = TypeVar("_Result")
 
-# How many digits a one-time code has, by what it is for.
+# How many digits a one-time code has, by its purpose.
 CODE_DIGITS = {"pin": 6, "sms": 4}
 
 
 class PinHasher:
-    """HMAC with the pepper, then Argon2id at OWASP's minimum (19 MiB, 2 passes, 1 lane), in threads of its own.
+    """HMAC with the pepper, then Argon2id at OWASP's minimum (19 MiB, 2 passes, 1 lane), in its own threads.
 
-    A check costs 15 to 20 ms of a core, so `most_waiting` bounds how many may be under way or queued (see `place`).
+    A check costs 15 to 20 ms of a core, so `most_waiting` bounds how many may be under way or queued (`place`).
     """
 
     def __init__(self, pepper: str, most_waiting: int = 100) -> None:
@@ -36,7 +36,7 @@ class PinHasher:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """A place in the queue, to be taken before `hash` or `matches`. Raises Busy where all are taken."""
+        """Takes a place in the queue, before `hash` or `matches`. Raises Busy where all are taken."""
         if self._waiting >= self._most_waiting:
             raise Busy
         self._waiting += 1
@@ -68,7 +68,7 @@ class PinHasher:
 
 
 def code_digits(pepper: str, code_id: UUID, purpose: str) -> str:
-    """The digits of the code that its row's id stands for. They go into an SMS that is leaving, and nowhere else."""
+    """The digits of the one-time code with this id. They go into an SMS that is leaving, and nowhere else."""
     key = hashlib.blake2b(b"one-time code:" + pepper.encode(), digest_size=32).digest()
     number = int.from_bytes(hmac.digest(key, purpose.encode() + code_id.bytes, hashlib.sha256), "big")
     return f"{number % 10 ** CODE_DIGITS[purpose]:0{CODE_DIGITS[purpose]}}"

@@ -1,4 +1,4 @@
-"""Languages. English is the message id; `locales/<language>/LC_MESSAGES/messages.po` holds the rest."""
+"""Languages. English is the message id; `locales/<language>/LC_MESSAGES/messages.po` holds the others."""
 
 from functools import cache
 from pathlib import Path
@@ -11,23 +11,28 @@ LOCALES = Path(__file__).parent.parent / "locales"
 
 
 def _(message: str) -> str:
-    """Marks a text for translation and returns it as it is: who reads it is known only later, in `translate`."""
+    """Marks a text for translation and returns it unchanged. `translate` comes later, when the reader is known."""
     return message
 
 
 def catalogue(language: str) -> Catalog:
-    """The translator's file of a language, as Babel reads it."""
+    """A language's file of translations, as Babel reads it."""
     with (LOCALES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
         return read_po(file, locale=language)
 
 
-@cache
-def _texts(language: str) -> dict[str, str]:
+def read_translations(language: str) -> dict[str, str]:
+    """A language's translations by their English text, without fuzzy and empty ones."""
     return {
         str(message.id): str(message.string)
         for message in catalogue(language)
         if message.id and message.string and not message.fuzzy
     }
+
+
+@cache
+def _texts(language: str) -> dict[str, str]:
+    return read_translations(language)
 
 
 def translate(message: str, language: str) -> str:

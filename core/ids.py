@@ -1,4 +1,4 @@
-"""Names for things: ids for machines, references for people."""
+"""Ids for machines and references for people."""
 
 import os
 from uuid import UUID
@@ -11,7 +11,7 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_id() -> UUID:
-    """A UUID of version 7: sorts by time, so that an index of many grows at one end."""
+    """A UUID of version 7. It sorts by time, so a large index grows at one end."""
     milliseconds = int(clock.now().timestamp() * 1000)
     random = int.from_bytes(os.urandom(10), "big")
     high = milliseconds << 16 | 0x7000 | random >> 68
@@ -20,6 +20,6 @@ def new_id() -> UUID:
 
 
 def reference(transfer_id: UUID) -> str:
-    """What a receipt calls a transfer: ten characters made of the id's 50 lowest (random) bits."""
+    """A transfer's name on a receipt: ten characters made of the id's 50 lowest (random) bits."""
     bits = transfer_id.int
     return "".join(_ALPHABET[bits >> shift & 31] for shift in range(45, -1, -5))

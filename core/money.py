@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from core.countries import CURRENCIES
 
 _TEXT = re.compile(r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d{1,2}))?")
-# No amount a person can type comes near what a 64-bit column holds.
+# No amount that a person can type comes near the most that a 64-bit column holds.
 _MOST_DIGITS = 15
 
 
 class NotAnAmount(ValueError):
-    """The text is no amount of this currency."""
+    """The text is not an amount of this currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,17 @@ class Money:
 
     @classmethod
     def of_units(cls, units: int, currency: str) -> Money:
-        """So many whole units: `Money.of_units(500, "KES")` is five hundred shillings."""
+        """An amount of whole units: `Money.of_units(500, "KES")` is five hundred shillings."""
         return cls(units * 10 ** CURRENCIES[currency].minor_digits, currency)
 
     @property
     def is_whole(self) -> bool:
-        """Has no cents."""
+        """It has no cents."""
         per_unit: int = 10 ** CURRENCIES[self.currency].minor_digits
         return self.minor % per_unit == 0
 
     def __str__(self) -> str:
-        """For people: `KES 12,500`, and `KES 12,500.50` only where there are cents. All of it is in GSM 03.38."""
+        """For people: `KES 12,500`, with cents only where there are any: `KES 12,500.50`. All of it is in GSM 03.38."""
         digits = CURRENCIES[self.currency].minor_digits
         whole, part = divmod(abs(self.minor), 10**digits)
         sign = "-" if self.minor < 0 else ""
@@ -62,34 +62,34 @@ class Money:
 
     @property
     def plain(self) -> str:
-        """For programs: `12500.50`, always with the currency's digits, without its name."""
+        """For programs: `12500.50`, with all of the currency's digits and without its name."""
         digits = CURRENCIES[self.currency].minor_digits
         whole, part = divmod(abs(self.minor), 10**digits)
         sign = "-" if self.minor < 0 else ""
         return f"{sign}{whole}.{part:0{digits}d}" if digits else f"{sign}{whole}"
 
-    def _same(self, other: Money) -> int:
+    def _minor_of_same_currency(self, other: Money) -> int:
         if other.currency != self.currency:
             raise ValueError(f"{self.currency} and {other.currency} do not mix")
         return other.minor
 
     def __add__(self, other: Money) -> Money:
-        return Money(self.minor + self._same(other), self.currency)
+        return Money(self.minor + self._minor_of_same_currency(other), self.currency)
 
     def __sub__(self, other: Money) -> Money:
-        return Money(self.minor - self._same(other), self.currency)
+        return Money(self.minor - self._minor_of_same_currency(other), self.currency)
 
     def __neg__(self) -> Money:
         return Money(-self.minor, self.currency)
 
     def __lt__(self, other: Money) -> bool:
-        return self.minor < self._same(other)
+        return self.minor < self._minor_of_same_currency(other)
 
     def __le__(self, other: Money) -> bool:
-        return self.minor <= self._same(other)
+        return self.minor <= self._minor_of_same_currency(other)
 
     def __gt__(self, other: Money) -> bool:
-        return self.minor > self._same(other)
+        return self.minor > self._minor_of_same_currency(other)
 
     def __ge__(self, other: Money) -> bool:
-        return self.minor >= self._same(other)
+        return self.minor >= self._minor_of_same_currency(other)

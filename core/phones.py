@@ -1,4 +1,4 @@
-"""Phone numbers (MSISDNs): whatever way people write them in, E.164 out."""
+"""Phone numbers (MSISDNs): people write them in many ways, E.164 comes out."""
 
 import re
 from functools import lru_cache
@@ -15,7 +15,7 @@ _MOBILE = frozenset({phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumb
 
 @refuses(BadPhone)
 def parse(text: str, country: str) -> str:
-    """E.164 (`+254722000111`) of a mobile number written in any way usual in `country` (ISO 3166: `KE`).
+    """E.164 (`+254722000111`) of a mobile number, written in any way usual in `country` (ISO 3166: `KE`).
 
     Takes `0722000111`, `722000111`, `254722000111`, `+254722000111`, with spaces and dashes too.
     """
@@ -42,6 +42,6 @@ def _parse(text: str, country: str) -> str | None:
 
 
 def national(phone: str) -> str:
-    """How the number's owner would say it at home: `+254722000111` becomes `0722000111`."""
+    """How the number's owner says it at home: `+254722000111` becomes `0722000111`."""
     number = phonenumbers.parse(phone, None)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL).replace(" ", "")

@@ -1,6 +1,6 @@
-"""Rails: how money comes in from, and goes out to, other operators' networks.
+"""Rails: how money comes in from other operators' networks, and goes out to them.
 
-A rail is only ever asked here; what became of it comes later, by another way, to `core.payments.requests.report`.
+A rail only accepts orders here. Whether the money moved, it reports later to `core.payments.requests.report`.
 """
 
 from dataclasses import dataclass
@@ -14,24 +14,26 @@ from core.money import Money
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What customers call it, and a payment from it and to it in their statements."""
+    """`title` is what customers call it. Statements call a deposit `words_in` and a withdrawal `words_out`."""
 
     title: str
-    came: str
-    went: str
+    words_in: str
+    words_out: str
 
 
-# By the kind that rails have. The journal's kinds are made from it, and history keeps them: none is ever renamed.
-NETWORKS = {"mpesa": Network("M-Pesa", came=_("From M-Pesa"), went=_("To M-Pesa"))}
+# By the kind of its rails. The ledger's kinds of transfer are made from these names and stay in its history: never rename one.
+NETWORKS = {"mpesa": Network("M-Pesa", words_in=_("From M-Pesa"), words_out=_("To M-Pesa"))}
 
 
 class RailRefused(Exception):
-    """The order will not be carried out and never has been, whatever was asked under its id before. Not for anything in doubt:
-    that an id is known already means that the order was taken on."""
+    """The rail will not carry out the order, and has never done so, however often it was asked under the order's id.
+
+    Not for a doubtful answer: an id that the rail knows already is an order that it has accepted.
+    """
 
 
 class Ability(StrEnum):
-    """What a rail can do: ask a phone's owner to pay in, and pay out to her."""
+    """What a rail can do: collect money from a phone's owner, and pay out to her."""
 
     COLLECT = "collect"
     PAY_OUT = "pay_out"
@@ -39,7 +41,7 @@ class Ability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`id` is ours and stays the same however often the order is asked for; `phone` is E.164, of whoever pays or is paid."""
+    """`id` is ours, and stays the same however often the rail is asked. `phone` (E.164) is the customer's."""
 
     id: UUID
     phone: str
@@ -47,23 +49,23 @@ class Order:
 
 
 class Rail(Protocol):
-    """A network. An order is asked for again after a doubt or a crash, so a rail carries out each id once at most.
+    """A way to one network. After a doubtful answer or a crash it is asked again, so it carries out each id at most once.
 
-    Returning means that the order was taken on, not that money has moved. Raises RailRefused; any other error, and silence, is
-    ambiguous: nobody knows whether the order was taken on.
+    To return means that the rail has accepted the order, not that money has moved. Raises RailRefused. After any other error, and
+    after silence, it is open whether the rail has accepted the order.
     """
 
     @property
     def name(self) -> str:
-        """What rows call it."""
+        """Its name in the rows of `payment`."""
 
     @property
     def kind(self) -> str:
-        """A key of NETWORKS: which network it reaches. The journal's kinds are made from it: `mpesa_in`, `mpesa_out`."""
+        """A key of NETWORKS. The ledger's kinds of transfer are made from it: `mpesa_in`, `mpesa_out`."""
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """What it can be asked for."""
+        """What it can do."""
 
     async def collect(self, order: Order) -> None:
         """Asks the phone's owner to pay the amount in."""

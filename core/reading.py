@@ -1,4 +1,4 @@
-"""Reading what people write: one reader for every channel."""
+"""Reads what people write, for every channel."""
 
 import re
 import unicodedata
@@ -8,18 +8,18 @@ from core.errors import BadAmount, BadDate
 from core.money import Money, NotAnAmount
 from core.refusing import refuses
 
-# Day, month, year, with something between them or, for keys that have no slash, nothing.
+# Day, month, year, separated or not: some phones' keypads have no slash.
 _DATE = re.compile(r"(\d{1,2})[/. -](\d{1,2})[/. -](\d{4}|\d{2})|(\d{2})(\d{2})(\d{4})", re.ASCII)
 
 
 def tidy(text: str) -> str:
-    """A text on one line, with single spaces, its accents composed: an accent typed apart would count as no letter."""
+    """A text on one line, with single spaces and composed accents: an accent typed apart would not count as part of a letter."""
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 @refuses(BadAmount)
 def amount(text: str, currency: str) -> Money:
-    """An amount above nothing, cents allowed."""
+    """An amount above zero, cents allowed."""
     try:
         read = Money.parse(text, currency)
     except NotAnAmount as error:
@@ -31,7 +31,7 @@ def amount(text: str, currency: str) -> Money:
 
 @refuses(amount)
 def whole_amount(text: str, currency: str) -> Money:
-    """An amount above nothing, in whole units: what a phone takes."""
+    """An amount above zero, in whole units: what phones accept."""
     read = amount(text, currency)
     if not read.is_whole:
         raise BadAmount
@@ -40,7 +40,7 @@ def whole_amount(text: str, currency: str) -> Money:
 
 @refuses(BadDate)
 def day(text: str) -> date:
-    """A day: `31/12/2026`, `31-12-26`, `31.12.2026`, `31122026`. Whether the day makes sense is for others."""
+    """A day: `31/12/2026`, `31-12-26`, `31.12.2026`, `31122026`. The caller decides whether the day makes sense."""
     match = _DATE.fullmatch(text.strip())
     if match is None:
         raise BadDate

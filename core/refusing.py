@@ -1,4 +1,4 @@
-"""A service says what it refuses: `@refuses(NotEnoughMoney, pins.check)`."""
+"""A service declares its refusals: `@refuses(NotEnoughMoney, pins.check)`."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -19,16 +19,18 @@ log = structlog.get_logger()
 
 
 class Undeclared(AssertionError):
-    """A function refused in a way that it had not declared."""
+    """A function refused with something that it had not declared."""
 
 
 def refuses(*declared: type[Refusal] | Callable[..., Any]) -> Callable[[Callable[_Params, _Result]], Callable[_Params, _Result]]:
-    """Says what a function refuses with: these refusals, and whatever the functions among them have declared.
+    """Declares what a function refuses with: these refusals, and those that the functions among them have declared.
 
-    Menus are held against it. A refusal that was not declared reaches the customer all the same and is told in the log; in tests
-    it is an error.
+    The menu lint checks menus against it. An undeclared refusal still reaches the customer and is logged; in tests it is an
+    error.
     """
-    whole = frozenset(refusal for one in declared for refusal in ({one} if isinstance(one, type) else refused_by(one)))
+    all_declared = frozenset(
+        refusal for source in declared for refusal in ({source} if isinstance(source, type) else refused_by(source))
+    )
 
     def declare(function: Callable[_Params, _Result]) -> Callable[_Params, _Result]:
         if inspect.iscoroutinefunction(function):
@@ -39,7 +41,7 @@ def refuses(*declared: type[Refusal] | Callable[..., Any]) -> Callable[[Callable
                 try:
                     return await work(*args, **kwargs)
                 except Refusal as refusal:
-                    _check_declared(function, refusal, whole)
+                    _check_declared(function, refusal, all_declared)
                     raise
 
         else:
@@ -49,10 +51,10 @@ def refuses(*declared: type[Refusal] | Callable[..., Any]) -> Callable[[Callable
                 try:
                     return function(*args, **kwargs)
                 except Refusal as refusal:
-                    _check_declared(function, refusal, whole)
+                    _check_declared(function, refusal, all_declared)
                     raise
 
-        held.refuses = whole  # type: ignore[attr-defined]
+        held.refuses = all_declared  # type: ignore[attr-defined]
         return cast("Callable[_Params, _Result]", held)
 
     return declare
@@ -60,8 +62,8 @@ def refuses(*declared: type[Refusal] | Callable[..., Any]) -> Callable[[Callable
 
 def refused_by(function: Callable[..., Any]) -> frozenset[type[Refusal]]:
     """What a function has declared by `refuses`; nothing where it has not."""
-    found: frozenset[type[Refusal]] = getattr(function, "refuses", frozenset())
-    return found
+    declared: frozenset[type[Refusal]] = getattr(function, "refuses", frozenset())
+    return declared
 
 
 def _check_declared(function: Callable[..., Any], refusal: Refusal, declared: frozenset[type[Refusal]]) -> None:

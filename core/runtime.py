@@ -1,4 +1,4 @@
-"""What every service needs at hand while it works: one object, made once a process."""
+"""What every service needs while it works: one object, made once a process."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _NO_RAILS: Mapping[str, Rail] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """`rails` are what carries money in and out, by their names, the customers' default first."""
+    """`rails` carry money in and out. They are kept by name, the customers' default first."""
 
     settings: Settings
     database: Database
@@ -28,7 +28,7 @@ class Runtime:
 
     @classmethod
     def of(cls, settings: Settings, rails: Mapping[str, Rail] = _NO_RAILS) -> Self:
-        """Nothing is connected before it is first needed."""
+        """Nothing is connected until it is needed."""
         return cls(
             settings,
             Database(settings.database_url),

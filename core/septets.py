@@ -1,67 +1,67 @@
-"""GSM 03.38: what a phone can show, what it costs, and how to say it in that alphabet."""
+"""GSM 03.38: which characters a phone can show, how many septets they cost, and the nearest text in that alphabet."""
 
 import unicodedata
 
 SCREEN_SEPTETS = 160
-# What one SMS holds by itself, and as a part of a longer one, whose header takes the rest.
-_ONE, _PART = SCREEN_SEPTETS, 153
-_ONE_UCS2, _PART_UCS2 = 70, 67
+# What an SMS holds by itself, and as a part of a longer one, where a header takes the rest.
+_ALONE, _PART = SCREEN_SEPTETS, 153
+_ALONE_UCS2, _PART_UCS2 = 70, 67
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-# Each of these is an escape and a character: two septets.
+# Each of these takes two septets: an escape and a character.
 _EXTENDED = frozenset("^{}\\[~]|€")
 _ALPHABET = _BASIC | _EXTENDED
-_SAID_OTHERWISE = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "`": "'"})
+_LIKENESSES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "`": "'"})
 
 
 def count(text: str) -> int:
-    """Septets of a text that is in the alphabet already (see `foreign`)."""
+    """Septets of a text that is within the alphabet (`foreign` finds nothing in it)."""
     return len(text) + sum(text.count(character) for character in _EXTENDED)
 
 
 def foreign(text: str) -> str:
-    """The characters of `text` that are outside the alphabet, each once: empty where all is well."""
+    """The characters of `text` outside the alphabet, each once; empty where there are none."""
     return "".join(sorted(set(text) - _ALPHABET))
 
 
 def parts(text: str) -> tuple[str, ...]:
     """The SMS that a network makes of a text, and charges for: at least one.
 
-    Within the alphabet 160 septets, or 153 a part; with one character outside it UCS-2: 70, or 67 a part. A character that takes
-    two places (an escape, a surrogate pair) is never cut in half.
+    Within the alphabet one SMS holds 160 septets, and a part of several 153; with one character outside it (UCS-2) 70 and 67
+    characters. A character that takes two places (an escape, a surrogate pair) is never cut in half.
     """
     if foreign(text):
-        return _cut(text, [1 + (character > "\uffff") for character in text], _ONE_UCS2, _PART_UCS2)
-    return _cut(text, [1 + (character in _EXTENDED) for character in text], _ONE, _PART)
+        return _cut(text, [1 + (character > "\uffff") for character in text], _ALONE_UCS2, _PART_UCS2)
+    return _cut(text, [1 + (character in _EXTENDED) for character in text], _ALONE, _PART)
 
 
-def _cut(text: str, widths: list[int], one: int, part: int) -> tuple[str, ...]:
-    if sum(widths) <= one:
+def _cut(text: str, widths: list[int], most_alone: int, most_in_part: int) -> tuple[str, ...]:
+    if sum(widths) <= most_alone:
         return (text,)
-    found, begin, filled = [], 0, 0
+    cut, begin, filled = [], 0, 0
     for position, width in enumerate(widths):
-        if filled + width > part:
-            found.append(text[begin:position])
+        if filled + width > most_in_part:
+            cut.append(text[begin:position])
             begin, filled = position, 0
         filled += width
-    return (*found, text[begin:])
+    return (*cut, text[begin:])
 
 
 def plain(text: str) -> str:
-    """The nearest text within the alphabet: accents it lacks are dropped, what has no likeness becomes `?`.
+    """The nearest text within the alphabet: accents that it lacks are dropped, a character without a likeness becomes `?`.
 
     One foreign character would turn a whole screen or SMS into UCS-2 and cut it to 70 characters.
     """
     if _ALPHABET.issuperset(text):
         return text
-    said = []
-    for character in text.translate(_SAID_OTHERWISE):
+    likeness = []
+    for character in text.translate(_LIKENESSES):
         if character in _ALPHABET:
-            said.append(character)
+            likeness.append(character)
             continue
         bare = unicodedata.normalize("NFKD", character)
-        said.append("".join(part for part in bare if part in _ALPHABET) or ("" if unicodedata.combining(character) else "?"))
-    return "".join(said)
+        likeness.append("".join(part for part in bare if part in _ALPHABET) or ("" if unicodedata.combining(character) else "?"))
+    return "".join(likeness)

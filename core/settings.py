@@ -1,8 +1,8 @@
 """What the service is told from outside. The environment is read here and nowhere else.
 
-`load()` takes the `JASHO_...` variables (and a `.env` file in the current folder) and answers with a frozen Settings.
-Nothing is required on a developer's machine; in production every secret is. What a provider is told stays as it is for the
-provider's own `settings.py`, which makes a frozen class of it by a Vendor.
+`read()` takes the `JASHO_...` variables (and a `.env` file in the current folder) and returns frozen Settings. A developer's
+machine needs none of them; production needs every secret. Providers' variables are passed on as they are: each provider's own
+`settings.py` makes a frozen class of them by a Vendor.
 """
 
 import base64
@@ -28,7 +28,7 @@ _NEEDED_IN_PRODUCTION = ("database_url", "redis_url", *_SECRETS)
 
 
 class BadSettings(ValueError):
-    """What the operator has to mend, a line a setting, in words that name the variable and never its value."""
+    """What the operator has to correct, one line for each setting: it names the variable and never its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Settings:
     callback_allow: str = ""  # networks, comma between; empty: any
     pin_pepper: str = "local"
     data_key: str = _LOCAL_DATA_KEY  # AES-256, base64 or hex
-    # What providers are told, by variable: each reads its own.
+    # The providers' settings, by variable: each provider reads its own.
     vendors: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -58,7 +58,7 @@ class Settings:
 
     @property
     def network(self) -> str:
-        """The network of money that customers mean, a key of `core.rail.NETWORKS`."""
+        """The mobile money network that customers mean, a key of `core.rail.NETWORKS`."""
         return COUNTRIES[self.country].network
 
     @property
@@ -68,22 +68,22 @@ class Settings:
 
     @property
     def callback_networks(self) -> tuple[Network, ...]:
-        """Who may call back; empty where anybody who knows the secret may."""
+        """The networks that may call back; empty where anybody who knows the secret may."""
         return tuple(ipaddress.ip_network(part.strip()) for part in self.callback_allow.split(",") if part.strip())
 
 
-_Told = TypeVar("_Told")
+_VendorSettings = TypeVar("_VendorSettings")
 
 
 @dataclass(frozen=True, slots=True)
-class Vendor(Generic[_Told]):
-    """How a provider's settings are read: `told` is a frozen dataclass of texts, each field the variable `<prefix><FIELD>`.
+class Vendor(Generic[_VendorSettings]):
+    """Reads a provider's settings into `settings_type`, a frozen dataclass of texts: one for each variable `<prefix><FIELD>`.
 
-    `needed` are the fields without which the others are of no use; a field `base_url` has to be an address like `example`.
+    Without the fields in `needed` the others are useless; a field `base_url` has to be an address like `example`.
     """
 
     prefix: str
-    told: type[_Told]
+    settings_type: type[_VendorSettings]
     needed: tuple[str, ...]
     example: str
 
@@ -91,13 +91,13 @@ class Vendor(Generic[_Told]):
     def variables(self) -> tuple[str, ...]:
         return tuple(self._variable(name) for name in self._names)
 
-    def read(self, settings: "Settings") -> _Told | None:
-        """What the provider was told; None where that is not enough to work with. `load` has checked it."""
+    def read(self, settings: "Settings") -> _VendorSettings | None:
+        """The provider's settings; None where they are not enough to work with. `read` of this module has checked them."""
         given = self._given(settings)
-        return self.told(**given) if all(name in given for name in self.needed) else None
+        return self.settings_type(**given) if all(name in given for name in self.needed) else None
 
     def complaints(self, settings: "Settings") -> list[str]:
-        """What the operator has to mend, a line a variable."""
+        """What the operator has to correct, one line for each variable."""
         given = self._given(settings)
         others = ", ".join(self._variable(name) for name in self._names if name in given)
         wrong = [
@@ -112,21 +112,21 @@ class Vendor(Generic[_Told]):
 
     @property
     def _names(self) -> list[str]:
-        return [known.name for known in fields(self.told)]  # type: ignore[arg-type]
+        return [setting.name for setting in fields(self.settings_type)]  # type: ignore[arg-type]
 
     def _given(self, settings: "Settings") -> dict[str, str]:
         named = ((name, settings.vendors.get(self._variable(name), "")) for name in self._names)
         return {name: value for name, value in named if value}
 
 
-def load(environment: Mapping[str, str] | None = None, vendors: Sequence[Vendor[Any]] = ()) -> Settings:
-    """Settings from the process's environment, over a `.env` file. Raises BadSettings naming everything that is wrong."""
+def read(environment: Mapping[str, str] | None = None, vendors: Sequence[Vendor[Any]] = ()) -> Settings:
+    """Settings from the process's environment, over a `.env` file. Raises BadSettings with everything that is wrong."""
     if environment is None:
         environment = {name: value for name, value in dotenv_values(".env").items() if value is not None} | dict(os.environ)
-    told = {name: value.strip() for name, value in environment.items() if name.startswith(_PREFIX) and value.strip()}
-    own = {variable(name): name for name in _own_names()}
-    given = {own[name]: value for name, value in told.items() if name in own}
-    settings = Settings(**given, vendors={name: value for name, value in told.items() if name not in own})
+    variables = {name: value.strip() for name, value in environment.items() if name.startswith(_PREFIX) and value.strip()}
+    ours = {variable(name): name for name in _names()}
+    given = {ours[name]: value for name, value in variables.items() if name in ours}
+    settings = Settings(**given, vendors={name: value for name, value in variables.items() if name not in ours})
     wrong = [*_malformed(settings), *_missing_in_production(settings, given)]
     wrong += [complaint for vendor in vendors for complaint in vendor.complaints(settings)]
     if wrong:
@@ -135,12 +135,12 @@ def load(environment: Mapping[str, str] | None = None, vendors: Sequence[Vendor[
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
-    """The variables that `load` would make these settings of."""
-    return {variable(name): str(getattr(settings, name)) for name in _own_names()} | dict(settings.vendors)
+    """The variables from which `read` would make these settings."""
+    return {variable(name): str(getattr(settings, name)) for name in _names()} | dict(settings.vendors)
 
 
 def hand_down(settings: Settings) -> None:
-    """Writes the settings into this process's environment, for the workers that it is about to start."""
+    """Writes the settings into this process's environment, for the worker processes that it is about to start."""
     os.environ.update(as_environment(settings))
 
 
@@ -161,7 +161,7 @@ def _malformed(settings: Settings) -> list[str]:
         "callback_allow": _holds(lambda _: settings.callback_networks, settings.callback_allow),
         "callback_secret": re.fullmatch(r"[A-Za-z0-9_-]+", settings.callback_secret) is not None,
     }
-    says = {
+    sentences = {
         "env": "must be local or production",
         "country": f"must be one of {', '.join(COUNTRIES)}",
         "service_code": "must look like *384*96#",
@@ -172,11 +172,11 @@ def _malformed(settings: Settings) -> list[str]:
         "callback_allow": "must be networks with commas between, like 192.0.2.0/24",
         "callback_secret": "may hold letters, digits, - and _ only: it is part of an address",
     }
-    return [f"{variable(name)} {says[name]}" for name, is_well in checks.items() if not is_well]
+    return [f"{variable(name)} {sentences[name]}" for name, is_well in checks.items() if not is_well]
 
 
-def _own_names() -> list[str]:
-    return [known.name for known in fields(Settings) if known.name != "vendors"]
+def _names() -> list[str]:
+    return [setting.name for setting in fields(Settings) if setting.name != "vendors"]
 
 
 def _missing_in_production(settings: Settings, given: Mapping[str, str]) -> list[str]:
@@ -191,7 +191,7 @@ def _missing_in_production(settings: Settings, given: Mapping[str, str]) -> list
 
 
 def _is_local_key(settings: Settings) -> bool:
-    """Also where it is written in hex instead."""
+    """Also where it is written in hex."""
     return _holds(_key_bytes, settings.data_key) and settings.data_key_bytes == Settings().data_key_bytes
 
 

@@ -1,7 +1,7 @@
-"""Sensitive columns, sealed with AES-256-GCM: what a stolen copy of the database does not tell.
+"""Sensitive columns, sealed with AES-256-GCM: a stolen copy of the database does not reveal them.
 
-A sealed value is `key id (1 byte) | nonce (12) | ciphertext and tag`. The row's id is bound in as associated data, so that a
-value moved to another row does not open.
+A sealed value is `key id (1 byte) | nonce (12) | ciphertext and tag`. The row's id is bound in as associated data, so a value
+that was moved to another row does not open.
 """
 
 import os
@@ -13,7 +13,7 @@ _NONCE_BYTES = 12
 
 
 class Vault:
-    """Seals and opens under one key; `key_id` tells which, once keys are rotated."""
+    """Seals and opens under one key. `key_id` tells which key it was, for when keys are rotated."""
 
     def __init__(self, key: bytes, key_id: int = 1) -> None:
         self._cipher = AESGCM(key)

@@ -1,1 +1,1 @@
-"""The telco's side of the house, and the front door: phone channels, the web application, the worker, the command line."""
+"""The outside of the service: phone channels, the web application, the worker, the command line."""

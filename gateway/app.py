@@ -1,6 +1,6 @@
 """The ASGI application: phone channels, health, and on a developer's machine the simulator.
 
-Made once a process by `create`, which uvicorn calls. It keeps nothing in the process that a second one would miss.
+uvicorn calls `create` once in each process. The application keeps nothing in the process that another process would miss.
 """
 
 import asyncio
@@ -35,17 +35,17 @@ log = structlog.get_logger()
 
 
 def create() -> Starlette:
-    """The application as the environment has it, with a worker beside it: what `jasho serve` runs in each of its processes."""
+    """The application as the environment configures it, with a worker beside it: what `jasho serve` runs in each process."""
     return application(_configured(), with_worker=True)
 
 
 def create_without_worker() -> Starlette:
-    """The same for `jasho serve --no-worker`."""
+    """`create` for `jasho serve --no-worker`."""
     return application(_configured(), with_worker=False)
 
 
 def _configured() -> Settings:
-    settings = wiring.load()
+    settings = wiring.read_settings()
     logs.configure(settings)
     return settings
 
@@ -70,7 +70,7 @@ def application(settings: Settings, *, with_worker: bool) -> Starlette:
 
 
 def connect_redis(url: str) -> Redis:
-    """A client that sets no deadline for an answer: whoever asks does (`Batches`, `within`), once for all that they ask."""
+    """A client without a deadline for answers: the callers set one (`Batches`, `within`), for all that they ask at once."""
     return Redis.from_url(url, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 1), max_connections=16)
 
 
@@ -107,7 +107,7 @@ def _ready(runtime: Runtime, redis: Redis) -> Callable[[Request], Awaitable[Resp
 async def _answers(question: Coroutine[Any, Any, None]) -> bool:
     try:
         await within(_READY_SECONDS, question)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is that it does not answer
+    except Exception as error:  # noqa: BLE001 - whatever it is, the service does not answer
         log.warning("not ready", error=type(error).__name__)
         return False
     return True

@@ -1,4 +1,4 @@
-"""What all callbacks share: who may call where nobody signs, and a form of bounded size."""
+"""What all callbacks share: a form of bounded size, and who may call where requests are not signed."""
 
 import hmac
 import ipaddress
@@ -16,11 +16,11 @@ Fields = dict[str, str]
 
 
 class Malformed(ValueError):
-    """The request is not what the network sends. The message names the field and never repeats what was in it."""
+    """The request is not what the network sends. The message names the field and never repeats its content."""
 
 
 def is_from_network(request: Request, settings: Settings) -> bool:
-    """Does the caller know the secret in the address, and call from where it may?"""
+    """Does the caller know the secret in the address, and call from a network that may?"""
     given = request.path_params["secret"].encode()
     if not hmac.compare_digest(given, settings.callback_secret.encode()):
         return False
@@ -40,7 +40,7 @@ async def read_form(request: Request) -> Fields:
 
 
 async def read_multiform(request: Request) -> "ImmutableMultiDict[str, str]":
-    """The same with every value of a field that came more than once."""
+    """`read_form` with every value of a field that came more than once."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -54,6 +54,6 @@ async def read_multiform(request: Request) -> "ImmutableMultiDict[str, str]":
 
 
 def required(fields: Fields, *names: str) -> None:
-    """Raises Malformed where one of them is missing."""
+    """Raises Malformed where one of the fields is missing."""
     if missing := [name for name in names if name not in fields]:
         raise Malformed(f"missing: {', '.join(missing)}")

@@ -1,6 +1,6 @@
 """Logs: lines for people on a developer's machine, JSON in production. What customers type is never in them.
 
-An exception is told by its type and the places it passed, not by its message: a driver's message may quote a row.
+Of an exception they hold the type and the places that it passed, not the message: a driver's message may quote a row.
 """
 
 import logging
@@ -34,16 +34,16 @@ def configure(settings: Settings) -> None:
 
 
 def tell_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Puts the exception under way into the event: types and places, from the first cause on."""
+    """Puts the present exception into the event: types and places, from the first cause on."""
     error = sys.exc_info()[1] if event.pop("exc_info", None) else None
     if error is None:
         return event
-    told: list[str] = []
+    causes: list[str] = []
     while error is not None:
         places = [
             f"{'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
         ]
-        told.insert(0, f"{type(error).__name__} at {' > '.join(places)}")
+        causes.insert(0, f"{type(error).__name__} at {' > '.join(places)}")
         error = error.__cause__ or error.__context__
-    event["error"] = " | ".join(told)
+    event["error"] = " | ".join(causes)
     return event

@@ -1,4 +1,4 @@
-"""Which providers there are. The only place that knows: everything else is handed what it made."""
+"""Which providers there are. Only this module knows: everything else gets what it makes."""
 
 from collections.abc import Mapping
 
@@ -16,9 +16,9 @@ from gateway.ussd.road import Road
 VENDORS = (africastalking.settings.VENDOR, twilio.settings.VENDOR)
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings of the service and of its providers. Raises BadSettings naming everything that is wrong."""
-    return core_settings.load(environment, VENDORS)
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of the service and of its providers. Raises BadSettings with everything that is wrong."""
+    return core_settings.read(environment, VENDORS)
 
 
 def runtime(settings: Settings) -> Runtime:
@@ -27,18 +27,18 @@ def runtime(settings: Settings) -> Runtime:
 
 
 def rails(settings: Settings) -> Mapping[str, Rail]:
-    """What carries money in and out, by name; on a developer's machine a rail that the simulated phone answers."""
-    found: list[Rail] = [local.rail.LocalRail()] if settings.is_local else []
-    return {rail.name: rail for rail in found}
+    """What carries money in and out, by name. A developer's machine has a rail that the simulated phone answers."""
+    local_rails: list[Rail] = [local.rail.LocalRail()] if settings.is_local else []
+    return {rail.name: rail for rail in local_rails}
 
 
 def sms_pool(settings: Settings) -> ProviderPool | None:
-    """Who carries SMS, by the settings; None where nobody does. To be made once a process: its threads are bounded together."""
+    """The settings' providers of SMS, or None. To be made once a process: it bounds the threads of all calls."""
     providers: list[Provider] = []
-    if (told := africastalking.settings.VENDOR.read(settings)) is not None:
-        providers.append(africastalking.sms.AfricasTalking(told))
-    if (twilio_told := twilio.settings.VENDOR.read(settings)) is not None:
-        providers.append(twilio.sms.Twilio(twilio_told, settings.public_url))
+    if (africastalking_settings := africastalking.settings.VENDOR.read(settings)) is not None:
+        providers.append(africastalking.sms.AfricasTalking(africastalking_settings))
+    if (twilio_settings := twilio.settings.VENDOR.read(settings)) is not None:
+        providers.append(twilio.sms.Twilio(twilio_settings, settings.public_url))
     return ProviderPool(providers) if providers else None
 
 

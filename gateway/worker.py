@@ -1,7 +1,7 @@
 """The background worker: sends what waits in the outbox, and does the duties of every family (`core/features.py`).
 
-Any number of workers may run. Of the outbox each claims rows that no other holds, commits the claim, and only then sends. A
-message whose worker died may have left or not: a delivery report is waited for before it is sent again.
+Any number of workers may run. Each leases messages of the outbox that no other worker has, commits the lease, and only then
+sends them. A message whose worker died may have left or not: it waits for a delivery report before it is sent again.
 """
 
 import asyncio
@@ -35,22 +35,22 @@ async def work(runtime: Runtime, pool: ProviderPool | None) -> None:
 
 
 async def _repeat(work_once: Callable[[], Awaitable[int]], rest_seconds: float) -> None:
-    """Works in rounds, one at once after another while they find something to do."""
+    """Works in rounds. It rests after a round that had nothing to do."""
     while True:
         try:
-            found = await work_once()
+            count = await work_once()
         except Exception:
             log.exception("a round failed")
             await asyncio.sleep(_AFTER_ERROR_SECONDS)
         else:
-            if not found:
+            if not count:
                 await asyncio.sleep(rest_seconds)
 
 
 async def drain(runtime: Runtime, pool: ProviderPool | None = None) -> int:
-    """Sends one batch of waiting messages and says how many it looked at.
+    """Sends one batch of waiting messages and returns how many it looked at.
 
-    Without a provider they arrive in the simulator's inbox; in production, where nobody would ever see that, they wait.
+    Without a provider they arrive in the simulator's inbox. In production, where nobody would see that, they wait.
     """
     if pool is not None:
         return await sending.one_round(runtime, pool)

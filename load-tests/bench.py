@@ -1,8 +1,8 @@
 """`make bench`: how fast Jasho is, each figure beside a reference measured in the same run.
 
-One line a figure, `bench NAME ours=X reference=Y ratio=Z unit=U`, and a table for people at the end; `bench.py ledger`,
-`bench.py ussd` or `bench.py sms_outbox` measures a part. Ours and the reference take turns, and the median of three turns counts,
-so that a machine's bad second hits both.
+It prints one line for each figure, `bench NAME ours=X reference=Y ratio=Z unit=U`, and a table for people at the end. `bench.py
+ledger`, `bench.py ussd` or `bench.py sms_outbox` measures a part. Ours and the reference take turns, and the median of three
+turns counts, so that a machine's bad second hits both.
 """
 
 import asyncio
@@ -25,10 +25,9 @@ from figures import Figure, table
 from ledger import ledger
 from sms import sms_outbox
 
-from core import settings
 from core.membership import registration
 from core.membership.refusals import AlreadyRegistered
-from core.settings import Settings
+from core.settings import Settings, as_environment
 from gateway import wiring
 from gateway.cli.embedded import FOLDER, embedded
 from gateway.cli.main import prepare
@@ -41,27 +40,27 @@ NUMBERS = [f"+2547119{number:05d}" for number in range(PHONES)]
 HOPS = 40
 TURNS = 3
 ROUND_SECONDS = 120
-# A walk through the menus that asks the database for nothing: into My Account, Help and the terms, and back each time.
+# A walk through the menus that needs no database: into My Account, Help and the terms, and back each time.
 WALK = ("9", "0", "7", "3", "0", "4", "0", "0")
 
 
 def main() -> None:
     figures: list[Figure] = []
     with embedded(FOLDER / "bench") as servers:
-        at = Settings(database_url=servers.database_url, redis_url=servers.redis_url)
-        prepare(at)
-        asyncio.run(register(at))
+        settings = Settings(database_url=servers.database_url, redis_url=servers.redis_url)
+        prepare(settings)
+        asyncio.run(register(settings))
         for measure_part in (ussd, ledger, sms_outbox):
             if not sys.argv[1:] or measure_part.__name__ in sys.argv[1:]:
-                part = measure_part(at)
+                part = measure_part(settings)
                 print("\n".join(figure.line for figure in part), flush=True)
                 figures += part
     print(f"\n{table(figures)}")
 
 
-def ussd(at: Settings) -> list[Figure]:
+def ussd(settings: Settings) -> list[Figure]:
     """One worker: hops a second, against a bare handler that echoes the same form on the same worker."""
-    with serving(at) as (port, process):
+    with serving(settings) as (port, process):
         hops = in_turns(port, process, is_dial_timed=False)
         sessions = in_turns(port, process, is_dial_timed=True)
     echoed = "a Starlette handler that echoes the form"
@@ -71,9 +70,9 @@ def ussd(at: Settings) -> list[Figure]:
     ]
 
 
-async def register(at: Settings) -> None:
-    """Customers for the phones, once for all runs."""
-    runtime = wiring.runtime(at)
+async def register(settings: Settings) -> None:
+    """Registers the phones' customers, once for all runs."""
+    runtime = wiring.runtime(settings)
     for number in NUMBERS:
         with suppress(AlreadyRegistered):
             await registration.register(
@@ -83,14 +82,15 @@ async def register(at: Settings) -> None:
 
 
 @contextmanager
-def serving(at: Settings) -> Iterator[tuple[int, psutil.Process]]:
+def serving(settings: Settings) -> Iterator[tuple[int, psutil.Process]]:
     """One worker that serves Jasho and the echo."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [Path(sys.executable).parent / "uvicorn", "--factory", "server:create", "--app-dir", HERE, "--port", str(port)]
+    uvicorn = str(Path(sys.executable).parent / "uvicorn")
+    command = [uvicorn, "--factory", "server:create", "--app-dir", str(HERE), "--port", str(port)]
     options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    process = subprocess.Popen([*command, *options], env={**os.environ, **settings.as_environment(at)})
+    process = subprocess.Popen([*command, *options], env={**os.environ, **as_environment(settings)})
     try:
         wait_until_ready(f"http://127.0.0.1:{port}/readyz")
         yield port, psutil.Process(process.pid)
@@ -110,8 +110,9 @@ def wait_until_ready(url: str) -> None:
 
 
 def in_turns(port: int, process: psutil.Process, *, is_dial_timed: bool) -> tuple[float, float]:
-    """Median hops a second of ours and of the echo."""
-    ours, echoed = [], []
+    """The medians of hops a second: ours, and the echo's."""
+    ours: list[float] = []
+    echoed: list[float] = []
     for turn in range(TURNS + 1):
         for path, figures in ((CALLBACK, ours), (ECHO, echoed)):
             before, begun = process.cpu_times(), time.perf_counter()
@@ -126,16 +127,16 @@ def in_turns(port: int, process: psutil.Process, *, is_dial_timed: bool) -> tupl
 
 
 def measure(port: int, path: str, label: str, *, is_dial_timed: bool) -> tuple[float, dict[str, float]]:
-    """Hops a second over several rounds of sessions; the dial itself is timed or not."""
+    """Hops a second over several rounds of sessions. The dial itself is timed or not."""
     rounds, timed = [], []
     for number in range(4 if not is_dial_timed else 16):
         hops = HOPS if not is_dial_timed else len(WALK)
         phones = [bodies(f"{label}-{number}-{phone}", phone, hops) for phone in range(PHONES)]
         if is_dial_timed:
-            rounds.append((path, [one[:-1] for one in phones]))
+            rounds.append((path, [forms[:-1] for forms in phones]))
             timed.append(True)
         else:
-            rounds += [(path, [one[:1] for one in phones]), (path, [one[1:] for one in phones])]
+            rounds += [(path, [forms[:1] for forms in phones]), (path, [forms[1:] for forms in phones])]
             timed += [False, True]
     plan = json.dumps({"port": port, "rounds": rounds})
     done = subprocess.run(

@@ -1,8 +1,9 @@
-"""A load generator: phones side by side, each on a connection of its own, each sending its next hop when the last is answered.
+"""A load generator: phones side by side, each on its own connection. A phone sends its next hop when the last is answered.
 
-Run as a process of its own: reads `{"port", "rounds": [[path, [[body, ...], ...]], ...]}` as JSON from standard input, plays the
-rounds one after the other, and prints one JSON line a round: seconds, hops, and the latencies' 50th and 99th percentile.
-Speaks to loopback only. Plain sockets and epoll, because the generator must never be what the figure measures.
+It runs as a process of its own: it reads `{"port", "rounds": [[path, [[body, ...], ...]], ...]}` as JSON from standard input,
+plays the rounds one after the other, and prints one JSON line for each: seconds, hops, and the latencies' 50th and 99th
+percentile. It speaks to loopback only. It uses plain sockets and epoll, because the generator must never be what the figure
+measures.
 """
 
 import json
@@ -36,12 +37,12 @@ class Phone:
         return True
 
     def receive(self) -> float | None:
-        """The latency, once the answer is whole. Raises RuntimeError for anything but a screen."""
+        """The latency, once the answer is complete. Raises RuntimeError for anything but a screen."""
         received = self.socket.recv(65536)
         self._buffer += received
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
+        head, separator, body = self._buffer.partition(b"\r\n\r\n")
         length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-        if received and (not found or len(body) < int(length)):
+        if received and (not separator or len(body) < int(length)):
             return None
         if not (head.startswith(b"HTTP/1.1 200") and body.startswith(b"CON ")):
             raise RuntimeError(f"not a screen: {self._buffer!r}")

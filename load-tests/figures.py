@@ -1,11 +1,11 @@
-"""How a figure is written down: one line for programs, one row for people."""
+"""How a figure is printed: one line for programs, one row for people."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Figure:
-    """`ratio` is ours by the reference: above 1 is better than it, or worse where the unit is a time."""
+    """`ratio` is ours divided by the reference: above 1 is better, or worse where the unit is a time."""
 
     name: str
     ours: float
@@ -24,4 +24,7 @@ class Figure:
 
 def table(figures: list[Figure]) -> str:
     width = max(len(figure.name) for figure in figures)
-    return "\n".join(f"{one.name:{width}}  {one.ours:>9,.0f} {one.unit:12} {one.ratio:5.2f} x {one.remark}" for one in figures)
+    return "\n".join(
+        f"{figure.name:{width}}  {figure.ours:>9,.0f} {figure.unit:12} {figure.ratio:5.2f} x {figure.remark}"
+        for figure in figures
+    )

@@ -1,6 +1,6 @@
-"""The ledger's figures: transfers a second through the poster, beside `pgbench` calling the same function one transfer a call.
+"""The ledger's figures: transfers a second through the poster, beside `pgbench`, which makes one call for each transfer.
 
-Both on the same server in the same run, in turns; the median of three turns counts.
+Both run on one server, in turns; the median of three turns counts.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from core import clock, ids
 from core.db import conninfo
 from core.ledger import limits
 from core.ledger.chart import FEES, STRIPES, TRUST, SystemAccount
-from core.ledger.post import call
+from core.ledger.post import post_on_driver
 from core.ledger.poster import Poster
 from core.ledger.transfer import Leg, Transfer
 from core.settings import Settings
@@ -55,30 +55,36 @@ SELECT * FROM ledger_post(now(), current_date,
 """  # noqa: S608 - a script for pgbench, of our own numbers
 
 
-def ledger(at: Settings) -> list[Figure]:
+def ledger(settings: Settings) -> list[Figure]:
     """All of the ledger's figures."""
-    prepare(at)
+    prepare(settings)
     reference, ours, hot = [], [], []
     for turn in range(TURNS):
-        reference.append(pgbench(at))
-        ours.append(uvloop.run(through_poster(at, distinct)))
-        hot.append(uvloop.run(through_poster(at, to_one_merchant)))
-        told = f"pgbench {reference[-1]:.0f}, poster {ours[-1]:.0f}, poster to one merchant {hot[-1]:.0f} transfers/s"
-        print(f"  turn {turn + 1}  {told}", file=sys.stderr)
-    lone, alone = uvloop.run(one_at_a_time(at))
-    by = statistics.median(reference)
-    same = "pgbench, 32 clients, the same function one transfer a call"
+        reference.append(pgbench(settings))
+        ours.append(uvloop.run(through_poster(settings, distinct)))
+        hot.append(uvloop.run(through_poster(settings, to_one_merchant)))
+        speeds = f"pgbench {reference[-1]:.0f}, poster {ours[-1]:.0f}, poster to one merchant {hot[-1]:.0f} transfers/s"
+        print(f"  turn {turn + 1}  {speeds}", file=sys.stderr)
+    lone, alone = uvloop.run(one_at_a_time(settings))
+    pgbench_speed = statistics.median(reference)
+    remark = "pgbench, 32 clients, the same function one transfer a call"
     return [
-        Figure("ledger_post", statistics.median(ours), by, "transfers/s", f"{same} (distinct payers, fee and tax on each)"),
-        Figure("ledger_hot", statistics.median(hot), by, "transfers/s", f"{same} (everybody pays one merchant)"),
+        Figure(
+            "ledger_post",
+            statistics.median(ours),
+            pgbench_speed,
+            "transfers/s",
+            f"{remark} (distinct payers, fee and tax on each)",
+        ),
+        Figure("ledger_hot", statistics.median(hot), pgbench_speed, "transfers/s", f"{remark} (everybody pays one merchant)"),
         Figure("ledger_single_p50", percentile(lone, 50), percentile(alone, 50), "us", "psycopg alone (one lone transfer)"),
         Figure("ledger_single_p99", percentile(lone, 99), percentile(alone, 99), "us", "psycopg alone (one lone transfer)"),
     ]
 
 
-def prepare(at: Settings) -> None:
-    """Wallets with money in them, once for all runs."""
-    with psycopg.connect(at.database_url, autocommit=True) as connection:
+def prepare(settings: Settings) -> None:
+    """Opens wallets and pays money in, once for all runs."""
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
         connection.execute(
             """INSERT INTO account (id, owner, kind, currency, tier, floor, created_at)
                SELECT id, id, 'wallet', 'KES', 'bench', 0, now()
@@ -88,35 +94,36 @@ def prepare(at: Settings) -> None:
                ON CONFLICT DO NOTHING""",
             [PEOPLE],
         )
-        uvloop.run(pay_in(at))
+        uvloop.run(pay_in(settings))
         connection.execute("VACUUM ANALYZE account, posting, transfer")
 
 
-async def pay_in(at: Settings) -> None:
-    """A hundred million shillings each; once, for the key is the same in every run."""
-    poster = Poster(conninfo(at.database_url), "KE", most_waiting=PEOPLE)
+async def pay_in(settings: Settings) -> None:
+    """Pays a hundred million shillings into each, once: the key is the same in every run."""
+    poster = Poster(conninfo(settings.database_url), "KE", most_waiting=PEOPLE)
     trust = SystemAccount(TRUST, "KES")
     legs = [(Leg(wallet, 10_000_000_000), Leg(trust, -10_000_000_000)) for wallet in WALLETS]
-    wishes = [Transfer(ids.new_id(), wallet, "paid in", "deposit", both) for wallet, both in zip(WALLETS, legs, strict=True)]
-    answers = await asyncio.gather(*(poster.submit(wish) for wish in wishes))
+    deposits = [Transfer(ids.new_id(), wallet, "paid in", "deposit", both) for wallet, both in zip(WALLETS, legs, strict=True)]
+    answers = await asyncio.gather(*(poster.submit(deposit) for deposit in deposits))
     assert all(answer.is_done for answer in answers)
     await poster.close()
 
 
-def pgbench(at: Settings) -> float:
+def pgbench(settings: Settings) -> float:
     """Transfers a second of the same function, one a call."""
     stripes = ", ".join(f"'{SystemAccount(FEES, 'KES').stripe(number)}'" for number in range(STRIPES))
     script = _PGBENCH.replace("STRIPES", stripes).replace("RULES", limits.as_json(clock.now().date()))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "transfer.sql"
         file.write_text(script)
-        options = ["-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(SECONDS), "-f", file, "-d", at.database_url]
+        how = ["-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(SECONDS)]
+        what = ["-f", str(file), "-d", settings.database_url]
         done = subprocess.run(
-            [POSTGRES_VERSIONS[18] / "pgbench", *options], capture_output=True, text=True, check=True, timeout=SECONDS * 10
+            [POSTGRES_VERSIONS[18] / "pgbench", *how, *what], capture_output=True, text=True, check=True, timeout=SECONDS * 10
         )
-    found = re.search(r"tps = ([0-9.]+)", done.stdout)
-    assert found is not None, done.stdout
-    return float(found[1])
+    speed = re.search(r"tps = ([0-9.]+)", done.stdout)
+    assert speed is not None, done.stdout
+    return float(speed[1])
 
 
 def distinct() -> Transfer:
@@ -135,17 +142,17 @@ def transfer(payer: int, payee: int) -> Transfer:
     return Transfer(ids.new_id(), wallet, f"{_RUN}-{next(_KEYS)}", "send", legs, limited_minor=AMOUNT)
 
 
-async def through_poster(at: Settings, wish: Callable[[], Transfer]) -> float:
-    """Transfers a second that many requests side by side get through one poster."""
-    poster = Poster(conninfo(at.database_url), "KE")
-    await poster.submit(wish())
+async def through_poster(settings: Settings, make_transfer: Callable[[], Transfer]) -> float:
+    """Transfers a second of many requests side by side through one poster."""
+    poster = Poster(conninfo(settings.database_url), "KE")
+    await poster.submit(make_transfer())
     ends = time.perf_counter() + SECONDS
     counts = [0] * TOGETHER
 
     async def request(number: int) -> None:
         while time.perf_counter() < ends:
-            answer = await poster.submit(wish())
-            assert answer.outcome == "posted", answer
+            result = await poster.submit(make_transfer())
+            assert result.outcome == "posted", result
             counts[number] += 1
 
     begun = time.perf_counter()
@@ -155,17 +162,17 @@ async def through_poster(at: Settings, wish: Callable[[], Transfer]) -> float:
     return sum(counts) / seconds
 
 
-async def one_at_a_time(at: Settings) -> tuple[list[float], list[float]]:
-    """Microseconds of lone transfers, by the poster and by the driver alone, in turns."""
-    poster = Poster(conninfo(at.database_url), "KE")
-    driver = await psycopg.AsyncConnection.connect(conninfo(at.database_url), autocommit=True)
+async def one_at_a_time(settings: Settings) -> tuple[list[float], list[float]]:
+    """Microseconds of lone transfers: by the poster, and by the driver alone, in turns."""
+    poster = Poster(conninfo(settings.database_url), "KE")
+    driver = await psycopg.AsyncConnection.connect(conninfo(settings.database_url), autocommit=True)
     by_poster, by_driver = [], []
     for turn in range(LONE + 20):
-        one, other = distinct(), distinct()
+        by_poster_first, by_driver_next = distinct(), distinct()
         begun = time.perf_counter()
-        await poster.submit(one)
+        await poster.submit(by_poster_first)
         between = time.perf_counter()
-        await call(driver, [other], "KE")
+        await post_on_driver(driver, [by_driver_next], "KE")
         ended = time.perf_counter()
         if turn >= 20:
             by_poster.append((between - begun) * 1e6)

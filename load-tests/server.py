@@ -1,4 +1,4 @@
-"""What the benchmark serves: Jasho, and beside it on the same worker a bare handler that echoes the callback's form."""
+"""What the benchmark serves: Jasho, and on the same worker a bare handler that echoes the callback's form."""
 
 from starlette.applications import Starlette
 from starlette.requests import Request

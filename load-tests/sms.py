@@ -1,7 +1,7 @@
 """The outbox's figure: 10,000 queued messages through Africa's Talking's SDK, beside as many bare calls of the same SDK.
 
-Both with as many calls at once, to the same process on loopback that answers after 50 ms; half of the bare calls before ours and
-half after. Nothing may be lost or sent twice.
+Both make as many calls at once, to the same process on loopback, which answers after 50 ms. Half of the bare calls run before
+ours and half after. Nothing may be lost or sent twice.
 """
 
 import asyncio
@@ -28,13 +28,15 @@ BODY = "ABCDE12345 confirmed. You received KES 500 from Asha Wanjiku 0711000001.
 _LEFT = "SELECT count(*) FILTER (WHERE status = 'sent'), count(*) FROM outbox WHERE language = 'bench'"
 
 
-def sms_outbox(at: Settings) -> list[Figure]:
-    """Messages a second, from the outbox to the record of what the provider answered."""
+def sms_outbox(settings: Settings) -> list[Figure]:
+    """Messages a second, from the outbox to the record of the provider's answer."""
     with vendor() as url:
-        using = replace(at, vendors={"JASHO_AT_USERNAME": "bench", "JASHO_AT_API_KEY": "k", "JASHO_AT_BASE_URL": url})
+        bench_settings = replace(
+            settings, vendors={"JASHO_AT_USERNAME": "bench", "JASHO_AT_API_KEY": "k", "JASHO_AT_BASE_URL": url}
+        )
         bare = calls(url, MESSAGES // 2)
-        fill(using)
-        ours = asyncio.run(drain(using))
+        fill(bench_settings)
+        ours = asyncio.run(drain(bench_settings))
         bare = (bare + calls(url, MESSAGES // 2)) / 2
     remark = f"bare calls of the same SDK, {MOST_THREADS} at once, no database (10,000 queued messages, a 50 ms provider)"
     return [Figure("sms_outbox", MESSAGES / ours, 1 / bare, "messages/s", remark)]
@@ -42,7 +44,7 @@ def sms_outbox(at: Settings) -> list[Figure]:
 
 @contextmanager
 def vendor() -> Iterator[str]:
-    command = [sys.executable, Path(__file__).parent / "vendor.py"]
+    command = [sys.executable, str(Path(__file__).parent / "vendor.py")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -51,7 +53,7 @@ def vendor() -> Iterator[str]:
 
 
 def calls(url: str, count: int) -> float:
-    """Seconds for each of so many bare calls."""
+    """Seconds for each of `count` bare calls."""
     service = SMSService("bench", "k")
     service._baseUrl = f"{url}/version1"  # noqa: SLF001 - where the SDK keeps it
     begun = time.perf_counter()
@@ -61,8 +63,8 @@ def calls(url: str, count: int) -> float:
     return (time.perf_counter() - begun) / count
 
 
-def fill(at: Settings) -> None:
-    with psycopg.connect(at.database_url, autocommit=True) as connection:
+def fill(settings: Settings) -> None:
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
         connection.execute("UPDATE outbox SET status = 'delivered' WHERE status <> 'delivered'")
         connection.execute("UPDATE outbox SET language = 'en' WHERE language = 'bench'")
         connection.execute(
@@ -73,14 +75,14 @@ def fill(at: Settings) -> None:
         connection.execute("ANALYZE outbox")
 
 
-async def drain(at: Settings) -> float:
-    """Seconds until the last message is recorded as sent. Fails where one is lost, or was sent twice."""
-    runtime = wiring.runtime(at)
-    pool = wiring.sms_pool(at)
+async def drain(settings: Settings) -> float:
+    """Seconds until the last message is recorded as sent. Fails where one is lost or was sent twice."""
+    runtime = wiring.runtime(settings)
+    pool = wiring.sms_pool(settings)
     assert pool is not None
     begun = time.perf_counter()
     worker = asyncio.create_task(sending.keep_sending(runtime, pool))
-    async with await psycopg.AsyncConnection.connect(at.database_url, autocommit=True) as watcher:
+    async with await psycopg.AsyncConnection.connect(settings.database_url, autocommit=True) as watcher:
         sent = 0
         while sent < MESSAGES:
             await asyncio.sleep(0.2)

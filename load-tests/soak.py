@@ -1,7 +1,7 @@
 """`make soak`: minutes of what `tests/crash` does for seconds: the bank test, kills of the service and of PostgreSQL, the model.
 
-Says what it does on stderr and ends with one line, `soak transfers=N kills=K losses=0 doubles=0`. Fails where money was lost or
-moved twice, the audit found something, or the ledger and its model disagree.
+It tells what it does on stderr and ends with one line, `soak transfers=N kills=K losses=0 doubles=0`. It fails where money was
+lost or moved twice, the audit found something, or the ledger and its model disagree.
 """
 
 import asyncio
@@ -97,7 +97,7 @@ async def opened(server_url: str, name: str) -> str:
 
 
 async def run_bank(url: str, tally: Tally) -> None:
-    """Everybody pays and everybody looks; at the end all services are killed at once."""
+    """Some services pay while readers look; at the end all services are killed at once."""
     say(f"bank: {BANK_SERVICES} services and {BANK_WATCHERS} readers for {BANK_SECONDS} s")
     database = Database(url)
     until = time.monotonic() + BANK_SECONDS
@@ -168,7 +168,7 @@ async def kill_database(url: str, number: int, receipts: list[Receipt], tally: T
 
 
 async def retry(url: str, name: str, receipts: list[Receipt], service: Payer, tally: Tally) -> None:
-    """Looks at what the crash has left, then everybody tries again."""
+    """Examines what the crash has left; then every payment is tried again."""
     receipts += service.receipts
     findings, _ = await bank.examine(url, receipts)
     tally.add(findings)

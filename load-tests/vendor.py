@@ -1,6 +1,6 @@
-"""Africa's Talking for the benchmark: a process of its own that takes every message on, 50 ms after it was asked.
+"""Africa's Talking for the benchmark: a process of its own that takes every message on, 50 ms after the request.
 
-`python vendor.py` prints the port that it listens on, on loopback; it ends when its standard input is closed.
+`python vendor.py` prints its port on loopback; it ends when its standard input is closed.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, _, body = self._received.partition(b"\r\n\r\n")
-        found = _LENGTH.search(head)
-        if found is not None and len(body) == int(found[1]):
+        length = _LENGTH.search(head)
+        if length is not None and len(body) == int(length[1]):
             self._received = b""
             asyncio.get_running_loop().call_later(WAIT_SECONDS, self._answer)
 

@@ -1,7 +1,7 @@
 """Keeps the catalogues in step with the code: `make catalogues` after a text has changed.
 
-`messages.pot` lists every text that the code marks with `_(...)`; each language's file gets the new ones, empty, and those
-that changed, marked fuzzy. `jasho menus lint` then says what a translator has to do.
+`messages.pot` lists every text that the code marks with `_(...)`. Each language's file gets the new ones, empty, and the changed
+ones, marked fuzzy. `jasho menus lint` then says what a translator has to do.
 """
 
 from io import BytesIO
@@ -31,30 +31,30 @@ _CODE = ("core", "menus", "gateway")
 
 def template() -> bytes:
     """`messages.pot` as the code would have it now."""
-    found = Catalog(project="Jasho", charset="utf-8", fuzzy=False)
-    found.header_comment = "# Every text that a customer reads. English is the message id."
+    catalogue = Catalog(project="Jasho", charset="utf-8", fuzzy=False)
+    catalogue.header_comment = "# Every text that a customer reads. English is the message id."
     for folder in _CODE:
         for filename, line, message, comments, context in extract_from_dir(_ROOT / folder, method_map=[("**.py", "python")]):
-            found.add(message, locations=[(f"{folder}/{filename}", line)], auto_comments=comments, context=context)
-    return _written(found)
+            catalogue.add(message, locations=[(f"{folder}/{filename}", line)], auto_comments=comments, context=context)
+    return _written(catalogue)
 
 
 def update(language: str, pot: bytes) -> bytes:
-    """A language's file brought up to the template; its translations stay."""
+    """A language's file brought up to the template. Its translations stay."""
     path = LOCALES / language / "LC_MESSAGES" / "messages.po"
-    known = read_po(BytesIO(path.read_bytes()), locale=language) if path.exists() else Catalog(locale=language)
-    known.header_comment = f"# {LANGUAGES[language]}"
-    known.fuzzy = False
-    known.update(read_po(BytesIO(pot)))
-    return _written(known)
+    catalogue = read_po(BytesIO(path.read_bytes()), locale=language) if path.exists() else Catalog(locale=language)
+    catalogue.header_comment = f"# {LANGUAGES[language]}"
+    catalogue.fuzzy = False
+    catalogue.update(read_po(BytesIO(pot)))
+    return _written(catalogue)
 
 
 def _written(catalogue: Catalog) -> bytes:
     file = BytesIO()
     write_po(file, catalogue, width=120, sort_output=True, include_lineno=False, ignore_obsolete=True)
-    # No dates: a file changes when a text does, and at no other time.
-    kept = [line for line in file.getvalue().splitlines(keepends=True) if not line.startswith(_UNWANTED_HEADERS)]
-    return b"".join(kept)
+    # Without dates a file changes only when a text does.
+    lines = [line for line in file.getvalue().splitlines(keepends=True) if not line.startswith(_UNWANTED_HEADERS)]
+    return b"".join(lines)
 
 
 def main() -> None:

@@ -1,14 +1,11 @@
-"""Agent: what somebody with a shop does at her counter."""
+"""Agent: what an agent does at her counter."""
 
 from core.agents import approval, cash, directory, floats
 from core.agents.directory import Agent
-from core.customers.refusals import OwnNumber, UnknownRecipient
-from core.errors import BadAmount, BadPhone, KeyConflict, RequestWaits
 from core.i18n import _, translate
-from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverLimit
 from core.money import Money
 from menus.engine import inputs
-from menus.engine.dsl import PAYING_PIN, PIN, Ask, Choice, End, Option, Outcome, again, ok, outcomes, paying_again
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, again, ok, outcomes, paying_again
 from menus.engine.session import Session, Step
 
 TOP_UPS = _("Top-ups: {count}, {amount}")
@@ -16,36 +13,26 @@ PAID_OUT = _("Paid out: {count}, {amount}")
 EARNED = _("Commission: {amount}")
 
 
-@outcomes("ok", BadPhone, OwnNumber, UnknownRecipient)
+@outcomes("ok", calls=(directory.get_by_customer, inputs.phone, cash.get_customer))
 async def find_customer(step: Step) -> Outcome:
-    agent = await _agent(step)
-    customer = await cash.find_customer(step.runtime, agent, inputs.phone(step))
-    balance = await floats.balance(step.runtime, agent)
+    agent = await _get_agent(step)
+    customer = await cash.get_customer(step.runtime, agent, inputs.phone(step))
+    balance = await floats.get_balance(step.runtime, agent)
     return ok(recipient=customer.name, recipient_phone=customer.phone, balance=balance)
 
 
-@outcomes("ok", BadAmount, AmountTooSmall, OverLimit, NotEnoughMoney)
-async def quote_top_up(step: Step) -> Outcome:
-    amount = await cash.quote_top_up(step.runtime, await _agent(step), inputs.amount(step))
+@outcomes("ok", calls=(directory.get_by_customer, inputs.amount, cash.check_top_up))
+async def check_top_up(step: Step) -> Outcome:
+    amount = inputs.amount(step)
+    await cash.check_top_up(step.runtime, await _get_agent(step), amount)
     return ok(amount=amount, amount_minor=amount.minor)
 
 
-@outcomes(
-    "ok",
-    *PAYING_PIN,
-    NotEnoughMoney,
-    OverLimit,
-    OverBalanceLimit,
-    AmountTooSmall,
-    UnknownRecipient,
-    OwnNumber,
-    AccountClosed,
-    KeyConflict,
-)
+@outcomes("ok", calls=(directory.get_by_customer, cash.top_up))
 async def top_up(step: Step) -> Outcome:
     receipt = await cash.top_up(
         step.runtime,
-        agent=await _agent(step),
+        agent=await _get_agent(step),
         customer_phone=step.session.slots["recipient_phone"],
         amount=_amount(step.session),
         pin=step.text,
@@ -54,17 +41,17 @@ async def top_up(step: Step) -> Outcome:
     return ok(reference=receipt.reference, balance=receipt.balance)
 
 
-@outcomes("ok", BadAmount, AmountTooSmall, OverLimit)
+@outcomes("ok", calls=(inputs.amount, cash.price))
 async def quote_pay_out(step: Step) -> Outcome:
     quoted = cash.price(inputs.amount(step))
     return ok(amount=quoted.amount, amount_minor=quoted.amount.minor)
 
 
-@outcomes("ok", *PIN, OverLimit, AmountTooSmall, UnknownRecipient, OwnNumber, RequestWaits, KeyConflict)
+@outcomes("ok", calls=(directory.get_by_customer, approval.ask))
 async def ask_pay_out(step: Step) -> Outcome:
     await approval.ask(
         step.runtime,
-        agent=await _agent(step),
+        agent=await _get_agent(step),
         customer_phone=step.session.slots["recipient_phone"],
         amount=_amount(step.session),
         pin=step.text,
@@ -73,27 +60,27 @@ async def ask_pay_out(step: Step) -> Outcome:
     return ok(service_code=step.runtime.settings.service_code)
 
 
-@outcomes("ok")
+@outcomes("ok", calls=(directory.get_by_customer,))
 async def read_float(step: Step) -> Outcome:
-    return ok(balance=await floats.balance(step.runtime, await _agent(step)))
+    return ok(balance=await floats.get_balance(step.runtime, await _get_agent(step)))
 
 
-@outcomes("ok")
+@outcomes("ok", calls=(directory.get_by_customer,))
 async def read_commission(step: Step) -> Outcome:
-    earned = await floats.earned(step.runtime, await _agent(step))
-    return ok(amount=earned, amount_minor=earned.minor)
+    commission = await floats.get_commission(step.runtime, await _get_agent(step))
+    return ok(amount=commission, amount_minor=commission.minor)
 
 
-@outcomes("ok", *PIN, NotEnoughMoney, AccountClosed, KeyConflict)
+@outcomes("ok", calls=(directory.get_by_customer, floats.take_commission))
 async def take_commission(step: Step) -> Outcome:
-    agent, amount = await _agent(step), _amount(step.session)
+    agent, amount = await _get_agent(step), _amount(step.session)
     receipt = await floats.take_commission(step.runtime, agent=agent, amount=amount, pin=step.text, key=step.key)
     return ok(reference=receipt.reference, balance=receipt.balance)
 
 
-@outcomes("ok")
+@outcomes("ok", calls=(directory.get_by_customer,))
 async def read_today(step: Step) -> Outcome:
-    day = await directory.today(step.runtime, await _agent(step))
+    day = await directory.get_today(step.runtime, await _get_agent(step))
     language = step.session.language
     lines = (
         translate(TOP_UPS, language).format(count=day.top_ups, amount=day.topped_up),
@@ -107,8 +94,8 @@ def has_commission(session: Session) -> bool:
     return session.slots.get("amount_minor") != "0"
 
 
-async def _agent(step: Step) -> Agent:
-    return await directory.of(step.runtime, step.session.registered)
+async def _get_agent(step: Step) -> Agent:
+    return await directory.get_by_customer(step.runtime, step.session.registered)
 
 
 def _amount(session: Session) -> Money:
@@ -121,9 +108,9 @@ _COUNTER = (
         _("Agent"),
         options=(
             Option("1", _("Top up a customer"), goto="top_up_phone"),
-            Option("2", _("Float"), do=read_float, goto={"ok": "agent_float"}),
-            Option("3", _("Commission"), do=read_commission, goto={"ok": "agent_commission"}),
-            Option("4", _("Today"), do=read_today, goto={"ok": "agent_today"}),
+            Option("2", _("Float"), do=read_float, goto={"ok": "agent_float", "not_permitted": "home"}),
+            Option("3", _("Commission"), do=read_commission, goto={"ok": "agent_commission", "not_permitted": "home"}),
+            Option("4", _("Today"), do=read_today, goto={"ok": "agent_today", "not_permitted": "home"}),
             Option("5", _("Pay out a customer"), goto="pay_out_phone"),
         ),
     ),
@@ -140,6 +127,7 @@ _COUNTER = (
         do=take_commission,
         goto={
             "ok": "agent_commission_done",
+            "not_permitted": "home",
             **again("agent_commission_pin"),
             "not_enough": "agent",
             "account_closed": "agent",
@@ -157,6 +145,7 @@ _TOP_UP = (
         do=find_customer,
         goto={
             "ok": "top_up_amount",
+            "not_permitted": "home",
             "bad_phone": "top_up_phone",
             "own_number": "top_up_phone",
             "unknown_recipient": "top_up_phone",
@@ -165,9 +154,10 @@ _TOP_UP = (
     Ask(
         "top_up_amount",
         _("How much to {recipient}? Float: {balance}."),
-        do=quote_top_up,
+        do=check_top_up,
         goto={
             "ok": "top_up_pin",
+            "not_permitted": "home",
             "bad_amount": "top_up_amount",
             "amount_too_small": "top_up_amount",
             "over_limit": "top_up_amount",
@@ -180,6 +170,7 @@ _TOP_UP = (
         do=top_up,
         goto={
             "ok": "top_up_done",
+            "not_permitted": "home",
             **paying_again("top_up_pin"),
             "not_enough": "top_up_amount",
             "over_limit": "top_up_amount",
@@ -202,6 +193,7 @@ _PAY_OUT = (
         do=find_customer,
         goto={
             "ok": "pay_out_amount",
+            "not_permitted": "home",
             "bad_phone": "pay_out_phone",
             "own_number": "pay_out_phone",
             "unknown_recipient": "pay_out_phone",
@@ -224,6 +216,7 @@ _PAY_OUT = (
         do=ask_pay_out,
         goto={
             "ok": "pay_out_asked",
+            "not_permitted": "home",
             **again("pay_out_pin"),
             "over_limit": "pay_out_amount",
             "amount_too_small": "pay_out_amount",

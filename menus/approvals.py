@@ -1,26 +1,23 @@
-"""What waits for the customer's yes: shown when she dials, before the menu. Neither her yes nor her no can be given by others."""
+"""Requests that wait for the customer's approval: she sees them when she dials, before the menu. Nobody else can answer them."""
 
 from uuid import UUID
 
-from core import approvals, features
+from core import features
 from core.agents import approval as agent_approval
-from core.agents.refusals import UnknownAgent
-from core.approvals import ApprovalClosed
-from core.customers.refusals import OwnNumber, UnknownRecipient
+from core.approvals import consent
 from core.i18n import _
-from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.runtime import Runtime
 from core.sending import approval as send_approval
-from menus.engine.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, Screen, ok, outcomes
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Screen, ok, outcomes, paying_again
 from menus.engine.session import Session, Step
 
-# Shown first, each for its kind of request.
+# The first screen of each kind of request.
 OFFERED = {agent_approval.REQUEST_KIND: "approval_cash", send_approval.REQUEST_KIND: "approval_send"}
 
 
 async def offer(runtime: Runtime, session: Session) -> bool:
-    """Moves the session to the first thing that waits for a yes; False where nothing does any more."""
-    waiting = await approvals.waiting(runtime, session.registered, features.CARRIERS)
+    """Moves the session to the oldest request that waits; False where none does any more."""
+    waiting = await consent.list_waiting(runtime, session.registered, features.CARRIERS)
     if not waiting:
         return False
     first = waiting[0]
@@ -36,35 +33,22 @@ async def offer(runtime: Runtime, session: Session) -> bool:
 
 
 def keys(session: Session) -> list[str]:
-    """The idempotency keys under which a session may have moved money by a yes."""
-    return [approvals.key_of(UUID(session.slots["approval"]))] if "approval" in session.slots else []
+    """The idempotency keys under which a session may have moved money by an approval."""
+    return [consent.key_of(UUID(session.slots["approval"]))] if "approval" in session.slots else []
 
 
-@outcomes(
-    "ok",
-    *PAYING_PIN,
-    ApprovalClosed,
-    NotEnoughMoney,
-    OverLimit,
-    OverDayLimit,
-    OverBalanceLimit,
-    AmountTooSmall,
-    UnknownAgent,
-    UnknownRecipient,
-    OwnNumber,
-    AccountClosed,
-)
+@outcomes("ok", calls=(consent.approve,))
 async def approve(step: Step) -> Outcome:
     session = step.session
-    receipt = await approvals.approve(
+    receipt = await consent.approve(
         step.runtime, session.registered, UUID(session.slots["approval"]), step.text, features.CARRIERS
     )
     return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
 
 
-@outcomes("ok", ApprovalClosed)
+@outcomes("ok", calls=(consent.refuse,))
 async def refuse(step: Step) -> Outcome:
-    await approvals.refuse(step.runtime, step.session.registered, UUID(step.session.slots["approval"]), features.CARRIERS)
+    await consent.refuse(step.runtime, step.session.registered, UUID(step.session.slots["approval"]), features.CARRIERS)
     return ok()
 
 
@@ -77,13 +61,10 @@ def _answers(pin_screen: str) -> tuple[Option, ...]:
 
 def _after_pin(pin_screen: str, done: str) -> dict[str, str]:
     waits_on = ("not_enough", "over_limit", "over_day_limit", "over_balance_limit", "amount_too_small")
-    other_side = ("unknown_agent", "unknown_recipient", "own_number", "account_closed")
+    other_side = ("unknown_agent", "unknown_recipient", "account_closed")
     return {
         "ok": done,
-        "bad_pin": pin_screen,
-        "wrong_pin": pin_screen,
-        "pin_locked": "pin_locked",
-        "money_out_waits": "money_out_waits",
+        **paying_again(pin_screen),
         "approval_closed": "home",
         **dict.fromkeys((*waits_on, *other_side), "approval_waits"),
     }

@@ -1,26 +1,23 @@
 """Deposit: from M-Pesa, or cash at an agent."""
 
-from core.errors import BadAmount, KeyConflict, RequestWaits
 from core.i18n import _
-from core.ledger.refusals import AccountClosed, OverBalanceLimit, OverLimit
 from core.payments import requests
-from core.payments.refusals import RailAway
 from core.payments.settlements import IN
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
 from menus.engine.session import Step
 
 
-@outcomes("ok", RailAway)
+@outcomes("ok", calls=(requests.get_rail,))
 async def begin(step: Step) -> Outcome:
-    requests.rail_for(step.runtime, IN)
+    requests.get_rail(step.runtime, IN)
     return ok()
 
 
-@outcomes("ok", RailAway, BadAmount, OverLimit, OverBalanceLimit, RequestWaits, AccountClosed, KeyConflict)
+@outcomes("ok", calls=(inputs.amount, requests.deposit))
 async def deposit(step: Step) -> Outcome:
-    requested = await requests.deposit(step.runtime, step.session.registered, inputs.amount(step), key=step.key)
-    return ok(amount=requested.amount)
+    deposit_request = await requests.deposit(step.runtime, step.session.registered, inputs.amount(step), key=step.key)
+    return ok(amount=deposit_request.amount)
 
 
 SCREENS = (

@@ -13,18 +13,18 @@ _COLOURS = {Choice: "#e7f0ea", Ask: "#fdf3dc", Pick: "#e3eef7", End: "#e9e7f2"}
 
 
 def ways(screen: Screen) -> list[tuple[str, str]]:
-    """(destination, what leads there), each destination once and refusals left out: the path of somebody who is understood."""
-    found: dict[str, list[str]] = {}
+    """(destination, the keys that lead there) without refusals, each destination once: the way of somebody who is understood."""
+    keys_of: dict[str, list[str]] = {}
     if isinstance(screen, Ask | Pick):
         refused = {refusal.code for refusal in list_refusals()}
         for outcome, destination in screen.goto.items():
             if outcome not in refused:
-                found[destination] = [""]
+                keys_of[destination] = [""]
     elif isinstance(screen, Choice):
         for option in screen.options:
             for destination in [option.goto] if isinstance(option.goto, str) else option.goto.values():
-                found.setdefault(destination, []).append(option.key)
-    return [(destination, ", ".join(keys)) for destination, keys in found.items() if destination != screen.name]
+                keys_of.setdefault(destination, []).append(option.key)
+    return [(destination, ", ".join(keys)) for destination, keys in keys_of.items() if destination != screen.name]
 
 
 def mermaid(screens: Iterable[Screen] = SCREENS) -> str:
@@ -40,7 +40,7 @@ def mermaid(screens: Iterable[Screen] = SCREENS) -> str:
 
 
 def svg(screens: Iterable[Screen] = SCREENS) -> str:
-    """The same as a picture: a column for each step away from the first screens."""
+    """The flowchart as a picture: a column for each step away from the first screens."""
     by_name = {screen.name: screen for screen in screens}
     places = _places(by_name)
     width = max(column for column, _ in places.values()) * _COLUMN + _WIDTH + 2 * _MARGIN

@@ -28,7 +28,7 @@ _COSTS = {
 
 @outcomes("ok", NoAgentNear)
 async def find_agents(step: Step) -> Outcome:
-    shops = await directory.near(step.runtime, step.text)
+    shops = await directory.list_near(step.runtime, step.text)
     return ok(lines="\n".join(f"{shop.number} {shop.name}" + (shop.place and f", {shop.place}") for shop in shops))
 
 

@@ -1,6 +1,6 @@
 """Proves the menus, in every language, without walking them by hand: what `jasho menus lint` runs.
 
-Each check answers with findings, a line each, in words that say where to look.
+Each check returns findings, one line each, which say where to look.
 """
 
 import string
@@ -10,17 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping
 import core
 from core import inventory, septets
 from core.errors import Refusal
-from core.i18n import LANGUAGES, catalogue
+from core.i18n import LANGUAGES, read_translations
 from core.inventory import list_refusals
 from core.septets import SCREEN_SEPTETS
 from menus import approvals
-from menus.engine.dsl import HOME_SCREEN, LONGEST, NAVIGATION, Ask, Choice, End, Handler, Pick, Screen, declared
+from menus.engine.dsl import HOME_SCREEN, LONGEST, NAVIGATION, Ask, Choice, End, Handler, Pick, Screen, outcomes_of
 from menus.engine.machine import FINISH_SCREEN, RESUME_SCREEN, WELCOME_SCREEN, edges
 from menus.engine.screen import BACK_LINE, DIAL_AGAIN, MORE_LINE, paginate
 from menus.screens import SCREENS
 
 ROOTS = (HOME_SCREEN, WELCOME_SCREEN, FINISH_SCREEN, RESUME_SCREEN, *approvals.OFFERED.values())
-# Numbers that have reached customers, by screen: what they remember. A release adds to it and never changes a line.
+# Numbers that customers know, by screen. A release adds lines and never changes one.
 RELEASED: Mapping[str, Mapping[str, str]] = {
     "home": {
         "1": "Check Balance",
@@ -55,21 +55,17 @@ Catalogues = Mapping[str, Mapping[str, str]]
 
 
 def catalogues() -> Catalogues:
-    """Every language's texts by their English, fuzzy and empty ones left out."""
-    return {
-        language: {str(m.id): str(m.string) for m in catalogue(language) if m.id and m.string and not m.fuzzy}
-        for language in LANGUAGES
-        if language != "en"
-    }
+    """The translations into every language but English, which is the source."""
+    return {language: read_translations(language) for language in LANGUAGES if language != "en"}
 
 
-def lint(screens: Iterable[Screen] = SCREENS, known: Catalogues | None = None, sms: tuple[str, ...] = ()) -> list[str]:
-    """Everything that is wrong with the screens and with what is said by SMS; empty where nothing is.
+def lint(screens: Iterable[Screen] = SCREENS, translations: Catalogues | None = None, sms: tuple[str, ...] = ()) -> list[str]:
+    """Everything that is wrong with the screens and the SMS; empty where nothing is.
 
-    `sms` are the texts of a channel of its own; those of the core are looked at always.
+    `sms` are the texts of a channel of its own. Those of the core are always checked.
     """
     screens = tuple(screens)
-    texts = catalogues() if known is None else known
+    texts = catalogues() if translations is None else translations
     sms = (*inventory.list_texts(core), *sms)
     shown = [*_texts(screens), *sms]
     if broken := list(_braces(shown, texts)):  # no other check can read such a text
@@ -86,12 +82,12 @@ def lint(screens: Iterable[Screen] = SCREENS, known: Catalogues | None = None, s
 
 
 def _names(screens: tuple[Screen, ...]) -> Iterator[str]:
-    known = {screen.name for screen in screens}
-    if len(known) < len(screens):
+    names = {screen.name for screen in screens}
+    if len(names) < len(screens):
         yield f"two screens share a name: {_twice([screen.name for screen in screens])}"
     for screen in screens:
         for event, destination in edges(screen):
-            if destination not in known:
+            if destination not in names:
                 yield f"{screen.name}: {event} leads to {destination}, which does not exist"
 
 
@@ -122,7 +118,7 @@ def _options(screens: tuple[Screen, ...]) -> Iterator[str]:
 def _outcomes(screens: tuple[Screen, ...]) -> Iterator[str]:
     for screen in screens:
         for where, handler, goto in _handlers(screen):
-            codes = declared(handler)
+            codes = outcomes_of(handler)
             if missing := codes - goto.keys():
                 yield f"{where}: the handler may end in {', '.join(sorted(missing))}, which leads nowhere"
             if unused := goto.keys() - codes:
@@ -159,7 +155,9 @@ def _texts(screens: tuple[Screen, ...]) -> list[str]:
 
 
 def _braces(shown: list[str], texts: Catalogues) -> Iterator[str]:
-    for text in dict.fromkeys([*shown, *(known[message] for known in texts.values() for message in shown if message in known)]):
+    for text in dict.fromkeys(
+        [*shown, *(translated[message] for translated in texts.values() for message in shown if message in translated)]
+    ):
         try:
             text.format_map(defaultdict(str, LONGEST))
         except (ValueError, AttributeError, LookupError, TypeError):
@@ -173,12 +171,12 @@ def _translations(shown: list[str], texts: Catalogues) -> Iterator[str]:
             yield f"{message!r}: nobody has said how long {', '.join(sorted(unknown))} can be"
         if strange := septets.foreign(message):
             yield f"{message!r}: {strange!r} is outside GSM 03.38"
-        for language, known in texts.items():
-            if message not in known:
+        for language, translated in texts.items():
+            if message not in translated:
                 if message not in own_names:
                     yield f"{language}: {message!r} is not translated, or the translation is marked fuzzy"
                 continue
-            translation = known[message]
+            translation = translated[message]
             if _placeholders(translation) != _placeholders(message):
                 yield f"{language}: {translation!r} has other placeholders than {message!r}"
             if strange := septets.foreign(translation):
@@ -186,27 +184,27 @@ def _translations(shown: list[str], texts: Catalogues) -> Iterator[str]:
 
 
 def _lengths(screens: tuple[Screen, ...], texts: Catalogues) -> Iterator[str]:
-    """Every screen, alone and below every refusal that can lead to it, at the worst that its placeholders can be."""
+    """Every screen, alone and below each refusal that can lead to it, with its placeholders at their longest."""
     arrivals = _refusals_by_destination(screens)
     for language in LANGUAGES:
-        known = texts.get(language, {})
+        translated = texts.get(language, {})
         for screen in screens:
             for refusal in (None, *arrivals[screen.name]):
-                yield from _length(screen, refusal, known, language)
+                yield from _length(screen, refusal, translated, language)
 
 
-def _length(screen: Screen, refusal: type[Refusal] | None, known: Mapping[str, str], language: str) -> Iterator[str]:
-    lines = [] if refusal is None else [_longest(refusal.sentence, known)]
-    lines += _longest(screen.text, known).split("\n")
+def _length(screen: Screen, refusal: type[Refusal] | None, translated: Mapping[str, str], language: str) -> Iterator[str]:
+    lines = [] if refusal is None else [_longest(refusal.sentence, translated)]
+    lines += _longest(screen.text, translated).split("\n")
     if isinstance(screen, Choice):
-        lines += [f"{option.key}. {known.get(option.label, option.label)}" for option in screen.options]
-    below = [] if isinstance(screen, End) or screen.name in ROOTS else [known.get(BACK_LINE, BACK_LINE)]
+        lines += [f"{option.key}. {translated.get(option.label, option.label)}" for option in screen.options]
+    below = [] if isinstance(screen, End) or screen.name in ROOTS else [translated.get(BACK_LINE, BACK_LINE)]
     if isinstance(screen, Choice) and not screen.navigation:
         below = []
     where = f"{language}: {screen.name}" + (f" below {refusal.code}" if refusal else "")
-    # A list, or a text without a question, may go on with More; a question or a last word may not.
+    # A list, or a text that asks nothing, may go on with More; a question or an End may not.
     if isinstance(screen, Pick) or (isinstance(screen, Choice) and (not screen.options or refusal is not None)):
-        pages = paginate(lines, below, known.get(MORE_LINE, MORE_LINE))
+        pages = paginate(lines, below, translated.get(MORE_LINE, MORE_LINE))
     else:
         pages = ["\n".join([*lines, *below])]
     for page in pages:
@@ -225,19 +223,19 @@ def _sms_lengths(sms: tuple[str, ...], texts: Catalogues) -> Iterator[str]:
 
 def _refusals_by_destination(screens: tuple[Screen, ...]) -> dict[str, list[type[Refusal]]]:
     by_code = {refusal.code: refusal for refusal in list_refusals()}
-    found: dict[str, list[type[Refusal]]] = {screen.name: [] for screen in screens}
+    refusals_of: dict[str, list[type[Refusal]]] = {screen.name: [] for screen in screens}
     for screen in screens:
         if not isinstance(screen, End):
-            found[screen.name].append(by_code["bad_choice" if isinstance(screen, Choice | Pick) else "too_long"])
+            refusals_of[screen.name].append(by_code["bad_choice" if isinstance(screen, Choice | Pick) else "too_long"])
         for event, destination in edges(screen):
             code = event.rpartition(":")[2]
-            if code in by_code and destination in found and by_code[code] not in found[destination]:
-                found[destination].append(by_code[code])
-    return found
+            if code in by_code and destination in refusals_of and by_code[code] not in refusals_of[destination]:
+                refusals_of[destination].append(by_code[code])
+    return refusals_of
 
 
-def _longest(text: str, known: Mapping[str, str]) -> str:
-    return known.get(text, text).format_map(defaultdict(str, LONGEST))
+def _longest(text: str, translated: Mapping[str, str]) -> str:
+    return translated.get(text, text).format_map(defaultdict(str, LONGEST))
 
 
 def _placeholders(text: str) -> set[str]:

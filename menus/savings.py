@@ -1,75 +1,72 @@
-"""Savings: money into goals and money out of them. A new goal is in savings_new.py, one that there is in savings_goal.py."""
+"""Savings: money into goals, and money out of them. savings_new.py opens a goal, savings_goal.py shows one and changes it."""
 
 from dataclasses import replace
 from uuid import UUID
 
 from core import clock
 from core.customers import wallet
-from core.errors import BadAmount, KeyConflict, NotPermitted
 from core.i18n import _, translate
-from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit
 from core.money import Money
 from core.savings import goals, texts
 from core.savings.goals import Goal
-from core.savings.refusals import GoalLocked
 from menus import savings_goal, savings_new
 from menus.engine import inputs
-from menus.engine.dsl import PIN, Ask, Choice, End, Option, Outcome, Pick, found, ok, outcomes
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.engine.session import Step
 
 
 @outcomes("ok", "empty")
 async def list_goals(step: Step) -> Outcome:
-    mine = await goals.goals(step.runtime, step.session.registered)
-    return found("savings_goals", _listed(step, mine)) if mine else Outcome("empty")
+    open_goals = await goals.list_goals(step.runtime, step.session.registered)
+    return found("savings_goals", _list_items(step, open_goals)) if open_goals else Outcome("empty")
 
 
 @outcomes("ok", "one", "empty")
 async def choose_to_save(step: Step) -> Outcome:
-    mine = await goals.goals(step.runtime, step.session.registered)
-    if len(mine) == 1:
-        return replace(await _to_save(step, mine[0]), code="one")
-    return found("savings_save_goal", _listed(step, mine)) if mine else Outcome("empty")
+    open_goals = await goals.list_goals(step.runtime, step.session.registered)
+    if len(open_goals) == 1:
+        return replace(await _to_save(step, open_goals[0]), code="one")
+    return found("savings_save_goal", _list_items(step, open_goals)) if open_goals else Outcome("empty")
 
 
-@outcomes("ok", NotPermitted)
+@outcomes("ok", calls=(goals.get,))
 async def pick_to_save(step: Step) -> Outcome:
-    return await _to_save(step, await goals.find(step.runtime, step.session.registered, UUID(step.picked)))
+    return await _to_save(step, await goals.get(step.runtime, step.session.registered, UUID(step.picked)))
 
 
-@outcomes("ok", NotPermitted)
+@outcomes("ok", calls=(goals.get,))
 async def save_to_new(step: Step) -> Outcome:
-    return await _to_save(step, await goals.find(step.runtime, step.session.registered, _goal_id(step)))
+    return await _to_save(step, await goals.get(step.runtime, step.session.registered, _goal_id(step)))
 
 
-@outcomes("ok", "one", "empty", GoalLocked)
+@outcomes("ok", "one", "empty", calls=(Goal.check_lock,))
 async def choose_to_take(step: Step) -> Outcome:
-    mine = await goals.goals(step.runtime, step.session.registered)
-    if len(mine) == 1:
-        return replace(_to_take(step, mine[0]), code="one")
-    return found("savings_take_goal", _listed(step, mine)) if mine else Outcome("empty")
+    open_goals = await goals.list_goals(step.runtime, step.session.registered)
+    if len(open_goals) == 1:
+        return replace(_to_take(step, open_goals[0]), code="one")
+    return found("savings_take_goal", _list_items(step, open_goals)) if open_goals else Outcome("empty")
 
 
-@outcomes("ok", NotPermitted, GoalLocked)
+@outcomes("ok", calls=(goals.get, Goal.check_lock))
 async def pick_to_take(step: Step) -> Outcome:
-    return _to_take(step, await goals.find(step.runtime, step.session.registered, UUID(step.picked)))
+    return _to_take(step, await goals.get(step.runtime, step.session.registered, UUID(step.picked)))
 
 
-@outcomes("ok", BadAmount, NotEnoughMoney)
+@outcomes("ok", calls=(inputs.amount, goals.check_enough))
 async def quote_save(step: Step) -> Outcome:
     amount = inputs.amount(step)
     await goals.check_enough(step.runtime, step.session.registered, amount)
     return ok(amount=amount, amount_minor=amount.minor)
 
 
-@outcomes("ok", BadAmount, NotEnoughMoney, NotPermitted, GoalLocked)
+@outcomes("ok", calls=(inputs.amount, goals.check_withdrawal))
 async def quote_take(step: Step) -> Outcome:
     amount = inputs.amount(step)
     await goals.check_withdrawal(step.runtime, step.session.registered, _goal_id(step), amount)
     return ok(amount=amount, amount_minor=amount.minor)
 
 
-@outcomes("ok", *PIN, BadAmount, NotEnoughMoney, NotPermitted, AccountClosed, KeyConflict)
+@outcomes("ok", calls=(goals.save,))
 async def save(step: Step) -> Outcome:
     session = step.session
     receipt = await goals.save(step.runtime, session.registered, _goal_id(step), _amount(step), pin=step.text, key=step.key)
@@ -77,17 +74,7 @@ async def save(step: Step) -> Outcome:
     return ok(reference=receipt.reference, balance=receipt.balance, percent=goal.percent, target=goal.target)
 
 
-@outcomes(
-    "ok",
-    *PIN,
-    BadAmount,
-    NotEnoughMoney,
-    NotPermitted,
-    GoalLocked,
-    OverBalanceLimit,
-    AccountClosed,
-    KeyConflict,
-)
+@outcomes("ok", calls=(goals.withdraw,))
 async def take_out(step: Step) -> Outcome:
     session = step.session
     receipt = await goals.withdraw(step.runtime, session.registered, _goal_id(step), _amount(step), pin=step.text, key=step.key)
@@ -112,13 +99,12 @@ def _amount(step: Step) -> Money:
     return Money(int(step.session.slots["amount_minor"]), step.session.registered.currency)
 
 
-def _listed(step: Step, mine: list[Goal]) -> list[tuple[str, object]]:
+def _list_items(step: Step, open_goals: list[Goal]) -> list[tuple[str, object]]:
     line = translate(_("{goal}: {balance} ({percent}%)"), step.session.language)
-    return [(line.format(goal=goal.name, balance=goal.balance, percent=goal.percent), goal.id) for goal in mine]
+    return [(line.format(goal=goal.name, balance=goal.balance, percent=goal.percent), goal.id) for goal in open_goals]
 
 
 _AFTER_PIN = {
-    "pin_locked": "pin_locked",
     "not_permitted": "savings",
     "account_closed": "savings",
     "key_conflict": "savings_failed",
@@ -187,8 +173,7 @@ SCREENS = (
         goto={
             **_AFTER_PIN,
             "ok": "savings_saved",
-            "bad_pin": "savings_save_pin",
-            "wrong_pin": "savings_save_pin",
+            **again("savings_save_pin"),
             "bad_amount": "savings_save_amount",
             "not_enough": "savings_save_amount",
         },
@@ -220,8 +205,7 @@ SCREENS = (
         goto={
             **_AFTER_PIN,
             "ok": "savings_taken",
-            "bad_pin": "savings_take_pin",
-            "wrong_pin": "savings_take_pin",
+            **again("savings_take_pin"),
             "bad_amount": "savings_take_amount",
             "not_enough": "savings_take_amount",
             "over_balance_limit": "savings_take_amount",

@@ -1,30 +1,28 @@
-"""One savings goal: how far it is, and what it does by itself."""
+"""One savings goal: its progress, its rule and its round-ups."""
 
 from dataclasses import replace
 from typing import get_args
 from uuid import UUID
 
 from core import clock
-from core.errors import BadAmount, NotPermitted
 from core.i18n import _, translate
-from core.ledger.refusals import AccountClosed, AccountNotEmpty
 from core.money import Money
 from core.savings import goals, opening, rules
 from core.savings.goals import Goal
 from core.savings.rules import Rule
 from core.sending import round_ups
 from menus.engine import inputs
-from menus.engine.dsl import PIN, Ask, Choice, Option, Outcome, again, ok, outcomes
+from menus.engine.dsl import Ask, Choice, Option, Outcome, again, ok, outcomes
 from menus.engine.session import Step
 
-# Of each rule: how the goal's screen says it, and how it is said to whoever sets it.
+# How the goal's screen words each rule, and how the question to its owner words it.
 _PERIODS = {"weekly": _("every week"), "monthly": _("every month")}
 _FIRST_PERIODS = {"weekly": _("every week, from next week"), "monthly": _("every month, from next month")}
 
 
-@outcomes("ok", NotPermitted)
+@outcomes("ok", calls=(goals.get,))
 async def show(step: Step) -> Outcome:
-    return _shown(step, await goals.find(step.runtime, step.session.registered, UUID(step.picked)))
+    return _shown(step, await goals.get(step.runtime, step.session.registered, UUID(step.picked)))
 
 
 @outcomes("ok")
@@ -33,14 +31,14 @@ async def choose_rule(step: Step) -> Outcome:
     return ok(rule=rule, period=translate(_FIRST_PERIODS[rule], step.session.language))
 
 
-@outcomes("ok", BadAmount)
+@outcomes("ok", calls=(inputs.amount, goals.check_amount))
 async def set_rule_amount(step: Step) -> Outcome:
     amount = inputs.amount(step)
     goals.check_amount(amount, step.session.registered.currency)
     return ok(amount=amount, amount_minor=amount.minor)
 
 
-@outcomes("ok", BadAmount, *PIN, NotPermitted, AccountClosed)
+@outcomes("ok", calls=(rules.set_rule, goals.get))
 async def start_rule(step: Step) -> Outcome:
     slots, customer = step.session.slots, step.session.registered
     rule: Rule = "weekly" if slots["rule"] == "weekly" else "monthly"
@@ -49,24 +47,31 @@ async def start_rule(step: Step) -> Outcome:
     return await _again(step)
 
 
-@outcomes("ok", NotPermitted, AccountClosed)
+@outcomes("ok", calls=(rules.stop_rule, goals.get))
 async def stop_rule(step: Step) -> Outcome:
-    await rules.set_rule(step.runtime, step.session.registered, _goal_id(step), None)
+    await rules.stop_rule(step.runtime, step.session.registered, _goal_id(step))
     return await _again(step)
 
 
-@outcomes("ok", NotPermitted, AccountClosed)
+@outcomes("ok", calls=(rules.round_up_into, goals.get))
 async def round_up(step: Step) -> Outcome:
-    return await _round_up(step, _goal_id(step))
+    session, goal_id = step.session, _goal_id(step)
+    await rules.round_up_into(step.runtime, session.registered, goal_id)
+    session.customer = replace(session.registered, round_up_goal=goal_id)
+    return await _again(step)
 
 
-@outcomes("ok", NotPermitted, AccountClosed)
+@outcomes("ok", calls=(goals.get,))
 async def round_up_no_more(step: Step) -> Outcome:
-    goal = await goals.find(step.runtime, step.session.registered, _goal_id(step))
-    return await _round_up(step, None) if goal.rounds_up else _shown(step, goal)
+    session = step.session
+    goal = await goals.get(step.runtime, session.registered, _goal_id(step))
+    if goal.rounds_up:
+        await rules.stop_rounding_up(step.runtime, session.registered)
+        session.customer = replace(session.registered, round_up_goal=None)
+    return await _again(step)
 
 
-@outcomes("ok", NotPermitted, AccountNotEmpty)
+@outcomes("ok", calls=(opening.close_goal,))
 async def close(step: Step) -> Outcome:
     await opening.close_goal(step.runtime, step.session.registered, _goal_id(step))
     if step.session.registered.round_up_goal == _goal_id(step):
@@ -74,16 +79,9 @@ async def close(step: Step) -> Outcome:
     return ok()
 
 
-async def _round_up(step: Step, goal_id: UUID | None) -> Outcome:
-    session = step.session
-    await rules.set_round_up(step.runtime, session.registered, goal_id)
-    session.customer = replace(session.registered, round_up_goal=goal_id)
-    return await _again(step)
-
-
 async def _again(step: Step) -> Outcome:
-    """The goal as it is after a change, for when she goes back to it."""
-    return _shown(step, await goals.find(step.runtime, step.session.registered, _goal_id(step)))
+    """The goal after a change: Back leads to its screen."""
+    return _shown(step, await goals.get(step.runtime, step.session.registered, _goal_id(step)))
 
 
 def _shown(step: Step, goal: Goal) -> Outcome:
@@ -166,7 +164,7 @@ SCREENS = (
         _("When you send money, round it up to the next {unit} and put the difference into {goal}?"),
         options=(
             Option("1", _("Yes, round up"), do=round_up, goto={"ok": "savings_round_up_on", **_CHANGED}),
-            Option("2", _("No, do not"), do=round_up_no_more, goto={"ok": "savings_round_up_off", **_CHANGED}),
+            Option("2", _("No, do not"), do=round_up_no_more, goto={"ok": "savings_round_up_off", "not_permitted": "savings"}),
         ),
     ),
     Choice("savings_round_up_on", _("Done. From now on your sends are rounded up to the next {unit} for {goal}.")),

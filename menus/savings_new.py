@@ -1,15 +1,12 @@
-"""A new savings goal: what for, how much, by when, and whether it is locked until then."""
+"""A new savings goal: its name, its target, its date, and whether it is locked until then."""
 
 from dataclasses import replace
 from datetime import date
 
 from core import clock
-from core.errors import BadAmount, BadDate, BadText, DayOutOfRange, KeyConflict
 from core.i18n import _
-from core.ledger.refusals import AccountClosed
 from core.money import Money
 from core.savings import goals, opening
-from core.savings.refusals import TooManyGoals
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, Option, Outcome, ok, outcomes
 from menus.engine.session import Step
@@ -17,25 +14,25 @@ from menus.engine.session import Step
 NO_DATE = "1"
 
 
-@outcomes("ok", TooManyGoals)
+@outcomes("ok", calls=(opening.check_room,))
 async def begin(step: Step) -> Outcome:
     await opening.check_room(step.runtime, step.session.registered)
     return ok()
 
 
-@outcomes("ok", BadText)
+@outcomes("ok", calls=(opening.read_name,))
 async def name(step: Step) -> Outcome:
     return ok(goal=opening.read_name(step.text))
 
 
-@outcomes("ok", BadAmount)
+@outcomes("ok", calls=(inputs.amount, goals.check_amount))
 async def set_target(step: Step) -> Outcome:
     target = inputs.amount(step)
     goals.check_amount(target, step.session.registered.currency)
     return ok(target=target, target_minor=target.minor)
 
 
-@outcomes("ok", "undated", BadText, BadAmount, BadDate, DayOutOfRange, TooManyGoals, AccountClosed, KeyConflict)
+@outcomes("ok", "undated", calls=(inputs.date, opening.check_due, opening.open_goal))
 async def set_due(step: Step) -> Outcome:
     if step.text.strip() == NO_DATE:
         return replace(await _open(step, None, is_locked=False), code="undated")
@@ -44,12 +41,12 @@ async def set_due(step: Step) -> Outcome:
     return ok(due=due.isoformat(), date=clock.day_text(due))
 
 
-@outcomes("ok", BadText, BadAmount, BadDate, DayOutOfRange, TooManyGoals, AccountClosed, KeyConflict)
+@outcomes("ok", calls=(opening.open_goal,))
 async def open_unlocked(step: Step) -> Outcome:
     return await _open(step, date.fromisoformat(step.session.slots["due"]), is_locked=False)
 
 
-@outcomes("ok", BadText, BadAmount, BadDate, DayOutOfRange, TooManyGoals, AccountClosed, KeyConflict)
+@outcomes("ok", calls=(opening.open_goal,))
 async def open_locked(step: Step) -> Outcome:
     return await _open(step, date.fromisoformat(step.session.slots["due"]), is_locked=True)
 
@@ -57,7 +54,7 @@ async def open_locked(step: Step) -> Outcome:
 async def _open(step: Step, due: date | None, *, is_locked: bool) -> Outcome:
     session = step.session
     name, target = session.slots["goal"], Money(int(session.slots["target_minor"]), session.registered.currency)
-    # No PIN is typed on the way, so the session's key alone would be that of every goal opened in it.
+    # No PIN is typed here, so the session's key stays the same for every goal that is opened in the session.
     key = f"{step.key}:goal:{name}:{target.minor}:{due}:{is_locked}"
     opened = await opening.open_goal(
         step.runtime, session.registered, name=name, target=target, due=due, is_locked=is_locked, key=key

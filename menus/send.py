@@ -1,6 +1,6 @@
 """Send Money: to whom, how much, and one screen that shows both before it asks for the PIN.
 
-Whoever has no account yet can be sent money too: it waits for her.
+A number without an account can be sent money too: it waits there.
 """
 
 from core import clock, phones
@@ -66,7 +66,7 @@ async def invite(step: Step) -> Outcome:
         key=step.key,
     )
     done = ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
-    if isinstance(receipt, invitations.Promise):
+    if isinstance(receipt, invitations.InvitationReceipt):
         return Outcome("ok", {**done.slots, "moment": clock.moment_text(receipt.until, step.runtime.settings.country)})
     sent = {**done.slots, "recipient": receipt.recipient.name}
     return Outcome("sent", sent) if receipt.saved is None else Outcome("rounded", {**sent, "saved": str(receipt.saved)})
@@ -127,7 +127,7 @@ SCREENS = (
         do=quote_invitation,
         goto=_AFTER_INVITED_AMOUNT,
     ),
-    # What was wrong and all of that together would not fit.
+    # A refusal and the longer text together would not fit.
     Ask("invite_amount_again", _("How much to {phone}? You have {balance}."), do=quote_invitation, goto=_AFTER_INVITED_AMOUNT),
     Ask(
         "invite_pin",

@@ -2,47 +2,31 @@
 
 from core import phones
 from core.agents import cash
-from core.agents.refusals import UnknownAgent
 from core.customers import wallet
-from core.customers.refusals import OwnNumber
-from core.errors import BadAmount, KeyConflict
 from core.i18n import _
-from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverDayLimit, OverLimit
 from core.money import Money
 from core.payments import requests
-from core.payments.refusals import RailAway
 from core.payments.settlements import OUT
 from menus.engine import inputs
-from menus.engine.dsl import PAYING_PIN, Ask, Choice, End, Option, Outcome, ok, outcomes, paying_again
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes, paying_again
 from menus.engine.session import Step
 
 
-@outcomes("ok", UnknownAgent, OwnNumber)
+@outcomes("ok", calls=(cash.get_agent,))
 async def find_agent(step: Step) -> Outcome:
     customer = step.session.registered
-    agent = await cash.find_agent(step.runtime, customer, step.text)
+    agent = await cash.get_agent(step.runtime, customer, step.text)
     balance = await wallet.get_balance(step.runtime, customer)
     return ok(name=agent.name, number=agent.number, balance=balance)
 
 
-@outcomes("ok", BadAmount, AmountTooSmall, OverLimit, NotEnoughMoney)
+@outcomes("ok", calls=(inputs.amount, cash.quote_withdrawal))
 async def quote(step: Step) -> Outcome:
     quoted = await cash.quote_withdrawal(step.runtime, step.session.registered, inputs.amount(step))
     return ok(amount=quoted.amount, amount_minor=quoted.amount.minor, fee=quoted.fee)
 
 
-@outcomes(
-    "ok",
-    *PAYING_PIN,
-    NotEnoughMoney,
-    OverLimit,
-    OverDayLimit,
-    AmountTooSmall,
-    UnknownAgent,
-    OwnNumber,
-    AccountClosed,
-    KeyConflict,
-)
+@outcomes("ok", calls=(cash.withdraw,))
 async def withdraw(step: Step) -> Outcome:
     session = step.session
     receipt = await cash.withdraw(
@@ -56,30 +40,20 @@ async def withdraw(step: Step) -> Outcome:
     return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
 
 
-@outcomes("ok", RailAway)
+@outcomes("ok", calls=(requests.get_rail,))
 async def begin_mpesa(step: Step) -> Outcome:
-    requests.rail_for(step.runtime, OUT)
+    requests.get_rail(step.runtime, OUT)
     customer = step.session.registered
     return ok(balance=await wallet.get_balance(step.runtime, customer), phone=phones.national(customer.phone))
 
 
-@outcomes("ok", RailAway, BadAmount, AmountTooSmall, OverLimit, NotEnoughMoney)
+@outcomes("ok", calls=(inputs.amount, requests.quote_withdrawal))
 async def quote_mpesa(step: Step) -> Outcome:
     quoted = await requests.quote_withdrawal(step.runtime, step.session.registered, inputs.amount(step))
     return ok(amount=quoted.amount, amount_minor=quoted.amount.minor, fee=quoted.fee)
 
 
-@outcomes(
-    "ok",
-    RailAway,
-    *PAYING_PIN,
-    NotEnoughMoney,
-    OverLimit,
-    OverDayLimit,
-    AmountTooSmall,
-    AccountClosed,
-    KeyConflict,
-)
+@outcomes("ok", calls=(requests.withdraw,))
 async def withdraw_to_mpesa(step: Step) -> Outcome:
     session = step.session
     amount = Money(int(session.slots["amount_minor"]), session.registered.currency)

@@ -40,6 +40,12 @@ JASHO = Path(sys.executable).parent / "jasho"
 # `make coverage` measures the processes of the suite. What a test starts is left as it is everywhere else.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.pop("COVERAGE_PROCESS_START", None)
+AFTER = Path(__file__).parent / "after"
+# Eight minutes, on two cores.
+BUDGET_SECONDS = 480
+# Whatever else starts a server stands on one of these.
+_STARTERS = {"servers", "debian_redis", "own_folder", "browser"}
+_BEGUN = pytest.StashKey[float]()
 
 # The same cases in every run, and however busy the machine is.
 hypothesis.settings.register_profile(
@@ -51,6 +57,56 @@ hypothesis.settings.register_profile(
     print_blob=True,
 )
 hypothesis.settings.load_profile("steady")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[_BEGUN] = time.monotonic()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of `make unit`, and lets those come last that look through what the others have left."""
+    for item in items:
+        is_system = item.get_closest_marker("system") or item.get_closest_marker("browser")
+        if not is_system and not _STARTERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.unit)
+    items.sort(key=lambda item: AFTER in item.path.parents)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    with _guarded(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    with _guarded(item):
+        return (yield)
+
+
+@contextmanager
+def _guarded(item: pytest.Item) -> Iterator[None]:
+    """A test of `make unit` that starts a process, a server say, fails, however it is run.
+
+    Not as it is torn down: the last test of a run takes the servers of the others with it.
+    """
+    with pytest.MonkeyPatch.context() as guard:
+        if item.get_closest_marker("unit"):
+            guard.setattr(subprocess.Popen, "__init__", _refuse)
+        yield
+
+
+def _refuse(*_: object, **__: object) -> None:
+    pytest.fail("it starts a process and uses no fixture that says so: mark it `system`")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What the suite has taken of its budget, where it was the whole one."""
+    is_whole = config.args == config.getini("testpaths") and not (config.option.markexpr or config.option.keyword)
+    if is_whole and not config.option.collectonly:
+        took = time.monotonic() - config.stash[_BEGUN]
+        terminalreporter.write_line(f"suite: {took:.0f} s of {BUDGET_SECONDS} s")
 
 
 @pytest.fixture(scope="session")

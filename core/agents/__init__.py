@@ -1,1 +1,1 @@
-"""Agents: customers with a shop, who turn cash into balance and back."""
+"""Agents: customers with a shop, who turn cash into balance and balance into cash."""

@@ -1,4 +1,4 @@
-"""Cash over an agent's counter: into balance (top-up), and balance into cash (withdrawal)."""
+"""Cash over an agent's counter: a top-up turns cash into balance, a withdrawal balance into cash."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -15,14 +15,16 @@ from core.credentials import pins
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.customers.refusals import OwnNumber, UnknownRecipient
+from core.errors import Busy, KeyConflict
 from core.ledger import statement, tariffs
 from core.ledger.chart import COMMISSIONS, SystemAccount
 from core.ledger.post import post_one
-from core.ledger.refusals import NotEnoughMoney
-from core.ledger.tariffs import Fee
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
+from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.agents import agent_day
 
@@ -30,25 +32,15 @@ _CASH_IN_COMMISSION, _CASH_OUT_COMMISSION = "cash_in_commission", "cash_out_comm
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
-    """What a withdrawal of `amount` would cost now: `charged` says how the fee is divided. `commission` is the agent's."""
+class WithdrawalQuote(Quote):
+    """What a withdrawal of `amount` costs the customer, and the `commission` that the service pays the agent for it."""
 
-    amount: Money
-    charged: Fee
     commission: Money
-
-    @property
-    def fee(self) -> Money:
-        return self.charged.total
-
-    @property
-    def total(self) -> Money:
-        return self.amount + self.fee
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """`balance` is that of whoever asked: the agent's float after a top-up, the customer's wallet after a withdrawal."""
+class CashReceipt:
+    """`balance` is the agent's float after a top-up, and the customer's wallet after a withdrawal."""
 
     reference: str
     agent: Agent
@@ -58,8 +50,9 @@ class Receipt:
     balance: Money
 
 
-async def find_customer(runtime: Runtime, agent: Agent, phone: str) -> Customer:
-    """Who stands at the agent's counter. Raises OwnNumber or UnknownRecipient."""
+@refuses(OwnNumber, UnknownRecipient)
+async def get_customer(runtime: Runtime, agent: Agent, phone: str) -> Customer:
+    """The customer with this phone (E.164). OwnNumber: it is the agent's own."""
     if phone == agent.customer.phone:
         raise OwnNumber
     customer = await profiles.find(runtime, phone)
@@ -68,38 +61,39 @@ async def find_customer(runtime: Runtime, agent: Agent, phone: str) -> Customer:
     return customer
 
 
-async def find_agent(runtime: Runtime, customer: Customer, number: str) -> Agent:
-    """At whose counter the customer stands. Raises UnknownAgent or OwnNumber."""
-    agent = await directory.by_number(runtime, number)
+@refuses(directory.get_by_number, OwnNumber)
+async def get_agent(runtime: Runtime, customer: Customer, number: str) -> Agent:
+    """The agent with this number. OwnNumber: it is the customer's own shop."""
+    agent = await directory.get_by_number(runtime, number)
     if agent.customer.id == customer.id:
         raise OwnNumber
     return agent
 
 
-async def quote_top_up(runtime: Runtime, agent: Agent, amount: Money) -> Money:
-    """The amount, if it may be topped up now. Raises AmountTooSmall, OverLimit, or NotEnoughMoney by the float of now."""
+@refuses(tariffs.fee, NotEnoughMoney)
+async def check_top_up(runtime: Runtime, agent: Agent, amount: Money) -> None:
+    """Checks the amount against today's tariff and the float, before the agent confirms it."""
     tariffs.fee(_CASH_IN_COMMISSION, amount)
     async with runtime.database.autocommit() as connection:
-        if await statement.available(connection, agent.float_account) < amount:
+        if await statement.get_available(connection, agent.float_account) < amount:
             raise NotEnoughMoney(needed=amount)
-    return amount
 
 
-async def top_up(runtime: Runtime, *, agent: Agent, customer_phone: str, amount: Money, pin: str, key: str) -> Receipt:
-    """Moves the agent's float to a customer who has paid cash, and tells both; once for each `key`, by the agent's PIN.
+@refuses(get_customer, tariffs.fee, pins.check_for_payment, NotEnoughMoney, OverBalanceLimit, AccountClosed, KeyConflict)
+async def top_up(runtime: Runtime, *, agent: Agent, customer_phone: str, amount: Money, pin: str, key: str) -> CashReceipt:
+    """Moves float to a customer who has paid the agent cash, and tells both; once for each `key`. `pin` is the agent's.
 
-    Raises what `find_customer` and `quote_top_up` raise, and WrongPin, PinLocked, MoneyOutWaits, Busy, OverBalanceLimit (the
-    customer's wallet), AccountClosed, KeyConflict.
+    OverBalanceLimit: the customer's wallet may not hold so much.
     """
-    customer = await find_customer(runtime, agent, customer_phone)
+    customer = await get_customer(runtime, agent, customer_phone)
     tariffs.fee(_CASH_IN_COMMISSION, amount)
     await pins.check_for_payment(runtime, agent.customer.id, pin)
     country, today = runtime.settings.country, clock.today(runtime.settings.country)
     async with runtime.database.transaction() as connection:
         day = await _lock_day(connection, agent, customer, today)
-        commission = _earned(day, amount)
-        wish = _top_up(agent, customer, amount, commission, key)
-        answer = await post_one(connection, wish, country=country, currency=amount.currency, needed=amount)
+        commission = _count_commission(day, amount)
+        transfer = _build_top_up(agent, customer, amount, commission, key)
+        answer = await post_one(connection, transfer, country=country, currency=amount.currency, needed=amount)
         if answer.outcome == "posted":
             await connection.execute(
                 update(agent_day)
@@ -108,47 +102,46 @@ async def top_up(runtime: Runtime, *, agent: Agent, customer_phone: str, amount:
                 )
                 .values(deposited=agent_day.c.deposited + amount.minor, commission=agent_day.c.commission + commission.minor)
             )
-    left = Money(answer.available_minor[0], amount.currency)
-    return Receipt(ids.reference(answer.transfer_id), agent, customer, amount, Money(0, amount.currency), left)
+    balance = Money(answer.available_minor[0], amount.currency)
+    return CashReceipt(ids.reference(answer.transfer_id), agent, customer, amount, Money(0, amount.currency), balance)
 
 
-def price(amount: Money) -> Quote:
-    """What withdrawing costs by today's tariff. Raises AmountTooSmall or OverLimit."""
-    return Quote(amount, tariffs.fee("withdraw", amount), tariffs.fee(_CASH_OUT_COMMISSION, amount).total)
+@refuses(tariffs.fee)
+def price(amount: Money) -> WithdrawalQuote:
+    """Quotes a withdrawal by today's tariff."""
+    return WithdrawalQuote(amount, tariffs.fee("withdraw", amount), tariffs.fee(_CASH_OUT_COMMISSION, amount).total)
 
 
-async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) -> Quote:
-    """The fee, before anything is asked for. Raises AmountTooSmall, OverLimit, or NotEnoughMoney by the balance of now."""
+@refuses(price, NotEnoughMoney)
+async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) -> WithdrawalQuote:
+    """Quotes a withdrawal that the balance of now is enough for."""
     quoted = price(amount)
     async with runtime.database.autocommit() as connection:
-        if await statement.available(connection, customer.wallet) < quoted.total:
+        if await statement.get_available(connection, customer.wallet) < quoted.total:
             raise NotEnoughMoney(needed=quoted.total)
     return quoted
 
 
-async def withdraw(runtime: Runtime, *, customer: Customer, agent_number: str, amount: Money, pin: str, key: str) -> Receipt:
-    """Moves a customer's money to the agent who then hands out cash, and tells both; once for each `key`, by the customer's PIN.
-
-    Raises what `find_agent` and `quote_withdrawal` raise, and WrongPin, PinLocked, MoneyOutWaits, Busy, OverDayLimit,
-    AccountClosed, KeyConflict.
-    """
-    agent = await find_agent(runtime, customer, agent_number)
+@refuses(get_agent, price, pins.check_for_payment, NotEnoughMoney, OverLimit, OverDayLimit, AccountClosed, KeyConflict, Busy)
+async def withdraw(runtime: Runtime, *, customer: Customer, agent_number: str, amount: Money, pin: str, key: str) -> CashReceipt:
+    """Moves the customer's money to the agent, who then hands out cash, and tells both; once for each `key`."""
+    agent = await get_agent(runtime, customer, agent_number)
     quoted = price(amount)
     await pins.check_for_payment(runtime, customer.id, pin)
-    answer = await runtime.poster.submit(withdrawal(customer, agent, quoted, key))
+    answer = await runtime.poster.submit(build_withdrawal(customer, agent, quoted, key))
     if not answer.is_done:
         answer.raise_refusal(amount.currency, needed=quoted.total)
-    left = Money(answer.available_minor[0], amount.currency)
-    return Receipt(ids.reference(answer.transfer_id), agent, customer, amount, quoted.fee, left)
+    balance = Money(answer.available_minor[0], amount.currency)
+    return CashReceipt(ids.reference(answer.transfer_id), agent, customer, amount, quoted.fee, balance)
 
 
-def withdrawal(customer: Customer, agent: Agent, quoted: Quote, key: str) -> Transfer:
-    """The transfer itself, for whoever has the customer's yes. Its first leg is her wallet's."""
+def build_withdrawal(customer: Customer, agent: Agent, quoted: WithdrawalQuote, key: str) -> Transfer:
+    """The transfer of a withdrawal that the customer has confirmed. The first leg is her wallet's."""
     transfer_id = ids.new_id()
-    said: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": quoted.amount}
-    paid_out = notices.write(customer, texts.WITHDRAWN, name=agent.name, number=agent.number, fee=quoted.fee, **said)
-    to_pay = notices.write(
-        agent.customer, texts.PAY_CASH, leg=1, name=customer.name, phone=phones.national(customer.phone), **said
+    params: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": quoted.amount}
+    to_customer = notices.write(customer, texts.WITHDRAWN, name=agent.name, number=agent.number, fee=quoted.fee, **params)
+    to_agent = notices.write(
+        agent.customer, texts.PAY_CASH, leg=1, name=customer.name, phone=phones.national(customer.phone), **params
     )
     return Transfer(
         id=transfer_id,
@@ -162,17 +155,15 @@ def withdrawal(customer: Customer, agent: Agent, quoted: Quote, key: str) -> Tra
             *_commission_legs(agent, quoted.commission),
         ),
         limited_minor=quoted.amount.minor,
-        notices=(paid_out, to_pay),
+        notices=(to_customer, to_agent),
     )
 
 
-def _top_up(agent: Agent, customer: Customer, amount: Money, commission: Money, key: str) -> Transfer:
+def _build_top_up(agent: Agent, customer: Customer, amount: Money, commission: Money, key: str) -> Transfer:
     transfer_id = ids.new_id()
-    said: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": amount}
-    sold = notices.write(
-        agent.customer, texts.TOPPED_UP, name=customer.name, phone=phones.national(customer.phone), commission=commission, **said
-    )
-    received = notices.write(customer, texts.CASH_RECEIVED, leg=1, name=agent.name, number=agent.number, **said)
+    params: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": amount, "commission": commission}
+    to_agent = notices.write(agent.customer, texts.TOPPED_UP, name=customer.name, phone=phones.national(customer.phone), **params)
+    to_customer = notices.write(customer, texts.CASH_RECEIVED, leg=1, name=agent.name, number=agent.number, **params)
     return Transfer(
         id=transfer_id,
         initiator=agent.float_account,
@@ -184,9 +175,9 @@ def _top_up(agent: Agent, customer: Customer, amount: Money, commission: Money, 
             *_commission_legs(agent, commission),
         ),
         limited_minor=amount.minor,
-        notices=(sold, received),
-        # The commission grows with the day: the same request a minute later would have other legs.
-        asked=f"{customer.id} {amount.minor} {amount.currency}",
+        notices=(to_agent, to_customer),
+        # The commission depends on the day's earlier deposits: the same request, repeated later, would have other legs.
+        request=f"{customer.id} {amount.minor} {amount.currency}",
     )
 
 
@@ -200,20 +191,23 @@ def _commission_legs(agent: Agent, commission: Money) -> tuple[Leg, ...]:
 
 
 async def _lock_day(connection: AsyncConnection, agent: Agent, customer: Customer, day: date) -> Row[tuple[int, int]]:
-    """What the agent has deposited to the customer today and earned by it; nobody else changes it before the commit."""
+    """What the customer deposited with the agent on this day, and the commission paid for it, locked until the commit."""
     row = {"agent_id": agent.customer.id, "customer_id": customer.id, "day": day, "deposited": 0, "commission": 0}
-    begun = insert(agent_day).values(row)
-    # An update that changes nothing is how a row that is there already is locked and read.
-    locked = begun.on_conflict_do_update(
-        index_elements=[agent_day.c.agent_id, agent_day.c.customer_id, agent_day.c.day],
-        set_={"deposited": agent_day.c.deposited},
+    # The update changes nothing: it locks and reads a row that is there already.
+    upsert = (
+        insert(agent_day)
+        .values(row)
+        .on_conflict_do_update(
+            index_elements=[agent_day.c.agent_id, agent_day.c.customer_id, agent_day.c.day],
+            set_={"deposited": agent_day.c.deposited},
+        )
     )
-    return (await connection.execute(locked.returning(agent_day.c.deposited, agent_day.c.commission))).one()
+    return (await connection.execute(upsert.returning(agent_day.c.deposited, agent_day.c.commission))).one()
 
 
-def _earned(day: Row[tuple[int, int]], amount: Money) -> Money:
-    """The commission of all of the day's deposits together, less what was paid: splitting one up earns nothing more."""
+def _count_commission(day: Row[tuple[int, int]], amount: Money) -> Money:
+    """The commission on all of the day's deposits together, less what was paid: splitting a deposit up earns nothing more."""
     most = tariffs.current(_CASH_IN_COMMISSION, amount.currency).most
-    together = min(Money(day.deposited + amount.minor, amount.currency), most)
-    earned = tariffs.fee(_CASH_IN_COMMISSION, together).total
-    return Money(max(earned.minor - day.commission, 0), amount.currency)
+    deposited = min(Money(day.deposited + amount.minor, amount.currency), most)
+    commission = tariffs.fee(_CASH_IN_COMMISSION, deposited).total
+    return Money(max(commission.minor - day.commission, 0), amount.currency)

@@ -1,4 +1,4 @@
-"""Agents: customers with a shop, who turn cash into balance and back."""
+"""Who is an agent, and what has gone over an agent's counter."""
 
 import re
 import secrets
@@ -14,22 +14,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, phones, reading
 from core.agents import texts
-from core.agents.refusals import NoAgentNear, UnknownAgent
+from core.agents.refusals import NoAgentNear
 from core.countries import COUNTRIES
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.customers.refusals import UnknownRecipient
-from core.errors import BadText, NotPermitted
+from core.errors import BadText, NotPermitted, UnknownAgent
 from core.ledger.accounts import open_account
 from core.ledger.chart import COMMISSION, FLOAT
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.agents import agent as agent_table
 from core.tables.customers import customer as customer_table
 from core.tables.ledger import account, posting, transfer
 
-# The ledger's kinds of transfers over an agent's counter.
+# The ledger's kinds of transfer over an agent's counter.
 CASH_IN, CASH_OUT = "cash_in", "cash_out"
 MOST_NAME_CHARACTERS, MOST_PLACE_CHARACTERS = 40, 20
 MOST_NEAR = 12
@@ -40,9 +41,9 @@ _NUMBER = re.compile(r"[0-9]{6}")
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """`number` is six digits, what customers type; `name` is the shop's, `place` as people there call it, or empty.
+    """`number` has six digits, and customers type it. `name` is the shop's; `place` is as people there call it, or empty.
 
-    `float_account` holds what can be sold as balance, `commission_account` what was earned and not yet taken out.
+    `float_account` holds what she can sell as balance, `commission_account` what she has earned and not taken out.
     """
 
     customer: Customer
@@ -55,7 +56,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What anybody may know of an agent."""
+    """What the service tells anybody about an agent."""
 
     number: str
     name: str
@@ -63,8 +64,8 @@ class Shop:
 
 
 @dataclass(frozen=True, slots=True)
-class Today:
-    """An agent's calendar day so far: how often, how much, and what it earned."""
+class CounterDay:
+    """What has gone over an agent's counter on one calendar day."""
 
     top_ups: int
     topped_up: Money
@@ -73,8 +74,9 @@ class Today:
     commission: Money
 
 
-async def of(runtime: Runtime, customer: Customer) -> Agent:
-    """The agent that the customer is. Raises NotPermitted where she is none."""
+@refuses(NotPermitted)
+async def get_by_customer(runtime: Runtime, customer: Customer) -> Agent:
+    """The agent that this customer is; NotPermitted where she is none."""
     async with runtime.database.autocommit() as connection:
         row = (await connection.execute(_FIND.where(agent_table.c.customer_id == customer.id))).one_or_none()
     if row is None:
@@ -82,49 +84,53 @@ async def of(runtime: Runtime, customer: Customer) -> Agent:
     return Agent(customer, row.number, row.name, row.place, row.float_account, row.commission_account)
 
 
-async def by_number(runtime: Runtime, number: str) -> Agent:
-    """The agent with this number, spaces or not. Raises UnknownAgent."""
+@refuses(UnknownAgent)
+async def get_by_number(runtime: Runtime, number: str) -> Agent:
+    """The agent with this number, which may be written with spaces."""
     digits = re.sub(r"[\s-]", "", number)
     if not _NUMBER.fullmatch(digits):
         raise UnknownAgent
     async with runtime.database.autocommit() as connection:
-        return await _load(connection, agent_table.c.number == digits)
+        return await _get(connection, agent_table.c.number == digits)
 
 
-async def load(connection: AsyncConnection, customer_id: UUID) -> Agent:
-    """The agent that the customer with this id is, as the caller's transaction sees her. Raises UnknownAgent."""
-    return await _load(connection, agent_table.c.customer_id == customer_id)
+@refuses(UnknownAgent)
+async def get_by_id(connection: AsyncConnection, customer_id: UUID) -> Agent:
+    """The agent with this customer's id, as the caller's transaction sees her."""
+    return await _get(connection, agent_table.c.customer_id == customer_id)
 
 
-async def near(runtime: Runtime, place: str) -> list[Shop]:
-    """Agents whose place or shop somebody may have meant, nearest spelling first; 12 at most. Raises NoAgentNear."""
-    typed = " ".join(place.split()).lower()
-    if len(typed) < _LEAST_SEARCHED or not typed.isprintable():
+@refuses(NoAgentNear)
+async def list_near(runtime: Runtime, place: str) -> list[Shop]:
+    """Agents whose place or shop is spelt like `place`, nearest spelling first; 12 at most."""
+    searched = " ".join(place.split()).lower()
+    if len(searched) < _LEAST_SEARCHED or not searched.isprintable():
         raise NoAgentNear
-    where, shop = func.lower(agent_table.c.place), func.lower(agent_table.c.name)
-    begins = where.startswith(typed, autoescape=True)
-    says_more = (where != "") & (func.strpos(typed, where) > 0)  # "Kibera, Nairobi"
+    place_column, name_column = func.lower(agent_table.c.place), func.lower(agent_table.c.name)
+    begins = place_column.startswith(searched, autoescape=True)
+    says_more = (place_column != "") & (func.strpos(searched, place_column) > 0)  # "Kibera, Nairobi"
     query = (
         select(agent_table.c.number, agent_table.c.name, agent_table.c.place)
         .join(customer_table, customer_table.c.id == agent_table.c.customer_id)
         .where(
             customer_table.c.status == "active",
-            or_(where.contains(typed, autoescape=True), shop.contains(typed, autoescape=True), says_more),
+            or_(place_column.contains(searched, autoescape=True), name_column.contains(searched, autoescape=True), says_more),
         )
-        .order_by(begins.desc(), where, shop, agent_table.c.number)
+        .order_by(begins.desc(), place_column, name_column, agent_table.c.number)
         .limit(MOST_NEAR)
     )
     async with runtime.database.autocommit() as connection:
-        found = [Shop(*row) for row in await connection.execute(query)]
-    if not found:
+        shops = [Shop(*row) for row in await connection.execute(query)]
+    if not shops:
         raise NoAgentNear
-    return found
+    return shops
 
 
+@refuses(UnknownRecipient, BadText)
 async def add(runtime: Runtime, phone: str, name: str, place: str = "", number: str | None = None) -> Agent:
-    """Makes a customer an agent, with a float and a commission account; who is one already stays as she is.
+    """Makes a customer an agent, with a float and a commission account; an agent stays as she is.
 
-    `phone` is E.164. Without `number` an unused one is found. Raises UnknownRecipient, BadText (name or place), ValueError where
+    `phone` is E.164. Without `number` the service picks a free one. BadText: the name or the place. Raises ValueError where
     another agent has the number.
     """
     name, place = _tidy(name, MOST_NAME_CHARACTERS), _tidy(place, MOST_PLACE_CHARACTERS) if place.strip() else ""
@@ -132,24 +138,20 @@ async def add(runtime: Runtime, phone: str, name: str, place: str = "", number: 
     if customer is None:
         raise UnknownRecipient(phone=phones.national(phone))
     async with runtime.database.transaction() as connection:
-        # Whoever adds her at the same time waits here, and then finds her.
-        await profiles.lock(connection, customer.id)
-        found = select(agent_table.c.customer_id).where(agent_table.c.customer_id == customer.id)
-        if await connection.scalar(found) is None:
-            taken = await _take_number(connection, customer, name, place, number)
-            for kind in (FLOAT, COMMISSION):
-                if (
-                    await connection.scalar(select(account.c.id).where(account.c.owner == customer.id, account.c.kind == kind))
-                    is None
-                ):
-                    await open_account(connection, owner=customer.id, kind=kind, currency=customer.currency)
-            said: dict[str, Any] = {"name": name, "number": taken}
-            await notices.tell(runtime, connection, customer, texts.AGENT_ADDED, **said)
-    return await of(runtime, customer)
+        # A second caller waits here, and then finds the agent that the first one made.
+        if not await profiles.lock(connection, customer.id):
+            raise UnknownRecipient(phone=phones.national(phone))  # she has closed her account meanwhile
+        query = select(agent_table.c.customer_id).where(agent_table.c.customer_id == customer.id)
+        if await connection.scalar(query) is None:
+            number = await _insert(connection, customer, name, place, number)
+            await _open_accounts(connection, customer)
+            params: dict[str, Any] = {"name": name, "number": number}
+            await notices.tell(runtime, connection, customer, texts.AGENT_ADDED, **params)
+        return await get_by_id(connection, customer.id)
 
 
-async def today(runtime: Runtime, agent: Agent) -> Today:
-    """What has gone over the agent's counter since midnight, and what it earned."""
+async def get_today(runtime: Runtime, agent: Agent) -> CounterDay:
+    """The agent's day since midnight at home."""
     country, currency = runtime.settings.country, agent.customer.currency
     day = clock.today(country)
     midnight = datetime.combine(day, time.min, COUNTRIES[country].zone)
@@ -160,14 +162,14 @@ async def today(runtime: Runtime, agent: Agent) -> Today:
             for row in await connection.execute(_since(account_id, midnight))
         }
     nothing = (0, Money(0, currency))
-    top_ups, sold = sums.get((agent.float_account, CASH_IN), nothing)
-    withdrawals, bought = sums.get((agent.float_account, CASH_OUT), nothing)
-    earned = [sums.get((agent.commission_account, kind), nothing)[1].minor for kind in (CASH_IN, CASH_OUT)]
-    return Today(top_ups, -sold, withdrawals, bought, Money(sum(earned), currency))
+    top_ups, topped_up = sums.get((agent.float_account, CASH_IN), nothing)
+    withdrawals, withdrawn = sums.get((agent.float_account, CASH_OUT), nothing)
+    commissions = [sums.get((agent.commission_account, kind), nothing)[1].minor for kind in (CASH_IN, CASH_OUT)]
+    return CounterDay(top_ups, -topped_up, withdrawals, withdrawn, Money(sum(commissions), currency))
 
 
 def _since(account_id: UUID, moment: datetime) -> Select[Any]:
-    """How many postings of each kind, and their sum. Walks back over the time asked for, and no further."""
+    """How many postings the account has since `moment`, by kind, and their sum. Reads no posting before it but the last."""
     before = (
         select(posting.c.version)
         .where(posting.c.account_id == account_id, posting.c.created_at < moment)
@@ -183,7 +185,7 @@ def _since(account_id: UUID, moment: datetime) -> Select[Any]:
     )
 
 
-async def _load(connection: AsyncConnection, condition: ColumnElement[bool]) -> Agent:
+async def _get(connection: AsyncConnection, condition: ColumnElement[bool]) -> Agent:
     row = (await connection.execute(_FIND.where(condition))).one_or_none()
     customer = None if row is None else await profiles.find_by_id(connection, row.customer_id)
     if row is None or customer is None:
@@ -191,12 +193,21 @@ async def _load(connection: AsyncConnection, condition: ColumnElement[bool]) -> 
     return Agent(customer, row.number, row.name, row.place, row.float_account, row.commission_account)
 
 
-async def _take_number(connection: AsyncConnection, customer: Customer, name: str, place: str, number: str | None) -> str:
-    """Writes the agent's row under the number that was asked for, or one that nobody has."""
+async def _open_accounts(connection: AsyncConnection, customer: Customer) -> None:
+    """Opens the agent's accounts, but for one that she has had since before agents had numbers."""
+    query = select(account.c.kind).where(account.c.owner == customer.id, account.c.kind.in_([FLOAT, COMMISSION]))
+    kinds = (await connection.scalars(query)).all()
+    for kind in (FLOAT, COMMISSION):
+        if kind not in kinds:
+            await open_account(connection, owner=customer.id, kind=kind, currency=customer.currency)
+
+
+async def _insert(connection: AsyncConnection, customer: Customer, name: str, place: str, number: str | None) -> str:
+    """Writes the agent's row under the given number, or under one that no agent has, and answers with that number."""
     for candidate in _candidates() if number is None else [number]:
         row = {"customer_id": customer.id, "number": candidate, "name": name, "place": place, "created_at": clock.now()}
-        wish = insert(agent_table).values(row).on_conflict_do_nothing(index_elements=[agent_table.c.number])
-        if await connection.scalar(wish.returning(agent_table.c.number)) is not None:
+        statement = insert(agent_table).values(row).on_conflict_do_nothing(index_elements=[agent_table.c.number])
+        if await connection.scalar(statement.returning(agent_table.c.number)) is not None:
             return candidate
     raise ValueError(f"the agent number {number} is taken" if number else "no agent number is free")
 
@@ -207,7 +218,7 @@ def _candidates() -> Iterator[str]:
 
 
 def _tidy(text: str, most: int) -> str:
-    """A shop's or place's name on one line. Raises BadText."""
+    """The name of a shop or a place, on one line."""
     name = reading.tidy(text)
     if len(name) > most or not _WORDS.fullmatch(name):
         raise BadText

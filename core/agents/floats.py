@@ -1,4 +1,4 @@
-"""An agent's float and commission: what staff sell to her and buy back, and what she has earned."""
+"""An agent's float, which staff sell to her and buy back, and the commission that she has earned."""
 
 import re
 from dataclasses import dataclass
@@ -9,27 +9,28 @@ from core import ids
 from core.agents import texts
 from core.agents.directory import Agent
 from core.credentials import pins
-from core.errors import BadText, KeyConflict
+from core.errors import BadText, Busy, KeyConflict
 from core.ledger import statement
 from core.ledger.chart import TRUST, SystemAccount
 from core.ledger.post import post_one
-from core.ledger.refusals import OverLimit
-from core.ledger.transfer import Leg, Notice, Transfer
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverLimit
+from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.staff import Staff
 from core.tables.agents import float_trade
 
 BUY, SELL, TAKE_COMMISSION = "float_buy", "float_sell", "commission"
-# What screens have room for.
+# A screen has room for no more.
 MOST_UNITS = 999_999_999
 _REFERENCE = re.compile(r"[\w./ -]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """`balance` is the float afterwards. `is_new`: nothing was done before under the same key or reference."""
+class FloatReceipt:
+    """`balance` is the float afterwards. `is_new` is false where the same key or reference was worked off before."""
 
     reference: str
     amount: Money
@@ -37,23 +38,21 @@ class Receipt:
     is_new: bool
 
 
-async def balance(runtime: Runtime, agent: Agent) -> Money:
-    """What the agent can sell."""
+async def get_balance(runtime: Runtime, agent: Agent) -> Money:
+    """The float that the agent can sell."""
     async with runtime.database.autocommit() as connection:
-        return await statement.available(connection, agent.float_account)
+        return await statement.get_available(connection, agent.float_account)
 
 
-async def earned(runtime: Runtime, agent: Agent) -> Money:
-    """The commission that she has not taken out yet."""
+async def get_commission(runtime: Runtime, agent: Agent) -> Money:
+    """The commission that the agent has not taken out yet."""
     async with runtime.database.autocommit() as connection:
-        return await statement.available(connection, agent.commission_account)
+        return await statement.get_available(connection, agent.commission_account)
 
 
-async def take_commission(runtime: Runtime, *, agent: Agent, amount: Money, pin: str, key: str) -> Receipt:
-    """Moves commission to the agent's float; once for each `key`.
-
-    Raises WrongPin, PinLocked, Busy, NotEnoughMoney, AccountClosed, KeyConflict.
-    """
+@refuses(pins.check, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
+async def take_commission(runtime: Runtime, *, agent: Agent, amount: Money, pin: str, key: str) -> FloatReceipt:
+    """Moves commission to the agent's float; once for each `key`."""
     await pins.check(runtime, agent.customer.id, pin)
     answer = await runtime.poster.submit(
         Transfer(
@@ -66,53 +65,55 @@ async def take_commission(runtime: Runtime, *, agent: Agent, amount: Money, pin:
     )
     if not answer.is_done:
         answer.raise_refusal(amount.currency, needed=amount)
-    left = Money(answer.available_minor[1], amount.currency)
-    return Receipt(ids.reference(answer.transfer_id), amount, left, answer.outcome == "posted")
+    balance = Money(answer.available_minor[1], amount.currency)
+    return FloatReceipt(ids.reference(answer.transfer_id), amount, balance, answer.outcome == "posted")
 
 
-async def buy(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: Staff) -> Receipt:
-    """Float for money that has reached the bank under `reference`, worked off once.
+@refuses(BadText, OverLimit, AccountClosed, KeyConflict)
+async def buy(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: Staff) -> FloatReceipt:
+    """Adds float for money that has reached the bank; once for each `reference` of the bank's.
 
-    Raises OverLimit, BadText (reference), KeyConflict where the reference was for another agent or amount.
+    BadText: the reference. KeyConflict: the reference was for another agent or amount.
     """
     return await _trade(runtime, agent, amount, BUY, reference, by)
 
 
-async def sell(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: Staff) -> Receipt:
-    """The other way: the bank pays the agent out. Raises what `buy` raises, and NotEnoughMoney."""
+@refuses(buy, NotEnoughMoney)
+async def sell(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: Staff) -> FloatReceipt:
+    """Takes float for money that the bank pays the agent; once for each `reference` of the bank's."""
     return await _trade(runtime, agent, amount, SELL, reference, by)
 
 
-async def _trade(runtime: Runtime, agent: Agent, amount: Money, kind: str, reference: str, by: Staff) -> Receipt:
+async def _trade(runtime: Runtime, agent: Agent, amount: Money, kind: str, reference: str, by: Staff) -> FloatReceipt:
     reference = reference.strip()
     if not _REFERENCE.fullmatch(reference):
         raise BadText
     if amount > (most := Money.of_units(MOST_UNITS, amount.currency)):
         raise OverLimit(most=most)
-    wish = _traded(agent, amount, kind, reference)
+    transfer = _build_trade(agent, amount, kind, reference)
     async with runtime.database.transaction() as connection:
-        row = {"transfer_id": wish.id, "kind": kind, "reference": reference, "done_by": by.name}
-        took = (
+        row = {"transfer_id": transfer.id, "kind": kind, "reference": reference, "done_by": by.name}
+        statement = (
             insert(float_trade).values(row).on_conflict_do_nothing(index_elements=[float_trade.c.kind, float_trade.c.reference])
         )
-        is_new = await connection.scalar(took.returning(float_trade.c.transfer_id)) is not None
+        is_new = await connection.scalar(statement.returning(float_trade.c.transfer_id)) is not None
         country = runtime.settings.country
-        answer = await post_one(connection, wish, country=country, currency=amount.currency, needed=amount)
+        answer = await post_one(connection, transfer, country=country, currency=amount.currency, needed=amount)
         if (answer.outcome == "posted") is not is_new:
-            raise KeyConflict  # worked off already, for another agent
-    return Receipt(ids.reference(answer.transfer_id), amount, Money(answer.available_minor[0], amount.currency), is_new)
+            raise KeyConflict  # the reference was worked off before, for another agent
+    return FloatReceipt(ids.reference(answer.transfer_id), amount, Money(answer.available_minor[0], amount.currency), is_new)
 
 
-def _traded(agent: Agent, amount: Money, kind: str, reference: str) -> Transfer:
+def _build_trade(agent: Agent, amount: Money, kind: str, reference: str) -> Transfer:
     minor = amount.minor if kind == BUY else -amount.minor
     transfer_id = ids.new_id()
     text = texts.FLOAT_BOUGHT if kind == BUY else texts.FLOAT_SOLD
-    told: Notice = notices.write(agent.customer, text, reference=ids.reference(transfer_id), amount=amount)
+    notice = notices.write(agent.customer, text, reference=ids.reference(transfer_id), amount=amount)
     return Transfer(
         id=transfer_id,
         initiator=agent.float_account,
         key=f"{kind}:{reference}",
         kind=kind,
         legs=(Leg(agent.float_account, minor), Leg(SystemAccount(TRUST, amount.currency), -minor)),
-        notices=(told,),
+        notices=(notice,),
     )

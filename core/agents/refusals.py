@@ -1,13 +1,7 @@
-"""What may be refused about agents."""
+"""Refusals about agents."""
 
 from core.errors import Kind, Refusal
 from core.i18n import _
-
-
-class UnknownAgent(Refusal):
-    code = "unknown_agent"
-    kind = Kind.UNKNOWN
-    sentence = _("No agent has that number.")
 
 
 class NoAgentNear(Refusal):

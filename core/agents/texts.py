@@ -1,4 +1,4 @@
-"""What an agent and his customers are told by SMS."""
+"""SMS to agents and their customers."""
 
 from core.i18n import _
 

@@ -37,7 +37,7 @@ async def get(runtime: Runtime, customer: Customer) -> Details:
                 .where(customer_table.c.id == customer.id)
             )
         ).one()
-    limit = limits.of(row.tier, customer.currency, clock.today(country))
+    limit = limits.get(row.tier, customer.currency, clock.today(country))
     return Details(
         runtime.vault.open(row.national_id, customer.id)[-_SHOWN_DIGITS:] if row.national_id else "",
         Money(limit.transfer, customer.currency),

@@ -29,8 +29,8 @@ _NAME = re.compile(rf"{_WORD}(?: {_WORD})+")
 class Customer:
     """Somebody with an account. `wallet` is the ledger account's id; `phone` is E.164.
 
-    `has_approvals`: a request waits for her approval (core/approvals.py). `round_up_goal` is the savings goal into which her
-    sends are rounded up. Without `has_pin` she has joined by SMS and not dialled yet (core/membership/joining.py).
+    `has_approvals`: a request waits for her approval (core/approvals/consent.py). `round_up_goal` is the savings goal into which
+    her sends are rounded up. Without `has_pin` she has joined by SMS and not dialled yet (core/membership/joining.py).
     """
 
     id: UUID

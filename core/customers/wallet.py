@@ -46,19 +46,19 @@ class DoneTransfer:
 async def get_balance(runtime: Runtime, customer: Customer) -> Money:
     """What she can spend."""
     async with runtime.database.autocommit() as connection:
-        return await statement.available(connection, customer.wallet)
+        return await statement.get_available(connection, customer.wallet)
 
 
 async def list_newest(runtime: Runtime, customer: Customer, most: int = 5) -> list[StatementLine]:
     """Her newest postings."""
     async with runtime.database.autocommit() as connection:
-        return await _named(connection, await statement.last(connection, customer.wallet, most))
+        return await _named(connection, await statement.list_newest(connection, customer.wallet, most))
 
 
 async def find_last_done(runtime: Runtime, customer: Customer, keys: list[str]) -> DoneTransfer | None:
     """The newest transfer that she asked for under one of these keys: what a session that broke off may have moved."""
     async with runtime.database.autocommit() as connection:
-        done = await statement.done_under(connection, customer.id, keys)
+        done = await statement.find_requested(connection, customer.id, keys)
         if done is None:
             return None
         names = await _names(connection, [] if done.other_owner is None else [done.other_owner])
@@ -73,7 +73,7 @@ async def write_csv(connection: AsyncConnection, wallet: UUID, since: datetime, 
     yield _csv_line(_CSV_COLUMNS)
     cursor: int | None = None
     while True:
-        page = await statement.page(connection, wallet, most=_CSV_PAGE, cursor=cursor, since=since, until=until)
+        page = await statement.get_page(connection, wallet, most=_CSV_PAGE, cursor=cursor, since=since, until=until)
         for line in await _named(connection, page.lines):
             reference, moment = ids.reference(line.transfer_id), line.moment.isoformat()
             money = (line.amount.plain, line.balance_after.plain, line.amount.currency)
@@ -83,7 +83,7 @@ async def write_csv(connection: AsyncConnection, wallet: UUID, since: datetime, 
             return
 
 
-async def _named(connection: AsyncConnection, lines: list[statement.Line]) -> list[StatementLine]:
+async def _named(connection: AsyncConnection, lines: list[statement.Posting]) -> list[StatementLine]:
     names = await _names(connection, {line.other_owner for line in lines if line.other_owner is not None})
     return [
         StatementLine(line.moment, line.transfer_id, line.kind, line.amount, line.balance_after, _name(names, line.other_owner))

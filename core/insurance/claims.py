@@ -14,9 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, reading, septets
 from core.customers import profiles
 from core.customers.profiles import Customer
-from core.errors import BadText, DayOutOfRange, KeyConflict, NotPermitted, RequestWaits
+from core.errors import BadText, DayOutOfRange, KeyConflict, NotPermitted, RequestWaits, check_same
 from core.i18n import translate
-from core.idempotency import check_same
 from core.insurance import texts
 from core.insurance.policies import Policy, read_policy
 from core.insurance.products import NAMES

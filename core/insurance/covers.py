@@ -11,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, ids
 from core.credentials import pins
 from core.customers.profiles import Customer
-from core.errors import KeyConflict, NotPermitted
+from core.errors import KeyConflict, NotPermitted, check_same
 from core.i18n import translate
-from core.idempotency import check_same
 from core.insurance import products as catalogue
 from core.insurance import texts
 from core.insurance.policies import ENDED, GRACE, Policy, make_premium, open_policy, read_policy

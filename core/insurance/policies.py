@@ -87,7 +87,7 @@ def make_premium(transfer_id: UUID, customer: Customer, product: Product, key: s
     price = product.price
     legs = (Leg(customer.wallet, -price.minor), Leg(SystemAccount(PREMIUMS, price.currency), price.minor))
     # Two products may cost the same, so the request is recognised by the product.
-    return Transfer(transfer_id, customer.wallet, key, KIND, legs, written, asked=product.key)
+    return Transfer(transfer_id, customer.wallet, key, KIND, legs, written, request=product.key)
 
 
 def read_policy(row: Row[Any]) -> Policy:

@@ -20,7 +20,7 @@ from core.insurance import products, texts
 from core.insurance.policies import ACTIVE, ENDED, GRACE, make_premium, open_policy, read_policy
 from core.insurance.products import Product
 from core.ledger.post import post
-from core.ledger.transfer import REFUSED
+from core.ledger.transfer import REFUSALS
 from core.messaging import kinds, notices
 from core.runtime import Runtime
 from core.tables.chores import chore
@@ -65,7 +65,7 @@ def _due(condition: ColumnElement[bool]) -> Due:
 
 
 async def _settle(runtime: Runtime, connection: AsyncConnection, row: Row[Any], today: date) -> None:
-    if not await chores.claim(connection, row.id, _RENEWAL, f"{row.ends} {today}"):
+    if not await chores.mark_done(connection, row.id, _RENEWAL, f"{row.ends} {today}"):
         return
     customer = await profiles.find_by_id(connection, row.customer_id)
     # An unpaid cover goes on from the day on which it is paid. A cover that a worker comes to late has no gap.
@@ -99,7 +99,7 @@ async def _pay(
     )
     transfer = make_premium(transfer_id, customer, product, f"renewal:{row.id}:{row.ends}", notice)
     [answer] = await post(connection, [transfer], runtime.settings.country)
-    if answer.outcome in REFUSED:
+    if answer.outcome in REFUSALS:
         return False
     assert answer.outcome == "posted", f"the renewal of {row.id} is {answer.outcome}"
     change = update(policy_table).where(policy_table.c.id == row.id)
@@ -137,7 +137,7 @@ async def _end(runtime: Runtime, connection: AsyncConnection, row: Row[Any], cus
 
 async def _tell_of_end(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) -> None:
     customer = await profiles.find_by_id(connection, row.customer_id)
-    if not await chores.claim(connection, row.id, _NOTICE, str(row.ends)) or customer is None:
+    if not await chores.mark_done(connection, row.id, _NOTICE, str(row.ends)) or customer is None:
         return
     policy = read_policy(row)
     params: dict[str, Any] = {"product": translate(policy.name, customer.language)}

@@ -53,7 +53,7 @@ async def _expire(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) 
 
 
 async def _remind(runtime: Runtime, connection: AsyncConnection, row: Row[Any]) -> bool:
-    if not await chores.claim(connection, row.id, _REMINDER, "once"):
+    if not await chores.mark_done(connection, row.id, _REMINDER, "once"):
         return False
     hired = await escrow.get_hired(connection, row)
     date = clock.day_text(clock.day(row.changed_at, runtime.settings.country))

@@ -20,7 +20,7 @@ from core.jobs.refusals import JobClosed
 from core.ledger import statement
 from core.ledger.post import post_one
 from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
-from core.ledger.transfer import Answer, Leg, Transfer
+from core.ledger.transfer import Leg, PostingResult, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.refusing import refuses
@@ -85,7 +85,7 @@ async def pay_out(
     """Moves the pay into the worker's wallet. OverBalanceLimit: only where `is_limited`."""
     limited_minor = hired.job.pay.minor if is_limited else 0
     answer = await _empty(runtime, connection, hired, hired.worker, KIND_PAY, key, side_texts, limited_minor)
-    return JobReceipt(ids.reference(answer.transfer_id), await statement.available(connection, hired.employer.wallet))
+    return JobReceipt(ids.reference(answer.transfer_id), await statement.get_available(connection, hired.employer.wallet))
 
 
 @refuses(AccountClosed)
@@ -106,7 +106,7 @@ async def get_first_receipt(
     transfer_id: UUID | None = await connection.scalar(query)
     if transfer_id is None:
         raise JobClosed
-    return JobReceipt(ids.reference(transfer_id), await statement.available(connection, employer.wallet))
+    return JobReceipt(ids.reference(transfer_id), await statement.get_available(connection, employer.wallet))
 
 
 async def tell(
@@ -125,7 +125,7 @@ async def _empty(
     key: str,
     side_texts: SideTexts,
     limited_minor: int,
-) -> Answer:
+) -> PostingResult:
     pay = hired.job.pay
     legs = Leg(hired.account, -pay.minor), Leg(receiver.wallet, pay.minor)
     transfer = _transfer(runtime, hired, hired.account, key, kind, legs, side_texts, limited_minor)

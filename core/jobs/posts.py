@@ -13,8 +13,7 @@ from core import clock
 from core.credentials import attempts
 from core.customers import profiles
 from core.customers.profiles import Customer
-from core.errors import BadAmount, BadChoice, Busy, KeyConflict
-from core.idempotency import check_same
+from core.errors import BadAmount, BadChoice, Busy, KeyConflict, check_same
 from core.jobs import market
 from core.jobs.market import CATEGORIES, OPEN, Job
 from core.jobs.refusals import TooManyJobs
@@ -40,7 +39,7 @@ async def check_pay(runtime: Runtime, employer: Customer, pay: Money) -> None:
         raise BadAmount
     async with runtime.database.autocommit() as connection:
         tier = (await connection.scalars(select(account.c.tier).where(account.c.id == employer.wallet))).one()
-    limit = limits.of(tier, pay.currency, clock.today(runtime.settings.country))
+    limit = limits.get(tier, pay.currency, clock.today(runtime.settings.country))
     if pay.minor > limit.transfer:
         raise OverLimit(most=Money(limit.transfer, pay.currency))
 

@@ -1,4 +1,4 @@
-"""People's accounts: opened, closed and given a tier, in the transaction of whatever that is done for."""
+"""Opens and closes customers' accounts and sets their tiers, in the caller's transaction."""
 
 from uuid import UUID, uuid4
 
@@ -12,9 +12,9 @@ from core.tables.ledger import account
 async def open_account(
     connection: AsyncConnection, *, owner: UUID, kind: str, currency: str, tier: str | None = None, account_id: UUID | None = None
 ) -> UUID:
-    """A customer's new, empty account, which can never be overdrawn. `kind` is one of chart.py's, `tier` one of limits.toml's.
+    """Opens an empty account, which can never be overdrawn. `kind` is one of chart.py's, `tier` one of limits.toml's.
 
-    `account_id`: where something else of the same id says what it is for.
+    `account_id`: where a row elsewhere with the same id says what the account is for.
     """
     account_id = account_id or uuid4()
     await connection.execute(
@@ -26,7 +26,7 @@ async def open_account(
 
 
 async def close_empty(connection: AsyncConnection, account_id: UUID) -> bool:
-    """Closes an account; False where there is money in it."""
+    """Closes an account. False where there is money in it."""
     emptied = (
         update(account)
         .where(account.c.id == account_id, account.c.balance == 0, account.c.held == 0)
@@ -37,10 +37,10 @@ async def close_empty(connection: AsyncConnection, account_id: UUID) -> bool:
 
 
 async def close_all(connection: AsyncConnection, owner: UUID) -> None:
-    """Closes all accounts of somebody; the caller has locked them and found them empty."""
+    """Closes all accounts of an owner. The caller has locked them and seen that they are empty."""
     await connection.execute(update(account).where(account.c.owner == owner).values(status="closed"))
 
 
 async def set_tier(connection: AsyncConnection, *, owner: UUID, kind: str, tier: str) -> None:
-    """From now on the limits of this tier hold for the account."""
+    """The limits of this tier hold for the account from now on."""
     await connection.execute(update(account).where(account.c.owner == owner, account.c.kind == kind).values(tier=tier))

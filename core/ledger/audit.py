@@ -1,4 +1,4 @@
-"""Proves the books: every invariant as a query that finds the rows which break it, and names them."""
+"""Proves the books. Each invariant is a query that finds the rows which break it, and names them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 _MOST_NAMED = 20
 _NO_CHECKS: Mapping[str, str] = MappingProxyType({})
 
-# Each query answers with a text a broken row, and with nothing where all is well.
+# Each query returns one text for each broken row, and no row where all is well.
 CHECKS = {
     "all balances of a currency add up to zero": """
         SELECT currency || ' is off by ' || sum(balance) FROM account GROUP BY currency HAVING sum(balance) <> 0""",
@@ -104,8 +104,8 @@ CHECKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """`findings` holds (invariant, the row that breaks it); empty: the books are proved."""
+class AuditReport:
+    """`findings` holds (invariant, the row that breaks it). Where it is empty the books are proved."""
 
     invariants: int
     transfers: int
@@ -115,18 +115,18 @@ class Report:
 
 
 async def verify(
-    connection: AsyncConnection, begins: Callable[[str], None] = lambda _: None, checks: Mapping[str, str] = _NO_CHECKS
-) -> Report:
-    """Checks every invariant on one snapshot, while the service runs or not. `begins` is told each one's name first.
+    connection: AsyncConnection, announce: Callable[[str], None] = lambda _: None, checks: Mapping[str, str] = _NO_CHECKS
+) -> AuditReport:
+    """Checks every invariant on one snapshot; the service may go on running. `announce` gets each invariant's name beforehand.
 
-    `checks` are those of whoever keeps rows beside the ledger (`core/features.py`), written like the ledger's own.
+    `checks` are the invariants of whoever keeps rows beside the ledger (`core/features.py`), written like the ledger's own.
     """
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     await connection.execute(text("SET LOCAL statement_timeout = 0"))
     await connection.execute(text("SET LOCAL work_mem = '256MB'"))
     findings = []
     for invariant, query in {**CHECKS, **checks}.items():
-        begins(invariant)
+        announce(invariant)
         named = f"SELECT * FROM ({query}) AS broken LIMIT {_MOST_NAMED}"  # noqa: S608 - our own queries
         rows = await connection.scalars(text(named))
         findings += [(invariant, row) for row in rows]
@@ -137,4 +137,4 @@ async def verify(
         )
     )
     transfers, postings, sealed = counted.one()
-    return Report(len(CHECKS) + len(checks), transfers, postings, sealed, findings)
+    return AuditReport(len(CHECKS) + len(checks), transfers, postings, sealed, findings)

@@ -1,4 +1,4 @@
-"""The chart of accounts: which kinds there are, and how the service's own are found without asking the database.
+"""The chart of accounts: their kinds, and how code names the service's own accounts without asking the database.
 
 | kind | whose | holds |
 |---|---|---|
@@ -38,19 +38,19 @@ PREMIUMS = "premiums"
 LIQUIDITY = "liquidity"
 
 SYSTEM_KINDS = (TRUST, FEES, EXCISE, COMMISSIONS, UNCLAIMED, SETTLEMENT, PREMIUMS, LIQUIDITY)
-# An account that every transfer touches would be one row that everybody waits for: there are this many of each.
+# Nearly every transfer touches these accounts. One row each would make all transfers wait for it, so each has this many.
 STRIPES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class SystemAccount:
-    """An account of the service itself, without saying which of its stripes: `post` chooses."""
+    """An account of the service itself, without its stripe: `post` chooses one."""
 
     kind: str
     currency: str
 
     def stripe(self, number: int) -> UUID:
-        """The id of one stripe's row: computed, the same everywhere, so that nothing has to be looked up."""
+        """The id of a stripe's row. It is computed, so nobody has to look it up."""
         return _stripe(self.kind, self.currency, number)
 
 
@@ -59,13 +59,13 @@ def _stripe(kind: str, currency: str, number: int) -> UUID:
     return uuid5(NAMESPACE_URL, f"jasho:account:{kind}:{currency}:{number}")
 
 
-def named(account_id: UUID, owner: UUID | None, kind: str, currency: str) -> UUID | SystemAccount:
-    """What a leg calls an account's row: people's by its id, the service's own without its stripe."""
+def name_account(account_id: UUID, owner: UUID | None, kind: str, currency: str) -> UUID | SystemAccount:
+    """How a leg names the account of a row: people's accounts by id, the service's own without their stripe."""
     return SystemAccount(kind, currency) if owner is None else account_id
 
 
-def every_system_account() -> list[tuple[UUID, SystemAccount]]:
-    """A row for each stripe of each kind in each currency: what a new database starts with."""
+def list_system_accounts() -> list[tuple[UUID, SystemAccount]]:
+    """One row for each stripe of each kind in each currency: what a new database starts with."""
     return [
         (account.stripe(number), account)
         for kind in SYSTEM_KINDS

@@ -1,6 +1,6 @@
-"""Limits: how much may move at once, in a day, and into one wallet. They are data (`limits.toml`), with the date each holds from.
+"""Limits: how much may move at once, in a day, and into one wallet. `limits.toml` holds them, each with its first day.
 
-The ledger counts them in the call that moves the money, on the rows that it has locked: no race passes them.
+The ledger checks them in the call that moves the money, on rows that it has locked: no race passes them.
 """
 
 import tomllib
@@ -21,7 +21,7 @@ UNVERIFIED = "unverified"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Minor units; `transfer` at once, `sms` by SMS in 24 hours, `day` in a calendar day, `balance` in the wallet."""
+    """All in minor units: `transfer` at once, `day` in a calendar day, `balance` in the wallet, `sms` by SMS in 24 hours."""
 
     tier: str
     currency: str
@@ -34,19 +34,19 @@ class Limit:
 
 @lru_cache(maxsize=4)
 def as_json(today: date) -> str:
-    """The limits of a day as the ledger takes them."""
-    return msgspec.json.encode(current(today)).decode()
+    """The limits of a day, in the form that the ledger's function takes."""
+    return msgspec.json.encode(list_current(today)).decode()
 
 
-def current(today: date) -> list[Limit]:
+def list_current(today: date) -> list[Limit]:
     """The newest limit that has begun, of each tier and currency."""
     begun = sorted((limit for limit in _limits() if limit.starts <= today), key=lambda limit: limit.starts)
     return list({(limit.tier, limit.currency): limit for limit in begun}.values())
 
 
-def of(tier: str, currency: str, today: date) -> Limit:
-    """The limit of one tier and currency. Raises LookupError where there is none."""
-    for limit in current(today):
+def get(tier: str, currency: str, today: date) -> Limit:
+    """Raises LookupError where there is none."""
+    for limit in list_current(today):
         if (limit.tier, limit.currency) == (tier, currency):
             return limit
     raise LookupError(f"no limit for {tier} in {currency} on {today}")

@@ -1,8 +1,8 @@
-"""The only way money moves: transfers in, one round trip, one answer each.
+"""The only way money moves: transfers in, one round trip, one result each.
 
 `post` hands any number of transfers to the SQL function beside this file, which accepts or refuses each by itself, in the
-caller's transaction. Postings, balances, limits and notices of an accepted transfer are written together; a refused one leaves
-every row as it was. What only moves money goes through `poster.py`, which shares one call among many requests.
+caller's transaction. It writes the postings, balances, limits and notices of an accepted transfer together; a refused one leaves
+every row as it was. Work that only moves money goes through `poster.py`, which shares one call among many requests.
 """
 
 import random
@@ -17,9 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, ids
 from core.ledger import limits
 from core.ledger.chart import STRIPES, SystemAccount
-from core.ledger.transfer import Account, Answer, Transfer
+from core.ledger.transfer import REFUSALS, Account, PostingResult, Transfer
+from core.refusing import refuses
 
-# Arrays travel as PostgreSQL's own text form: the driver would look at every element of every list.
+# Arrays travel in PostgreSQL's own text form: the driver would look at every element of every list.
 _CALL = """SELECT * FROM ledger_post(
     %s, %s, %s::uuid[], %s::uuid[], %s::int[], %s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::int[], %s::int[],
     %s::int[], %s::bigint[], %s::int[], %s::timestamptz[], %s::uuid[], %s::uuid[], %s::boolean[], %s::jsonb, %s::jsonb)"""
@@ -27,51 +28,54 @@ _CALL = """SELECT * FROM ledger_post(
 
 async def post(
     connection: AsyncConnection, transfers: Sequence[Transfer], country: str, chains: Sequence[int] | None = None
-) -> list[Answer]:
-    """Posts the transfers in the connection's transaction and answers in their order.
+) -> list[PostingResult]:
+    """Posts the transfers in the connection's transaction. The results come in their order.
 
-    `chains`: a number for each transfer; neighbours with the same one, not 0, stand or fall together. `country` says what day it
-    is. Raises psycopg.Error where the database is away or something is wrong with the call as a whole.
+    `chains`: a number for each transfer; neighbours with the same number other than 0 stand or fall together. The `country`
+    decides which day it is. Raises psycopg.Error where the database is away or something is wrong with the call as a whole.
     """
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, psycopg.AsyncConnection)
-    return await call(driver, transfers, country, chains)
+    return await post_on_driver(driver, transfers, country, chains)
 
 
-async def post_one(connection: AsyncConnection, transfer: Transfer, *, country: str, currency: str, **params: object) -> Answer:
+@refuses(*REFUSALS.values())
+async def post_one(
+    connection: AsyncConnection, transfer: Transfer, *, country: str, currency: str, **params: object
+) -> PostingResult:
     """Posts one transfer in the caller's transaction, or raises the Refusal that undoes all of it.
 
-    For work that changes its own rows too: those are locked and written first, the ledger's accounts last. `params` fill the
+    For work that also changes rows of its own: lock and write those first, the ledger's accounts last. `params` fill the
     refusal's sentence (`needed=` for NotEnoughMoney).
     """
-    [answer] = await post(connection, [transfer], country)
-    if not answer.is_done:
-        answer.raise_refusal(currency, **params)
-    return answer
+    [result] = await post(connection, [transfer], country)
+    if not result.is_done:
+        result.raise_refusal(currency, **params)
+    return result
 
 
-async def call(
+async def post_on_driver(
     driver: "psycopg.AsyncConnection[tuple[object, ...]]",
     transfers: Sequence[Transfer],
     country: str,
     chains: Sequence[int] | None = None,
-) -> list[Answer]:
-    """The same on a connection of the driver itself."""
+) -> list[PostingResult]:
+    """`post` on a connection of the driver itself."""
     cursor = await driver.execute(_CALL, _arguments(transfers, country, chains), prepare=True)
     row = await cursor.fetchone()
     assert row is not None
-    outcomes, firsts, details, available = msgspec.convert(
+    outcomes, firsts, details, available_minors = msgspec.convert(
         row, tuple[list[str], list[UUID | None], list[int | None], list[int | None]]
     )
-    answers = []
+    results = []
     begin = 0
     for transfer, outcome, first, detail in zip(transfers, outcomes, firsts, details, strict=True):
         end = begin + len(transfer.legs)
         is_done = outcome in ("posted", "repeated")
-        left = tuple(minor or 0 for minor in available[begin:end]) if is_done else ()
-        answers.append(Answer(outcome, first or transfer.id, left, detail))
+        available_minor = tuple(minor or 0 for minor in available_minors[begin:end]) if is_done else ()
+        results.append(PostingResult(outcome, first or transfer.id, available_minor, detail))
         begin = end
-    return answers
+    return results
 
 
 def _arguments(transfers: Sequence[Transfer], country: str, chains: Sequence[int] | None) -> tuple[object, ...]:
@@ -84,12 +88,12 @@ def _arguments(transfers: Sequence[Transfer], country: str, chains: Sequence[int
     for index, transfer in enumerate(transfers, start=1):
         firsts.setdefault((transfer.initiator, transfer.key), index)
         for notice in transfer.notices:
-            leg = len(leg_accounts) + notice.leg + 1
-            said = {"phone": notice.phone, "language": notice.language, "body": notice.body}
-            notices.append({"id": ids.new_id(), "transfer": index, "leg": leg, **said})
-        for one in transfer.legs:
-            leg_accounts.append(position[one.account])
-            leg_amounts.append(one.amount_minor)
+            number = len(leg_accounts) + notice.leg + 1
+            text = {"phone": notice.phone, "language": notice.language, "body": notice.body}
+            notices.append({"id": ids.new_id(), "transfer": index, "leg": number, **text})
+        for leg in transfer.legs:
+            leg_accounts.append(position[leg.account])
+            leg_amounts.append(leg.amount_minor)
         leg_ends.append(len(leg_accounts))
     now = clock.now()
     today = clock.day(now, country)
@@ -115,25 +119,25 @@ def _arguments(transfers: Sequence[Transfer], country: str, chains: Sequence[int
 
 
 def _positions(transfers: Sequence[Transfer]) -> tuple[dict[Account, int], list[UUID]]:
-    """Every account that is touched, by its place in the lock order: people's by id, then the service's own by id."""
-    # One stripe a call: a batch then locks one row of each of the service's accounts, and processes rarely share it.
+    """Each account's place in the lock order, and the rows in that order: people's by id, then the service's own by id."""
+    # One stripe for the whole call: it locks one row of each of the service's accounts, and processes rarely share that.
     stripe = random.randrange(STRIPES)  # noqa: S311 - spreads load, guards nothing
     people: set[UUID] = set()
-    own: dict[SystemAccount, UUID] = {}
+    system: dict[SystemAccount, UUID] = {}
     for transfer in transfers:
         people.add(transfer.initiator)
         for leg in transfer.legs if transfer.settles is None else (*transfer.legs, *transfer.settles.legs):
             if isinstance(leg.account, SystemAccount):
-                own[leg.account] = leg.account.stripe(stripe)
+                system[leg.account] = leg.account.stripe(stripe)
             else:
                 people.add(leg.account)
     order: list[tuple[Account, UUID]] = [(account, account) for account in sorted(people, key=_number)]
-    order += sorted(own.items(), key=lambda item: item[1])
+    order += sorted(system.items(), key=lambda item: item[1])
     return {account: index for index, (account, _) in enumerate(order, start=1)}, [row for _, row in order]
 
 
 def _rare(transfers: Sequence[Transfer]) -> tuple[str | None, str | None, str | None, str | None]:
-    """What few transfers have; a column that no transfer of the call has is left out whole."""
+    """What few transfers have. A column that no transfer of the call has is null as a whole."""
     until = [transfer.hold_until.isoformat() if transfer.hold_until else None for transfer in transfers]
     settles = [transfer.settles.id.hex if transfer.settles else None for transfer in transfers]
     reverses = [transfer.reverses.hex if transfer.reverses else None for transfer in transfers]
@@ -141,7 +145,7 @@ def _rare(transfers: Sequence[Transfer]) -> tuple[str | None, str | None, str | 
     return _sparse(until), _sparse(settles), _sparse(reverses), _sparse(at_most)
 
 
-# UUIDs compare in Python, one by one; their numbers compare in C.
+# Python code compares two UUIDs; C compares their numbers, which is faster.
 _number = attrgetter("int")
 
 

@@ -1,11 +1,12 @@
-"""Group commit: transfers that many requests ask for at the same time share one call and one commit.
+"""Group commit: transfers that many requests submit at the same time share one call and one commit.
 
-Whoever comes while a batch is under way joins the next one; a lone request leaves at once. A few lanes work side by side, so
-that one prepares while the other's commit is written to disk. The queue is bounded: one more is refused at once.
+A transfer that comes while a batch is under way joins the next batch; a lone transfer leaves at once. A few lanes work side by
+side, so that one prepares while the other's commit is written to disk. The queue is bounded: the next transfer is refused at
+once.
 
-When a connection is lost nobody knows whether its batch was committed. The batch is then sent again on a new connection, under
-the same keys: what was done is found, what was not is done now, and only then does anybody get an answer. When a batch fails for
-another reason it is taken apart, so that a poisoned transfer takes no neighbour down.
+When a connection is lost nobody knows whether its batch was committed. The lane then sends the batch again on a new connection,
+under the same keys: the ledger finds what was done and does what was not. Only then does a request get its result. When a batch
+fails for another reason, each submission is posted by itself, so that a poisoned one takes no neighbour down.
 """
 
 import asyncio
@@ -17,8 +18,9 @@ import structlog
 
 from core.deadline import within
 from core.errors import Busy
-from core.ledger.post import call
-from core.ledger.transfer import Answer, Transfer
+from core.ledger.post import post_on_driver
+from core.ledger.transfer import PostingResult, Transfer
+from core.refusing import refuses
 
 _MOST_WAITING = 10_000
 _MOST_TOGETHER = 256
@@ -27,56 +29,58 @@ _RESOLVE_SECONDS = 5.0
 _CONNECT_SECONDS = 3.0
 _CALL_SECONDS = 6.0
 _AGAIN_SECONDS = 0.1
-# A deadlock, or a lock waited for too long: nothing was done, and a second try may do it.
+# After a deadlock or a lock timeout nothing was done, and a second try may succeed.
 _WORTH_ANOTHER_TRY = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable, psycopg.errors.SerializationFailure)
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True, eq=False)
-class _Wish:
-    """One transfer, or a chain of them, and who waits for it."""
+class _Submission:
+    """One transfer or one chain, and the future that its request waits for."""
 
     transfers: Sequence[Transfer]
-    answer: "asyncio.Future[list[Answer]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    results: "asyncio.Future[list[PostingResult]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Poster:
-    """`conninfo` and `options` are libpq's; nothing is connected before the first transfer."""
+    """`conninfo` is libpq's. Nothing is connected before the first transfer."""
 
     def __init__(self, conninfo: str, country: str, *, most_waiting: int = _MOST_WAITING, lanes: int = _LANES) -> None:
         self._conninfo = conninfo
         self._country = country
         self._most_waiting = most_waiting
-        self._waiting: list[_Wish] = []
+        self._waiting: list[_Submission] = []
         self._idle: list[_Lane] = [_Lane(conninfo) for _ in range(lanes)]
         self._lanes = list(self._idle)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def submit(self, transfer: Transfer) -> Answer:
-        """Posts one transfer. Raises Busy; psycopg.OperationalError or TimeoutError where nobody can tell what became of it."""
-        [answer] = await self._submit([transfer])
-        return answer
+    @refuses(Busy)
+    async def submit(self, transfer: Transfer) -> PostingResult:
+        """Posts one transfer. Raises psycopg.OperationalError or TimeoutError where nobody can tell what became of it."""
+        [result] = await self._submit([transfer])
+        return result
 
-    async def submit_chain(self, transfers: Sequence[Transfer]) -> list[Answer]:
+    @refuses(Busy)
+    async def submit_chain(self, transfers: Sequence[Transfer]) -> list[PostingResult]:
         """Posts all of the transfers or none."""
         return await self._submit(transfers)
 
     async def close(self) -> None:
-        """Waits for what is under way, then hangs up."""
+        """Waits for the batches under way, then closes the connections."""
         if self._tasks:
             await asyncio.wait(self._tasks)
         for lane in self._lanes:
             await lane.hang_up()
 
-    async def _submit(self, transfers: Sequence[Transfer]) -> list[Answer]:
+    async def _submit(self, transfers: Sequence[Transfer]) -> list[PostingResult]:
         if len(self._waiting) >= self._most_waiting:
             raise Busy
-        wish = _Wish(transfers)
-        self._waiting.append(wish)
+        submission = _Submission(transfers)
+        self._waiting.append(submission)
         if self._idle:
             self._start(self._idle.pop())
-        return await wish.answer
+        return await submission.results
 
     def _start(self, lane: "_Lane") -> None:
         task = asyncio.create_task(self._work(lane))
@@ -88,46 +92,48 @@ class Poster:
             while self._waiting:
                 batch = self._waiting[:_MOST_TOGETHER]
                 del self._waiting[:_MOST_TOGETHER]
-                # Who has given up meanwhile (a deadline, a disconnect) has nothing posted in his name.
-                batch = [wish for wish in batch if not wish.answer.done()]
+                # A request that has given up meanwhile (a deadline, a disconnect) has nothing posted for it.
+                batch = [submission for submission in batch if not submission.results.done()]
                 if batch:
                     await self._post(lane, batch)
         finally:
             self._idle.append(lane)
 
-    async def _post(self, lane: "_Lane", batch: list[_Wish]) -> None:
-        transfers = [transfer for wish in batch for transfer in wish.transfers]
+    async def _post(self, lane: "_Lane", batch: list[_Submission]) -> None:
+        transfers = [transfer for submission in batch for transfer in submission.transfers]
         chains = None
-        if any(len(wish.transfers) > 1 for wish in batch):
+        if any(len(submission.transfers) > 1 for submission in batch):
             chains = [
-                number if len(wish.transfers) > 1 else 0 for number, wish in enumerate(batch, start=1) for _ in wish.transfers
+                number if len(submission.transfers) > 1 else 0
+                for number, submission in enumerate(batch, start=1)
+                for _ in submission.transfers
             ]
         try:
-            answers = await self._call(lane, transfers, chains)
-        except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it was
+            results = await self._call(lane, transfers, chains)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the requests get it
             if len(batch) == 1 or isinstance(error, psycopg.OperationalError | OSError):
-                for wish in batch:
-                    if not wish.answer.done():
-                        wish.answer.set_exception(error)
+                for submission in batch:
+                    if not submission.results.done():
+                        submission.results.set_exception(error)
                 return
             log.warning("a batch is taken apart", error=type(error).__name__, transfers=len(transfers))
-            for wish in batch:
-                if not wish.answer.done():
-                    await self._post(lane, [wish])
+            for submission in batch:
+                if not submission.results.done():
+                    await self._post(lane, [submission])
             return
         begin = 0
-        for wish in batch:
-            end = begin + len(wish.transfers)
-            if not wish.answer.done():
-                wish.answer.set_result(answers[begin:end])
+        for submission in batch:
+            end = begin + len(submission.transfers)
+            if not submission.results.done():
+                submission.results.set_result(results[begin:end])
             begin = end
 
-    async def _call(self, lane: "_Lane", transfers: list[Transfer], chains: list[int] | None) -> list[Answer]:
+    async def _call(self, lane: "_Lane", transfers: list[Transfer], chains: list[int] | None) -> list[PostingResult]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _RESOLVE_SECONDS
         while True:
             try:
-                return await within(_CALL_SECONDS, call(await lane.connected(), transfers, self._country, chains))
+                return await within(_CALL_SECONDS, post_on_driver(await lane.connected(), transfers, self._country, chains))
             except (psycopg.OperationalError, OSError) as error:
                 if not isinstance(error, _WORTH_ANOTHER_TRY):
                     await lane.hang_up()
@@ -138,7 +144,7 @@ class Poster:
 
 
 class _Lane:
-    """A connection of its own, made when needed."""
+    """One connection, made when it is needed."""
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo

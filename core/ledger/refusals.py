@@ -1,4 +1,4 @@
-"""What may be refused about money."""
+"""Refusals about money."""
 
 from core.errors import Kind, Refusal
 from core.i18n import _
@@ -59,7 +59,7 @@ class AlreadyReversed(Refusal):
 
 
 class NeedsApproval(Refusal):
-    """Above the threshold somebody else has to agree."""
+    """Above the threshold a second person has to approve."""
 
     code = "needs_approval"
     kind = Kind.FORBIDDEN

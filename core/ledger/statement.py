@@ -1,4 +1,4 @@
-"""The history of an account: what it can spend, what it held at any moment, and its postings page by page."""
+"""The history of an account: what its owner can spend, its balance at any moment, and its postings page by page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from core.tables.ledger import account, hold_leg, posting, transfer
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One posting. `amount` is negative where money left; `other_owner` is the other customer's id, if there is one."""
+class Posting:
+    """`amount` is negative where money left; `other_owner` is the other customer's id, if there is one."""
 
     version: int
     moment: datetime
@@ -28,8 +28,8 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """A transfer that somebody asked for, as her own account saw it. `amount`: moved or held, negative where it left."""
+class RequestedTransfer:
+    """A transfer as an account of its requester saw it. `amount`: moved or held, negative where it left."""
 
     transfer_id: UUID
     kind: str
@@ -39,16 +39,18 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Postings newest first. `opening` is the balance before the oldest of them, `closing` after the newest; `cursor` asks for
-    the page of older ones, None where there are none."""
+    """Postings, newest first. `opening` is the balance before the oldest of them, `closing` the one after the newest.
 
-    lines: list[Line]
+    `cursor` asks for the page of older ones; None where there are none.
+    """
+
+    lines: list[Posting]
     opening: Money
     closing: Money
     cursor: int | None
 
 
-async def available(connection: AsyncConnection, account_id: UUID) -> Money:
+async def get_available(connection: AsyncConnection, account_id: UUID) -> Money:
     """What the account's owner can spend: its balance less what is held."""
     row = (
         await connection.execute(select(account.c.balance - account.c.held, account.c.currency).where(account.c.id == account_id))
@@ -56,15 +58,15 @@ async def available(connection: AsyncConnection, account_id: UUID) -> Money:
     return Money(*row)
 
 
-async def system_balance(connection: AsyncConnection, system: SystemAccount) -> Money:
+async def get_system_balance(connection: AsyncConnection, system: SystemAccount) -> Money:
     """The balance of one of the service's own accounts: all its stripes, at one moment."""
     rows = [system.stripe(number) for number in range(STRIPES)]
     total = await connection.scalar(select(func.sum(account.c.balance)).where(account.c.id.in_(rows)))
     return Money(int(total), system.currency)
 
 
-async def balance_at(connection: AsyncConnection, account_id: UUID, moment: datetime) -> Money:
-    """The balance after everything that was posted up to and with `moment`; nothing before the first posting.
+async def get_balance_at(connection: AsyncConnection, account_id: UUID, moment: datetime) -> Money:
+    """The balance after everything that was posted up to and at `moment`; zero before the first posting.
 
     Nothing calls it yet; statements by month will.
     """
@@ -81,12 +83,12 @@ async def balance_at(connection: AsyncConnection, account_id: UUID, moment: date
     return Money(*row)
 
 
-async def last(connection: AsyncConnection, account_id: UUID, most: int) -> list[Line]:
-    """The account's `most` newest postings."""
-    return (await page(connection, account_id, most=most)).lines
+async def list_newest(connection: AsyncConnection, account_id: UUID, most: int) -> list[Posting]:
+    """The account's newest postings, at most `most`."""
+    return (await get_page(connection, account_id, most=most)).lines
 
 
-async def page(
+async def get_page(
     connection: AsyncConnection,
     account_id: UUID,
     *,
@@ -95,7 +97,7 @@ async def page(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page:
-    """A page of the statement, newest first, `cursor` being the one of the page before; `since` and `until` bound the time.
+    """A page of the statement, newest first. `cursor` is the one of the page before; `since` and `until` bound the time.
 
     Postings never change, so pages stay what they were while new postings arrive.
     """
@@ -115,17 +117,17 @@ async def page(
     return Page(lines, lines[-1].balance_after - lines[-1].amount, lines[0].balance_after, more)
 
 
-async def done_under(connection: AsyncConnection, owner: UUID, keys: Sequence[str]) -> Done | None:
-    """The newest transfer that the owner, from whichever of her accounts, asked for under one of these idempotency keys.
+async def find_requested(connection: AsyncConnection, owner: UUID, keys: Sequence[str]) -> RequestedTransfer | None:
+    """The newest transfer that the owner asked for under one of these idempotency keys, from any of her accounts.
 
-    Told as her wallet saw it, where it was touched: what she takes out of a savings goal is money that comes in.
+    The amount is her wallet's, where the transfer touched it: what she takes out of a savings goal comes in.
     """
-    own = account.alias("own")
+    side = account.alias("side")
     moved = (
         select(posting.c.amount)
-        .join(own, own.c.id == posting.c.account_id)
-        .where(posting.c.transfer_id == transfer.c.id, own.c.owner == account.c.owner)
-        .order_by((own.c.kind == WALLET).desc(), (own.c.id == account.c.id).desc())
+        .join(side, side.c.id == posting.c.account_id)
+        .where(posting.c.transfer_id == transfer.c.id, side.c.owner == account.c.owner)
+        .order_by((side.c.kind == WALLET).desc(), (side.c.id == account.c.id).desc())
     )
     held = select(hold_leg.c.amount).where(hold_leg.c.hold_id == transfer.c.id, hold_leg.c.account_id == account.c.id)
     amount = func.coalesce(moved.limit(1).scalar_subquery(), held.limit(1).scalar_subquery())
@@ -138,7 +140,7 @@ async def done_under(connection: AsyncConnection, owner: UUID, keys: Sequence[st
             .limit(1)
         )
     ).one_or_none()
-    return None if row is None else Done(row[0], row[1], Money(row[2], row[3]), row[4])
+    return None if row is None else RequestedTransfer(row[0], row[1], Money(row[2], row[3]), row[4])
 
 
 async def _balance_before(connection: AsyncConnection, account_id: UUID, cursor: int | None, until: datetime | None) -> Money:
@@ -147,19 +149,19 @@ async def _balance_before(connection: AsyncConnection, account_id: UUID, cursor:
         newest = newest.where(posting.c.version < cursor)
     if until is not None:
         newest = newest.where(posting.c.created_at < until)
-    found = select(func.coalesce(newest.scalar_subquery(), 0), account.c.currency).where(account.c.id == account_id)
-    return Money(*(await connection.execute(found)).one())
+    query = select(func.coalesce(newest.scalar_subquery(), 0), account.c.currency).where(account.c.id == account_id)
+    return Money(*(await connection.execute(query)).one())
 
 
-def _other_owner(transfer_id: Column[UUID], own: Column[UUID]) -> ScalarSelect[Any]:
-    """The customer on the other side of a transfer; none where it went between accounts of one owner."""
-    other, owner, mine = posting.alias("other"), account.alias("owner"), account.alias("mine")
+def _other_owner(transfer_id: Column[UUID], account_id: Column[UUID]) -> ScalarSelect[Any]:
+    """The customer on the other side of a transfer; null where it went between accounts of one owner."""
+    other_posting, other, this = posting.alias("other_posting"), account.alias("other"), account.alias("this")
     return (
-        select(owner.c.owner)
-        .select_from(other.join(owner, owner.c.id == other.c.account_id))
-        .join(mine, mine.c.id == own)
-        .where(other.c.transfer_id == transfer_id, owner.c.owner != mine.c.owner)
-        .order_by(owner.c.owner)
+        select(other.c.owner)
+        .select_from(other_posting.join(other, other.c.id == other_posting.c.account_id))
+        .join(this, this.c.id == account_id)
+        .where(other_posting.c.transfer_id == transfer_id, other.c.owner != this.c.owner)
+        .order_by(other.c.owner)
         .limit(1)
         .scalar_subquery()
     )
@@ -183,6 +185,6 @@ def _lines(account_id: UUID) -> Select[Any]:
     )
 
 
-def _line(row: Row[Any]) -> Line:
+def _line(row: Row[Any]) -> Posting:
     amount, balance_after = Money(row.amount, row.currency), Money(row.balance_after, row.currency)
-    return Line(row.version, row.created_at, row.id, row.kind, amount, balance_after, row.other_owner)
+    return Posting(row.version, row.created_at, row.id, row.kind, amount, balance_after, row.other_owner)

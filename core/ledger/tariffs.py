@@ -61,7 +61,7 @@ class Fee:
 
     @property
     def legs(self) -> tuple[Leg, ...]:
-        """What puts each part where it belongs; none where it costs nothing."""
+        """They credit each part to its account; a part that is zero has none."""
         parts = ((FEES, self.net), (EXCISE, self.excise))
         return tuple(Leg(SystemAccount(kind, part.currency), part.minor) for kind, part in parts if part.minor)
 
@@ -83,7 +83,7 @@ class Quote:
 
 
 class BadTariffs(ValueError):
-    """What is wrong with a tariff file, a line a finding."""
+    """What is wrong with a tariff file, one line for each finding."""
 
 
 @refuses(AmountTooSmall, OverLimit)

@@ -1,4 +1,4 @@
-"""What the ledger is asked, and what it answers."""
+"""What the ledger takes, transfers, and what it returns, their results."""
 
 import hashlib
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ from core.money import Money
 
 Account = UUID | SystemAccount
 
-_REFUSALS: dict[str, type[Refusal]] = {
+# By outcome. The others, `invalid` and `chain_broken`, are the caller's bug or business.
+REFUSALS: dict[str, type[Refusal]] = {
     "not_enough": NotEnoughMoney,
     "over_transfer_limit": OverLimit,
     "over_day_limit": OverDayLimit,
@@ -32,13 +33,11 @@ _REFUSALS: dict[str, type[Refusal]] = {
     "hold_expired": HoldClosed,
     "already_reversed": AlreadyReversed,
 }
-# What the ledger refuses to a customer; what else it may say (`invalid`, `chain_broken`) is the caller's bug or business.
-REFUSED = frozenset(_REFUSALS)
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """`amount_minor` into the account, or out of it where negative. Never nothing."""
+    """`amount_minor` goes into the account, or out of it where negative; it is never zero."""
 
     account: Account
     amount_minor: int
@@ -48,7 +47,7 @@ class Leg:
 class Notice:
     """An SMS to send if, and only if, the transfer is accepted.
 
-    `body` is in the reader's language; where it says `{balance}`, what leg `leg`'s account can spend afterwards stands.
+    `body` is in the reader's language. `{balance}` in it becomes what the account of leg number `leg` can spend afterwards.
     """
 
     phone: str
@@ -59,7 +58,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Money kept back for a transfer that waits on the outside world: the legs that it will have if all of it is captured."""
+    """Money kept back for a transfer that waits on the outside world. Its legs are those of a capture as a whole."""
 
     id: UUID
     initiator: UUID
@@ -69,14 +68,14 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A wish: legs of one currency that add up to nothing. `key` makes it happen once for each `initiator`, an account.
+    """Legs of one currency that add up to zero. `key` makes the transfer happen once for each `initiator`, an account.
 
-    `limited_minor` counts against the initiator's limits. `hold_until` makes it a hold: the legs that take are held, nothing is
-    posted. `settles` captures a hold with these legs, or gives it back where there are none. `reverses` may name a transfer
-    once in all history. `at_most`, with two legs (out, in), moves what is there up to their amount.
+    `limited_minor` counts against the initiator's limits. `hold_until` makes it a hold: its debits are held, nothing is posted.
+    `settles` captures a hold with these legs, or gives it back where there are none. `reverses` can name a transfer once in all
+    history. `at_most`, with two legs (out, in), moves what is there up to their amount.
 
-    `asked` says in a few words what was asked for, where the legs depend on more than that (a commission that grows with the
-    day): the same request is then known again by it. Only for a transfer that is posted alone, in a transaction of its own.
+    `request` says in a few words what was asked for, where the legs depend on more than that (a commission that grows with the
+    day): the ledger knows a repeated request by it. Only for a transfer that is posted alone, in a transaction of its own.
     """
 
     id: UUID
@@ -90,29 +89,29 @@ class Transfer:
     settles: Hold | None = None
     reverses: UUID | None = None
     at_most: bool = False
-    asked: str = ""
+    request: str = ""
 
     def request_hash(self) -> int:
-        """Tells the same request under the same key from another one: 63 bits of what it would do."""
-        said = [self.kind, self.asked] if self.asked else [self.kind]
-        for leg in () if self.asked else self.legs:
+        """63 bits that tell one request from another under the same key."""
+        parts = [self.kind, self.request] if self.request else [self.kind]
+        for leg in () if self.request else self.legs:
             account = leg.account
-            said.append(account.hex if isinstance(account, UUID) else f"{account.kind} {account.currency}")
-            said.append(str(leg.amount_minor))
+            parts.append(account.hex if isinstance(account, UUID) else f"{account.kind} {account.currency}")
+            parts.append(str(leg.amount_minor))
         if self.settles is not None or self.reverses is not None:
-            said.append(f"{self.settles and self.settles.id} {self.reverses}")
+            parts.append(f"{self.settles and self.settles.id} {self.reverses}")
         if self.hold_until is not None or self.at_most:
-            said.append("at most" if self.at_most else "hold")
-        return int.from_bytes(hashlib.blake2b(" ".join(said).encode(), digest_size=8).digest(), "big") >> 1
+            parts.append("at most" if self.at_most else "hold")
+        return int.from_bytes(hashlib.blake2b(" ".join(parts).encode(), digest_size=8).digest(), "big") >> 1
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PostingResult:
     """What became of a transfer.
 
-    `outcome` is `posted`, `repeated` (the key's first answer again) or why not: a code of REFUSED, `invalid` (it does not add up:
-    a bug), or `chain_broken`. `transfer_id` is the first one's where repeated. `available_minor` holds, a leg each, what the
-    leg's account could spend afterwards, and nothing where refused. `detail` is the limit that was in the way, the amount that an
+    `outcome` is `posted`, `repeated` (the key's first result again), a key of REFUSALS, `invalid` (the legs do not add up: a
+    bug) or `chain_broken`. `transfer_id` is the first transfer's where repeated. `available_minor` holds, for each leg, what its
+    account could spend afterwards; it is empty where refused. `detail` is the limit that was in the way, the amount that an
     `at_most` moved, or the place in the call of the transfer that broke the chain.
     """
 
@@ -126,7 +125,7 @@ class Answer:
         return self.outcome in ("posted", "repeated")
 
     def raise_refusal(self, currency: str, **params: object) -> NoReturn:
-        """Raises the Refusal that the outcome stands for; `params` fill its sentence beside the limit that was in the way."""
-        if self.outcome not in _REFUSALS:
+        """Raises the Refusal that the outcome stands for. `params` fill its sentence; `most`, the limit, is filled here."""
+        if self.outcome not in REFUSALS:
             raise ValueError(f"transfer {self.transfer_id} is {self.outcome}")
-        raise _REFUSALS[self.outcome](most=Money(max(self.detail or 0, 0), currency), **params)
+        raise REFUSALS[self.outcome](most=Money(max(self.detail or 0, 0), currency), **params)

@@ -44,5 +44,5 @@ async def add(runtime: Runtime, connection: AsyncConnection, row: dict[str, Any]
     wallet = await open_account(connection, owner=row["id"], kind=WALLET, currency=currency, tier=tier)
     customer = Customer(row["id"], row["phone"], row["name"], row["language"], wallet, currency, is_agent=False)
     await notices.tell(runtime, connection, customer, welcome, name=customer.name)
-    await unclaimed.credit(connection, runtime, customer)
+    await unclaimed.credit(runtime, connection, customer)
     return customer

@@ -1,4 +1,4 @@
-"""Handing an SMS to a provider: what is handed over, what may come of it, and who chooses the provider."""
+"""Handing an SMS to a provider: what is handed over, what the provider answers, and who chooses the provider."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.messaging.notices import Message
 
 
-class Outcome(StrEnum):
-    """What a provider made of a message. Only UNSURE leaves open whether it is on its way.
+class SendOutcome(StrEnum):
+    """What a provider made of a message. After all but UNSURE we know whether it is on its way.
 
     SENT     taken on
-    BARRED   the recipient's number is at fault: no provider can
+    BARRED   the recipient's number is at fault: no provider can carry it
     REFUSED  this provider does not carry this message, and is well otherwise: another may, at once
     AWAY     this provider carries nothing now, or nothing of ours: another may, at once
     UNSURE   no answer, or none that could be understood
@@ -29,10 +29,10 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """`code` is the provider's own word for it, `cost` what it said the message costs."""
+class ProviderAnswer:
+    """`code` is the provider's own word for the outcome, `cost` what it reports as the price."""
 
-    outcome: Outcome
+    outcome: SendOutcome
     code: str = ""
     provider_id: str | None = None
     cost: str | None = None
@@ -41,7 +41,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A message in a provider's hands. It was recorded before the provider is called."""
+    """A message in a provider's hands. It is recorded before the provider is called."""
 
     id: UUID
     message: Message
@@ -50,22 +50,22 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnsweredAttempt:
     attempt: Attempt
-    answer: Answer
+    answer: ProviderAnswer
 
 
 class Pool(Protocol):
-    """The providers there are, and how they are: shared by all workers, so every question is asked in a transaction."""
+    """The providers and their health. All workers share it, so every question is asked in a transaction."""
 
     @property
     def names(self) -> frozenset[str]: ...
 
     async def assign(self, connection: AsyncConnection, avoided: Sequence[str | None]) -> list[str | None]:
-        """A provider for each message, rather not the one it is to avoid; None where none can take it now."""
+        """A provider for each message, if possible not the one that it avoids; None where no provider can take it now."""
 
-    async def another(self, connection: AsyncConnection, tried: Iterable[str]) -> str | None:
-        """A provider that was not tried yet."""
+    async def choose_another(self, connection: AsyncConnection, tried: Iterable[str]) -> str | None:
+        """A provider that is not among `tried`; None where there is none."""
 
-    async def note(self, connection: AsyncConnection, answered: Sequence[Answered]) -> None:
+    async def note_answers(self, connection: AsyncConnection, answers: Sequence[AnsweredAttempt]) -> None:
         """Learns from what they answered."""

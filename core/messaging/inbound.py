@@ -1,4 +1,4 @@
-"""SMS that came in: each is taken once, however often its provider delivers it, and a flood from one number is not answered."""
+"""SMS that came in: each is answered once, however often its provider delivers it, and a flood from one number is not."""
 
 from datetime import timedelta
 from enum import Enum
@@ -13,21 +13,21 @@ from core.tables.messaging import inbound
 
 MOST_IN_AN_HOUR = 30
 MOST_IN_A_DAY = 120
-# Whoever has it in hand for longer has died: the provider delivers it again, and another takes it.
-_CLAIM_LASTS = timedelta(seconds=30)
+# A worker that needs longer has died: the provider delivers the SMS again, and another worker leases it.
+_LEASE = timedelta(seconds=30)
 
 
-class Taken(Enum):
-    """What is to be done with an SMS that has arrived."""
+class Intake(Enum):
+    """What to do with an SMS that has arrived."""
 
-    YES = "answer it"
-    ALREADY = "it was answered before"
-    BY_ANOTHER = "another has it in hand: the provider may come again"
-    TOO_MANY = "its sender has sent too many to be answered"
+    LEASED = "answer it"
+    ANSWERED = "nothing: it was answered before"
+    LEASED_BY_ANOTHER = "nothing now: another worker has it, and the provider may deliver it again"
+    TOO_MANY = "nothing: its sender has sent too many"
 
 
-async def take(runtime: Runtime, provider: str, provider_id: str, phone: str) -> Taken:
-    """Takes an SMS in hand. `provider_id` is the provider's name for it, `phone` E.164."""
+async def lease(runtime: Runtime, provider: str, provider_id: str, phone: str) -> Intake:
+    """Leases an SMS to this worker. `provider_id` is the provider's name for it, `phone` E.164."""
     now = clock.now()
     added = (
         insert(inbound)
@@ -35,33 +35,33 @@ async def take(runtime: Runtime, provider: str, provider_id: str, phone: str) ->
         .on_conflict_do_nothing()
         .returning(inbound.c.provider_id)
     )
-    own = (inbound.c.provider == provider) & (inbound.c.provider_id == provider_id)
-    taken_over = (
+    this_sms = (inbound.c.provider == provider) & (inbound.c.provider_id == provider_id)
+    lease_again = (
         update(inbound)
-        .where(own, inbound.c.answered_at.is_(None), inbound.c.claimed_at < now - _CLAIM_LASTS)
+        .where(this_sms, inbound.c.answered_at.is_(None), inbound.c.claimed_at < now - _LEASE)
         .values(claimed_at=now)
         .returning(inbound.c.provider_id)
     )
     async with runtime.database.autocommit() as connection:
         is_new = await connection.scalar(added) is not None
-        if not is_new and await connection.scalar(taken_over) is None:
-            answered = await connection.scalar(select(inbound.c.answered_at).where(own))
-            return Taken.BY_ANOTHER if answered is None else Taken.ALREADY
+        if not is_new and await connection.scalar(lease_again) is None:
+            answered_at = await connection.scalar(select(inbound.c.answered_at).where(this_sms))
+            return Intake.LEASED_BY_ANOTHER if answered_at is None else Intake.ANSWERED
         if is_new and await _is_flood(connection, phone):
-            await connection.execute(update(inbound).where(own).values(answered_at=now, verb="unanswered"))
-            return Taken.TOO_MANY
-    return Taken.YES
+            await connection.execute(update(inbound).where(this_sms).values(answered_at=now, verb="unanswered"))
+            return Intake.TOO_MANY
+    return Intake.LEASED
 
 
-async def answered(connection: AsyncConnection, provider: str, provider_id: str, verb: str) -> bool:
-    """Records that the SMS is answered, in the transaction of the answer. False where another was first."""
-    done = (
+async def mark_answered(connection: AsyncConnection, provider: str, provider_id: str, verb: str) -> bool:
+    """Records that the SMS is answered, in the transaction of the answer. False where another worker was first."""
+    change = (
         update(inbound)
         .where(inbound.c.provider == provider, inbound.c.provider_id == provider_id, inbound.c.answered_at.is_(None))
         .values(answered_at=clock.now(), verb=verb)
         .returning(inbound.c.provider_id)
     )
-    return await connection.scalar(done) is not None
+    return await connection.scalar(change) is not None
 
 
 async def _is_flood(connection: AsyncConnection, phone: str) -> bool:

@@ -1,4 +1,4 @@
-"""The kinds of SMS, as `kinds.toml` says: how urgent, how long good, how many at most."""
+"""The kinds of SMS, as `kinds.toml` has them: how urgent each is, how long it is good, and how many a number may get."""
 
 import tomllib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ CODE, SECURITY, RECEIPT, REMINDER = "code", "security", "receipt", "reminder"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SmsKind:
     """`wait`: how long a delivery report is waited for. The two `most_...` are None where nothing bounds them."""
 
     name: str
@@ -25,10 +25,10 @@ class Kind:
 
 
 @cache
-def kinds() -> dict[str, Kind]:
-    """By name."""
+def by_name() -> dict[str, SmsKind]:
+    """All kinds, by their names."""
     return {
-        name: Kind(
+        name: SmsKind(
             name=name,
             priority=table["priority"],
             lasts=timedelta(minutes=table["lasts_minutes"]),
@@ -41,6 +41,6 @@ def kinds() -> dict[str, Kind]:
     }
 
 
-def of(name: str) -> Kind:
-    """The kind of that name; a receipt where nobody knows it."""
-    return kinds().get(name) or kinds()[RECEIPT]
+def of(name: str) -> SmsKind:
+    """The kind of that name; a receipt where the name is unknown."""
+    return by_name().get(name) or by_name()[RECEIPT]

@@ -1,4 +1,4 @@
-"""What customers are told by SMS: written into the outbox, in the transaction of what it tells about; outbox.py has the rest."""
+"""What customers are told by SMS: written into the outbox, in the transaction that it tells about. outbox.py sends it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from core.tables.messaging import outbox
 
 
 class Reader(Protocol):
-    """Whoever can be written to: `phone` is E.164."""
+    """Somebody who can get an SMS: `phone` is E.164."""
 
     @property
     def phone(self) -> str: ...
@@ -31,9 +31,9 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An SMS out of the outbox. `id` is stable: a message sent twice after a crash carries the same one.
+    """An SMS out of the outbox. `id` is stable: a message that is sent twice after a crash has the same one.
 
-    `body` may hold a one-time code: no log is told it.
+    `body` may hold a one-time code, so it stays out of every log.
     """
 
     id: UUID
@@ -43,8 +43,11 @@ class Message:
 
 
 def write(reader: Reader, text: str, *, leg: int = 0, **params: object) -> Notice:
-    """A text of texts.py for a transfer to carry; where it says `{balance}`, what leg `leg`'s account can spend then stands."""
-    return Notice(reader.phone, reader.language, _filled(text, reader.language, params), leg)
+    """A text of texts.py for a transfer to carry.
+
+    Where it says `{balance}`, it tells what the account of leg number `leg` can spend afterwards.
+    """
+    return Notice(reader.phone, reader.language, _fill(text, reader.language, params), leg)
 
 
 async def tell(
@@ -59,9 +62,9 @@ async def tell(
 ) -> None:
     """Writes a text of texts.py to a customer, in the caller's transaction: it is sent if and only if that commits.
 
-    `kind` is one of kinds.py. `code_id` names the one-time code that `{code}` in the text stands for, and makes it a CODE.
+    `kind` is one of kinds.py. `code_id` names the one-time code that `{code}` in the text stands for, and makes the SMS a CODE.
     """
-    body = _filled(text, reader.language, _dialled(runtime) | params)
+    body = _fill(text, reader.language, _service_code(runtime) | params)
     await _enqueue(connection, reader.phone, reader.language, body, kinds.CODE if code_id else kind, code_id)
 
 
@@ -76,49 +79,49 @@ async def tell_number(
     kind: str = kinds.RECEIPT,
     **params: object,
 ) -> None:
-    """The same to a number that has no account. `phone` is E.164."""
-    await _enqueue(connection, phone, language, _filled(text, language, _dialled(runtime) | params), kind)
+    """`tell` for a number that has no account. `phone` is E.164."""
+    await _enqueue(connection, phone, language, _fill(text, language, _service_code(runtime) | params), kind)
 
 
 async def _enqueue(
     connection: AsyncConnection, phone: str, language: str, body: str, kind: str, code_id: UUID | None = None
 ) -> None:
     row = {"phone": phone, "language": language, "body": body, "code_id": code_id, "kind": kind}
-    priority = kinds.kinds()[kind].priority
+    priority = kinds.by_name()[kind].priority
     await connection.execute(insert(outbox).values(id=ids.new_id(), priority=priority, created_at=clock.now(), **row))
 
 
-def _dialled(runtime: Runtime) -> dict[str, object]:
-    """What every text may say: how the service is called."""
+def _service_code(runtime: Runtime) -> dict[str, object]:
+    """What every text may mention: the number that people dial."""
     return {"service_code": runtime.settings.service_code}
 
 
-def _filled(text: str, language: str, params: Mapping[str, object]) -> str:
-    """Translated and filled in, in the phone's alphabet. What is filled in later stays as it is."""
+def _fill(text: str, language: str, params: Mapping[str, object]) -> str:
+    """The text translated and filled in, in the phone's alphabet. `{balance}` and `{code}` stay: they are filled in later."""
     later = {"balance": "{balance}", "code": "{code}"}
-    said = {name: septets.plain(str(value)) for name, value in params.items()}
-    return translate(text, language).format(**{**later, **said})
+    values = {name: septets.plain(str(value)) for name, value in params.items()}
+    return translate(text, language).format(**{**later, **values})
 
 
-async def inbox(runtime: Runtime, phone: str, most: int = 20) -> list[Message]:
+async def list_inbox(runtime: Runtime, phone: str, most: int = 20) -> list[Message]:
     """What a phone has received from the local provider, newest first: the simulator's inbox."""
     received = (
-        select(*MESSAGE)
+        select(*MESSAGE_COLUMNS)
         .where(outbox.c.phone == phone, outbox.c.provider == "local", outbox.c.status == "delivered")
         .order_by(outbox.c.created_at.desc(), outbox.c.id.desc())
         .limit(most)
     )
     async with runtime.database.autocommit() as connection:
-        return [message(runtime, row) for row in await connection.execute(received)]
+        return [read_message(runtime, row) for row in await connection.execute(received)]
 
 
 _PURPOSE = select(one_time_code.c.purpose).where(one_time_code.c.id == outbox.c.code_id).scalar_subquery()
-# The columns that `message` wants.
-MESSAGE = (outbox.c.id, outbox.c.phone, outbox.c.body, outbox.c.created_at, outbox.c.code_id, _PURPOSE.label("purpose"))
+# The columns that `read_message` needs.
+MESSAGE_COLUMNS = (outbox.c.id, outbox.c.phone, outbox.c.body, outbox.c.created_at, outbox.c.code_id, _PURPOSE.label("purpose"))
 
 
-def message(runtime: Runtime, row: Row[*tuple[Any, ...]]) -> Message:
-    """The message as it leaves, with the one-time code that no row holds."""
+def read_message(runtime: Runtime, row: Row[*tuple[Any, ...]]) -> Message:
+    """The message as it leaves, with the one-time code, which no row holds."""
     body: str = row.body
     if row.code_id is not None:
         body = body.replace("{code}", code_digits(runtime.settings.pin_pepper, row.code_id, row.purpose))

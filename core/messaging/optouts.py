@@ -1,6 +1,7 @@
-"""Who wants no more notices that are not about her own money. It holds for a number, whoever sent it last and whoever owns it.
+"""Numbers that want no more notices except those about their owner's money.
 
-Receipts of the customer's own transactions, one-time codes and security notices still go out: see kinds.toml.
+An opt-out belongs to the number, whoever sent it last and whoever owns it. Receipts of the customer's own transactions, one-time
+codes and security notices still go out: kinds.toml says which kinds can be declined.
 """
 
 from sqlalchemy import select
@@ -12,7 +13,7 @@ from core.tables.messaging import opt_out as opt_out_table
 
 
 async def opt_out(connection: AsyncConnection, phone: str, source: str) -> None:
-    """No more reminders to `phone` (E.164). `source`: who told us. Twice is harmless: the first time counts."""
+    """No more reminders to `phone` (E.164). `source`: who told us. Doing it again changes nothing: the first time counts."""
     now = clock.now()
     row = {"phone": phone, "source": source, "since": now, "ended_at": None}
     await connection.execute(
@@ -23,7 +24,7 @@ async def opt_out(connection: AsyncConnection, phone: str, source: str) -> None:
 
 
 async def opt_in(connection: AsyncConnection, phone: str) -> None:
-    """Reminders again, from now on."""
+    """Reminders to `phone` again, from now on."""
     await connection.execute(
         opt_out_table.update()
         .where(opt_out_table.c.phone == phone, opt_out_table.c.ended_at.is_(None))
@@ -32,7 +33,7 @@ async def opt_in(connection: AsyncConnection, phone: str) -> None:
 
 
 async def is_opted_out(connection: AsyncConnection, phone: str) -> bool:
-    found = await connection.scalar(
+    since = await connection.scalar(
         select(opt_out_table.c.since).where(opt_out_table.c.phone == phone, opt_out_table.c.ended_at.is_(None))
     )
-    return found is not None
+    return since is not None

@@ -1,14 +1,14 @@
-"""How messages leave the outbox: claimed, handed to a provider, answered.
+"""How messages leave the outbox: leased, handed to a provider, answered.
 
     queued -> sending -> sent -> delivered, undelivered     the last two by the provider's delivery report: reports.py
               sending -> queued      every provider has refused it: again after a while, until the kind's time is over
               sending -> failed      the recipient's number is at fault
-              sending -> unsure      nobody knows whether it left: a delivery report is waited for, then another provider sends it
+              sending -> unsure      nobody knows whether it left: we wait for a delivery report, then another provider sends it
     queued, unsure -> expired        its time is over
     queued -> suppressed             the recipient has opted out, or has had enough of the kind
 
-A claim is committed, with an attempt for each message, before any provider is called: a crash leaves attempts without an
-outcome, and those alone are ambiguous. They are counted, and each message is sent at most once more.
+A lease is committed, with an attempt for each message, before any provider is called. So a crash leaves attempts without an
+outcome, and only those are ambiguous. They are counted, and each message is sent at most once more.
 """
 
 import random
@@ -23,14 +23,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids, septets
 from core.messaging import kinds, notices, optouts, turns
-from core.messaging.deliveries import Answered, Attempt, Outcome, Pool
+from core.messaging.deliveries import AnsweredAttempt, Attempt, Pool, SendOutcome
 from core.runtime import Runtime
 from core.tables.messaging import outbox, sms_attempt
 
-# A worker that has not said by then what became of a message is taken for dead. Longer than all providers together may take.
-CLAIM_LASTS = timedelta(seconds=60)
+# A worker that has recorded no answer by then is taken for dead. It is longer than all providers together may take.
+LEASE = timedelta(seconds=60)
 
-# A worker that was only cut off from the database has told its answers by then.
+# A worker that was only cut off from the database has recorded its answers by then.
 _RECONNECT = timedelta(seconds=10)
 _FIRST_WAIT_SECONDS = 4
 _LONGEST_WAIT_SECONDS = 300
@@ -42,9 +42,9 @@ _ATTEMPT = (
     sms_attempt.c.outcome,
     sms_attempt.c.reported,
 )
-# One statement for any number of messages.
+# One statement each, for any number of messages.
 _BEGIN = text(
-    """WITH taken AS (
+    """WITH leased AS (
         UPDATE outbox SET status = 'sending', attempts = attempts + 1, claimed_at = :now, next_at = NULL WHERE id = ANY(:messages)
     )
     INSERT INTO sms_attempt (id, outbox_id, number, phone, provider, parts, begun_at)
@@ -53,12 +53,12 @@ _BEGIN = text(
         CAST(:providers AS text[]), CAST(:parts AS smallint[])) AS new"""
 )
 _RECORD = text(
-    """UPDATE sms_attempt SET outcome = said.outcome, code = said.code, cost = said.cost, answered_at = :now,
-        provider_id = coalesce(sms_attempt.provider_id, said.provider_id)
+    """UPDATE sms_attempt SET outcome = answer.outcome, code = answer.code, cost = answer.cost, answered_at = :now,
+        provider_id = coalesce(sms_attempt.provider_id, answer.provider_id)
     FROM unnest(
         CAST(:ids AS uuid[]), CAST(:outcomes AS text[]), CAST(:codes AS text[]), CAST(:costs AS text[]),
-        CAST(:provider_ids AS text[])) AS said (id, outcome, code, cost, provider_id)
-    WHERE sms_attempt.id = said.id"""
+        CAST(:provider_ids AS text[])) AS answer (id, outcome, code, cost, provider_id)
+    WHERE sms_attempt.id = answer.id"""
 )
 _MOVE = text(
     """UPDATE outbox SET status = new.status, next_at = new.next_at, provider = new.provider
@@ -70,7 +70,7 @@ _MOVE = text(
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class Leased:
     """`settled`: how many messages were looked at and will not be sent."""
 
     attempts: list[Attempt]
@@ -79,7 +79,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """A message's new state; where it waits, not before `next_at`."""
+    """A message's new state. Where it waits, it is not sent before `next_at`."""
 
     id: UUID
     status: str
@@ -87,73 +87,78 @@ class _Move:
     provider: str | None
 
 
-async def claim(runtime: Runtime, most: int, pool: Pool) -> Claimed:
-    """Takes up to `most` messages in hand, one for each recipient, so that no other worker sends them."""
+async def lease(runtime: Runtime, most: int, pool: Pool) -> Leased:
+    """Leases up to `most` messages, one for each recipient, so that no other worker sends them."""
     now = clock.now()
     async with runtime.database.transaction() as connection:
-        wanted, settled = await turns.next_of_each(connection, most, now)
+        wanted, settled = await turns.select_next_of_each(connection, most, now)
         providers = await pool.assign(connection, [row.avoided for row in wanted]) if wanted else []
         attempts = [
-            Attempt(ids.new_id(), notices.message(runtime, row), row.attempts + 1, provider)
+            Attempt(ids.new_id(), notices.read_message(runtime, row), row.attempts + 1, provider)
             for row, provider in zip(wanted, providers, strict=True)
             if provider is not None
         ]
         if attempts:
             await _begin(connection, attempts, now)
-    return Claimed(attempts, settled)
+    return Leased(attempts, settled)
 
 
-async def another(runtime: Runtime, failed: Answered, tried: Sequence[str], pool: Pool) -> Attempt | None:
-    """Hands a message that a provider has refused to another one. None where there is none: `answered` is then to be told."""
+async def lease_again(runtime: Runtime, failed: AnsweredAttempt, tried: Sequence[str], pool: Pool) -> Attempt | None:
+    """Leases a message that a provider has refused for another provider.
+
+    None where there is no other: the caller then records the answer with `record_answers`.
+    """
     message = failed.attempt.message
     async with runtime.database.transaction() as connection:
-        [row] = await lock(connection, [failed.attempt.id])
-        provider = await pool.another(connection, tried)
+        [row] = await lock_attempts(connection, [failed.attempt.id])
+        provider = await pool.choose_another(connection, tried)
         if provider is None or not _is_latest(row, failed.attempt):
             return None
         await _record(connection, [failed])
-        await pool.note(connection, [failed])
+        await pool.note_answers(connection, [failed])
         attempt = Attempt(ids.new_id(), message, failed.attempt.number + 1, provider)
         await _begin(connection, [attempt], clock.now())
     return attempt
 
 
-async def answered(runtime: Runtime, done: Sequence[Answered], pool: Pool) -> None:
-    """Records what providers have answered, and what becomes of the messages. Twice is harmless."""
+async def record_answers(runtime: Runtime, answers: Sequence[AnsweredAttempt], pool: Pool) -> None:
+    """Records what providers have answered, and what becomes of the messages. Doing it twice is harmless."""
     async with runtime.database.transaction() as connection:
-        rows = {row.attempt_id: row for row in await lock(connection, [one.attempt.id for one in done])}
-        await _record(connection, done)
-        await _move(connection, [move for one in done if (move := _moved_by(rows[one.attempt.id], one))])
-        for one in done:
-            if one.answer.has_opted_out:
-                await optouts.opt_out(connection, one.attempt.message.phone, one.attempt.provider)
-        await pool.note(connection, done)
+        rows = {row.attempt_id: row for row in await lock_attempts(connection, [answered.attempt.id for answered in answers])}
+        await _record(connection, answers)
+        await _move(connection, [move for answered in answers if (move := _move_after(rows[answered.attempt.id], answered))])
+        for answered in answers:
+            if answered.answer.has_opted_out:
+                await optouts.opt_out(connection, answered.attempt.message.phone, answered.attempt.provider)
+        await pool.note_answers(connection, answers)
 
 
 async def release_dead(runtime: Runtime, most: int = 500) -> int:
-    """Messages whose worker has died are unsure from now on. Says how many there were."""
+    """Messages of dead workers become unsure. Returns how many there were."""
     now = clock.now()
     dead = (
         select(outbox, *_ATTEMPT)
         .outerjoin(sms_attempt, (sms_attempt.c.outbox_id == outbox.c.id) & (sms_attempt.c.number == outbox.c.attempts))
-        .where(text("outbox.status = 'sending'"), outbox.c.claimed_at < now - CLAIM_LASTS)
+        .where(text("outbox.status = 'sending'"), outbox.c.claimed_at < now - LEASE)
         .limit(most)
         .with_for_update(skip_locked=True, of=outbox)
     )
     async with runtime.database.transaction() as connection:
         rows = (await connection.execute(dead)).all()
         if rows:
-            own = (sms_attempt.c.id.in_([row.attempt_id for row in rows]), sms_attempt.c.outcome.is_(None))
-            await connection.execute(update(sms_attempt).where(*own).values(outcome=Outcome.UNSURE, code="lost", answered_at=now))
-            await _move(connection, [_released(row, now) for row in rows])
+            unanswered = (sms_attempt.c.id.in_([row.attempt_id for row in rows]), sms_attempt.c.outcome.is_(None))
+            await connection.execute(
+                update(sms_attempt).where(*unanswered).values(outcome=SendOutcome.UNSURE, code="lost", answered_at=now)
+            )
+            await _move(connection, [_release(row, now) for row in rows])
     return len(rows)
 
 
 async def hand_over(runtime: Runtime, most: int, provider: str) -> int:
-    """Delivers up to `most` messages at once, for a provider that has nothing to ask anybody. Says how many it looked at."""
+    """Delivers up to `most` messages at once, for a provider that asks nobody. Returns how many it looked at."""
     now = clock.now()
     async with runtime.database.transaction() as connection:
-        wanted, settled = await turns.all_due(connection, most, now)
+        wanted, settled = await turns.select_all_due(connection, most, now)
         if wanted:
             await connection.execute(
                 update(outbox)
@@ -164,7 +169,7 @@ async def hand_over(runtime: Runtime, most: int, provider: str) -> int:
 
 
 async def _begin(connection: AsyncConnection, attempts: Sequence[Attempt], now: datetime) -> None:
-    said = {
+    params = {
         "now": now,
         "ids": [attempt.id for attempt in attempts],
         "messages": [attempt.message.id for attempt in attempts],
@@ -173,70 +178,70 @@ async def _begin(connection: AsyncConnection, attempts: Sequence[Attempt], now: 
         "providers": [attempt.provider for attempt in attempts],
         "parts": [len(septets.parts(attempt.message.body)) for attempt in attempts],
     }
-    await connection.execute(_BEGIN, said)
+    await connection.execute(_BEGIN, params)
 
 
-async def lock(connection: AsyncConnection, attempt_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
-    """The attempts' messages, always in the same order: whoever wants several waits for others and never in a circle."""
-    asked = (
+async def lock_attempts(connection: AsyncConnection, attempt_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+    """Locks the attempts and their messages, always in the same order, so that two workers never wait in a circle."""
+    query = (
         select(outbox, *_ATTEMPT)
         .join(sms_attempt, sms_attempt.c.outbox_id == outbox.c.id)
         .where(sms_attempt.c.id.in_(attempt_ids))
         .order_by(outbox.c.id)
         .with_for_update(of=(outbox, sms_attempt))
     )
-    return (await connection.execute(asked)).all()
+    return (await connection.execute(query)).all()
 
 
-async def _record(connection: AsyncConnection, done: Sequence[Answered]) -> None:
-    said = {
+async def _record(connection: AsyncConnection, answers: Sequence[AnsweredAttempt]) -> None:
+    params = {
         "now": clock.now(),
-        "ids": [one.attempt.id for one in done],
-        "outcomes": [str(one.answer.outcome) for one in done],
-        "codes": [one.answer.code[:64] for one in done],
-        "costs": [one.answer.cost for one in done],
-        "provider_ids": [one.answer.provider_id for one in done],
+        "ids": [answered.attempt.id for answered in answers],
+        "outcomes": [str(answered.answer.outcome) for answered in answers],
+        "codes": [answered.answer.code[:64] for answered in answers],
+        "costs": [answered.answer.cost for answered in answers],
+        "provider_ids": [answered.answer.provider_id for answered in answers],
     }
-    await connection.execute(_RECORD, said)
+    await connection.execute(_RECORD, params)
 
 
 async def _move(connection: AsyncConnection, moves: Sequence[_Move]) -> None:
     if moves:
-        said = {
+        params = {
             "ids": [move.id for move in moves],
             "statuses": [move.status for move in moves],
             "next_ats": [move.next_at for move in moves],
             "providers": [move.provider for move in moves],
         }
-        await connection.execute(_MOVE, said)
+        await connection.execute(_MOVE, params)
 
 
-def _moved_by(row: Row[Any], one: Answered) -> _Move | None:
-    """What becomes of the message; None where a delivery report that was faster, or a later attempt, has decided that."""
-    outcome, now = one.answer.outcome, clock.now()
+def _move_after(row: Row[Any], answered: AnsweredAttempt) -> _Move | None:
+    """What becomes of the message; None where a faster delivery report or a later attempt has decided that."""
+    outcome, now = answered.answer.outcome, clock.now()
     if row.reported in ("delivered", "undelivered"):
         return None
-    if outcome is Outcome.SENT or row.reported == "sent":
+    if outcome is SendOutcome.SENT or row.reported == "sent":
         is_news = row.status in ("queued", "sending", "unsure", "expired")
-        return _moved(row, "sent", now, one.attempt.provider) if is_news else None
-    if not _is_latest(row, one.attempt):
+        return _move_to(row, "sent", now, answered.attempt.provider) if is_news else None
+    if not _is_latest(row, answered.attempt):
         return None
-    if outcome is Outcome.BARRED:
-        return _moved(row, "failed", now, one.attempt.provider)
-    return _moved(row, "unsure" if outcome is Outcome.UNSURE else "queued", now)
+    if outcome is SendOutcome.BARRED:
+        return _move_to(row, "failed", now, answered.attempt.provider)
+    return _move_to(row, "unsure" if outcome is SendOutcome.UNSURE else "queued", now)
 
 
-def _moved(row: Row[Any], status: str, since: datetime, provider: str | None = None) -> _Move:
+def _move_to(row: Row[Any], status: str, since: datetime, provider: str | None = None) -> _Move:
     kind = kinds.of(row.kind)
     wait = {"unsure": kind.wait, "queued": _backoff(row.attempts)}.get(status)
     next_at = None if wait is None else min(since + wait, row.created_at + kind.lasts)
     return _Move(row.id, status, next_at, provider)
 
 
-def _released(row: Row[Any], now: datetime) -> _Move:
-    """What becomes of a dead worker's message: waited for since it was claimed, and a little longer in any case."""
+def _release(row: Row[Any], now: datetime) -> _Move:
+    """What becomes of a dead worker's message. It waits since its lease began, and for `_RECONNECT` in any case."""
     lately = now + _RECONNECT - kinds.of(row.kind).wait
-    return _moved(row, "sent" if row.reported else "unsure", max(row.claimed_at, lately))
+    return _move_to(row, "sent" if row.reported else "unsure", max(row.claimed_at, lately))
 
 
 def _is_latest(row: Row[Any], attempt: Attempt) -> bool:
@@ -244,6 +249,6 @@ def _is_latest(row: Row[Any], attempt: Attempt) -> bool:
 
 
 def _backoff(attempts: int) -> timedelta:
-    """Longer each time, and never the same for all: messages that failed together do not come back together."""
+    """Longer each time, and random: messages that failed together do not come back together."""
     seconds = min(_FIRST_WAIT_SECONDS << min(attempts - 1, 16), _LONGEST_WAIT_SECONDS)
     return timedelta(milliseconds=seconds * random.randrange(750, 1250))  # noqa: S311 - spreads load, guards nothing

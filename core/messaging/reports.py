@@ -1,8 +1,8 @@
-"""Delivery reports: what providers say, later, about messages that they took on.
+"""Delivery reports: what providers tell, later, about messages that they took on.
 
-They come in any order and more than once; each moves an attempt only forward. One may be faster than the provider's own answer,
-or come instead of it: it is kept until its attempt is known. A one-time code that did not arrive, and a message of which nobody
-knew whether it had left, go to a provider that has not carried them yet.
+They come in any order and more than once; each moves an attempt only forward. A report may come before the provider's own
+answer, or instead of it: it is kept until its attempt is known. A one-time code that did not arrive, and a message of which
+nobody knew whether it had left, go to a provider that has not carried them yet.
 """
 
 from collections.abc import Collection
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock
 from core.messaging import kinds, optouts, outbox
-from core.messaging.deliveries import Outcome
+from core.messaging.deliveries import SendOutcome
 from core.runtime import Runtime
 from core.tables.messaging import outbox as outbox_table
 from core.tables.messaging import sms_attempt, sms_report
@@ -25,17 +25,17 @@ from core.tables.messaging import sms_attempt, sms_report
 SENT, UNDELIVERED, DELIVERED = "sent", "undelivered", "delivered"
 _ORDER = (None, SENT, UNDELIVERED, DELIVERED)
 RECIPIENT, OPT_OUT = "recipient", "opt_out"
-# A report that nobody was found for by then is somebody else's.
+# A report without an attempt by then is somebody else's.
 _KEPT_FOR = timedelta(days=2)
 _KEPT = ("provider", "provider_id", "reported", "phone", "reason", "fault", "received_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """`reported` is SENT (on its way), UNDELIVERED or DELIVERED. `fault`, where no provider would do better: RECIPIENT, OPT_OUT.
+class DeliveryReport:
+    """`reported` is SENT (on its way), UNDELIVERED or DELIVERED.
 
-    `attempt_id` is ours, where the provider gave it back; otherwise it is found by `provider_id` or, where we never learnt that
-    one, by `phone`.
+    `fault` is RECIPIENT or OPT_OUT where no provider would do better. `attempt_id` is ours, where the provider gave it back;
+    otherwise the attempt is found by `provider_id` or, where we never learnt that one, by `phone`.
     """
 
     provider: str
@@ -49,7 +49,7 @@ class Report:
     received_at: datetime = field(default_factory=clock.now)
 
 
-async def take(runtime: Runtime, report: Report, providers: Collection[str]) -> bool:
+async def record(runtime: Runtime, report: DeliveryReport, providers: Collection[str]) -> bool:
     """Records a report. False where its attempt is not known yet: it is kept. `providers`: the names of all there are."""
     if await _settle(runtime, report, providers):
         return True
@@ -60,17 +60,17 @@ async def take(runtime: Runtime, report: Report, providers: Collection[str]) -> 
 
 
 async def catch_up(runtime: Runtime, providers: Collection[str], most: int = 500) -> int:
-    """Settles reports that were too early, and whose attempts are known by now. Says how many."""
-    same = sms_attempt.c.provider == sms_report.c.provider
-    in_doubt = (sms_attempt.c.provider_id.is_(None), sms_attempt.c.outcome == Outcome.UNSURE)
+    """Settles reports that came too early and whose attempts are known by now. Returns how many."""
+    is_same_provider = sms_attempt.c.provider == sms_report.c.provider
+    in_doubt = (sms_attempt.c.provider_id.is_(None), sms_attempt.c.outcome == SendOutcome.UNSURE)
     waiting = (
         select(sms_report)
         .where(
             sms_report.c.attempt_id.is_(None),
             sms_report.c.received_at > clock.now() - _KEPT_FOR,
-            exists().where(same, sms_attempt.c.provider_id == sms_report.c.provider_id)
+            exists().where(is_same_provider, sms_attempt.c.provider_id == sms_report.c.provider_id)
             | exists().where(
-                same,
+                is_same_provider,
                 *in_doubt,
                 sms_attempt.c.phone == sms_report.c.phone,
                 sms_attempt.c.begun_at <= sms_report.c.received_at,
@@ -81,16 +81,16 @@ async def catch_up(runtime: Runtime, providers: Collection[str], most: int = 500
     )
     async with runtime.database.autocommit() as connection:
         rows = (await connection.execute(waiting)).all()
-    reports = [Report(**{name: getattr(row, name) for name in _KEPT}) for row in rows]
+    reports = [DeliveryReport(**{name: getattr(row, name) for name in _KEPT}) for row in rows]
     return sum([await _settle(runtime, report, providers) for report in reports])
 
 
-async def _settle(runtime: Runtime, report: Report, providers: Collection[str]) -> bool:
+async def _settle(runtime: Runtime, report: DeliveryReport, providers: Collection[str]) -> bool:
     async with runtime.database.transaction() as connection:
-        attempt_id = await _attempt(connection, report)
+        attempt_id = await _find_attempt(connection, report)
         if attempt_id is None:
             return False
-        [row] = await outbox.lock(connection, [attempt_id])
+        [row] = await outbox.lock_attempts(connection, [attempt_id])
         if row.provider_id not in (None, report.provider_id):
             return False
         if _ORDER.index(report.reported) > _ORDER.index(row.reported):
@@ -103,54 +103,60 @@ async def _settle(runtime: Runtime, report: Report, providers: Collection[str]) 
     return True
 
 
-async def _attempt(connection: AsyncConnection, report: Report) -> UUID | None:
+async def _find_attempt(connection: AsyncConnection, report: DeliveryReport) -> UUID | None:
     """The attempt that the report is about."""
-    own = select(sms_attempt.c.id).where(sms_attempt.c.provider == report.provider)
+    query = select(sms_attempt.c.id).where(sms_attempt.c.provider == report.provider)
     if report.attempt_id is not None:
-        own = own.where(sms_attempt.c.id == report.attempt_id)
+        query = query.where(sms_attempt.c.id == report.attempt_id)
     else:
-        own = own.where(sms_attempt.c.provider_id == report.provider_id)
-    found: UUID | None = await connection.scalar(own.order_by(sms_attempt.c.begun_at.desc()).limit(1))
-    if found is None and report.phone is not None:
-        return await _unnamed(connection, report)
-    return found
+        query = query.where(sms_attempt.c.provider_id == report.provider_id)
+    attempt_id: UUID | None = await connection.scalar(query.order_by(sms_attempt.c.begun_at.desc()).limit(1))
+    if attempt_id is None and report.phone is not None:
+        return await _find_unnamed(connection, report)
+    return attempt_id
 
 
-async def _unnamed(connection: AsyncConnection, report: Report) -> UUID | None:
-    """The oldest attempt to the report's phone of which nobody knows whether it left, nor what the provider calls it.
+async def _find_unnamed(connection: AsyncConnection, report: DeliveryReport) -> UUID | None:
+    """The oldest unsure attempt to the report's phone for which the provider has given us no id.
 
-    None while another one is under way, whose answer has still to come: the report may be about that one.
+    None while another attempt to it is under way and unanswered: the report may be about that one.
     """
-    own = (sms_attempt.c.provider == report.provider, sms_attempt.c.phone == report.phone, sms_attempt.c.provider_id.is_(None))
-    is_busy = exists().where(*own, sms_attempt.c.outcome.is_(None))
+    unnamed = (
+        sms_attempt.c.provider == report.provider,
+        sms_attempt.c.phone == report.phone,
+        sms_attempt.c.provider_id.is_(None),
+    )
+    is_busy = exists().where(*unnamed, sms_attempt.c.outcome.is_(None))
     begun = sms_attempt.c.begun_at.between(report.received_at - _KEPT_FOR, report.received_at)
-    found: UUID | None = await connection.scalar(
+    attempt_id: UUID | None = await connection.scalar(
         select(sms_attempt.c.id)
-        .where(*own, sms_attempt.c.outcome == Outcome.UNSURE, begun, ~is_busy)
+        .where(*unnamed, sms_attempt.c.outcome == SendOutcome.UNSURE, begun, ~is_busy)
         .order_by(sms_attempt.c.begun_at)
         .limit(1)
     )
-    return found
+    return attempt_id
 
 
-async def _forward(connection: AsyncConnection, row: Row[Any], report: Report, providers: Collection[str]) -> None:
-    said = {"reported": report.reported, "provider_id": report.provider_id, "reason": report.reason, "reported_at": clock.now()}
+async def _forward(connection: AsyncConnection, row: Row[Any], report: DeliveryReport, providers: Collection[str]) -> None:
+    change = {"reported": report.reported, "provider_id": report.provider_id, "reason": report.reason, "reported_at": clock.now()}
     if report.cost:
-        said["cost"] = report.cost
-    await connection.execute(update(sms_attempt).where(sms_attempt.c.id == row.attempt_id).values(said))
+        change["cost"] = report.cost
+    await connection.execute(update(sms_attempt).where(sms_attempt.c.id == row.attempt_id).values(change))
     if report.fault == OPT_OUT:
         await optouts.opt_out(connection, row.phone, report.provider)
-    if status := await _status(connection, row, report, providers):
-        change: dict[str, Any] = {"status": status, "next_at": None}
+    if status := await _next_status(connection, row, report, providers):
+        message_change: dict[str, Any] = {"status": status, "next_at": None}
         if status != "queued":
-            change["provider"] = report.provider
+            message_change["provider"] = report.provider
         if status == DELIVERED:
-            change["delivered_at"] = clock.now()
-        await connection.execute(update(outbox_table).where(outbox_table.c.id == row.id).values(change))
+            message_change["delivered_at"] = clock.now()
+        await connection.execute(update(outbox_table).where(outbox_table.c.id == row.id).values(message_change))
 
 
-async def _status(connection: AsyncConnection, row: Row[Any], report: Report, providers: Collection[str]) -> str | None:
-    """What becomes of the message; None: what it is."""
+async def _next_status(
+    connection: AsyncConnection, row: Row[Any], report: DeliveryReport, providers: Collection[str]
+) -> str | None:
+    """The message's next status; None where it stays as it is."""
     if report.reported == DELIVERED:
         return DELIVERED
     if row.number != row.attempts or row.status not in ("sending", "unsure", "sent", "expired"):
@@ -162,7 +168,7 @@ async def _status(connection: AsyncConnection, row: Row[Any], report: Report, pr
     if is_worth_it and report.fault is None and clock.now() < row.created_at + kind.lasts:
         carried = await connection.scalars(
             select(sms_attempt.c.provider).where(
-                sms_attempt.c.outbox_id == row.id, sms_attempt.c.outcome.in_((Outcome.SENT, Outcome.UNSURE))
+                sms_attempt.c.outbox_id == row.id, sms_attempt.c.outcome.in_((SendOutcome.SENT, SendOutcome.UNSURE))
             )
         )
         if set(providers) - {report.provider, *carried}:

@@ -1,4 +1,4 @@
-"""Whose turn it is in the outbox, and who gets nothing: too late, opted out, or enough of the kind."""
+"""Which messages of the outbox are next, and which are not sent at all: too late, opted out, or enough of the kind."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -15,9 +15,10 @@ from core.tables.messaging import outbox
 # How often a message is sent when nobody knows whether it had left.
 MOST_UNSURE = 2
 
-# Literals rather than parameters where a partial index has them: the planner has to see that they are the same. Of
-# what waits for a recipient only the first may go, and nothing beside one that is on its way, so that her messages arrive in
-# order and a crash leaves few in doubt. A one-time code does not wait for another one that nobody is sure of.
+# The statuses are literals, not parameters, so that the planner sees that a partial index fits.
+#
+# Of a recipient's waiting messages only the first may go, and none while one is on its way. So they arrive in order, and a crash
+# leaves few in doubt. A one-time code does not wait for an unsure message.
 _IS_NEXT = """
     AND NOT EXISTS (SELECT FROM outbox busy WHERE busy.phone = o.phone AND busy.status = 'sending')
     AND o.id = (
@@ -53,33 +54,33 @@ _NEXT_OF_EACH = text(_DUE.format(is_next=_IS_NEXT, **_COUNTED))
 _ALL_DUE = text(_DUE.format(is_next="", **_COUNTED))
 
 
-async def next_of_each(connection: AsyncConnection, most: int, now: datetime) -> tuple[list[Row[Any]], int]:
-    """Up to `most` messages to send, locked, the most urgent first: the first of each recipient who has none on its way.
+async def select_next_of_each(connection: AsyncConnection, most: int, now: datetime) -> tuple[list[Row[Any]], int]:
+    """Locks up to `most` messages to send, the most urgent first: the first of each recipient who has none on its way.
 
-    Also says how many of those looked at will not be sent; they are settled.
+    Settles those that will not be sent, and returns how many of them there were beside the messages.
     """
-    rows = (await connection.execute(_NEXT_OF_EACH, _asked(now, most))).all()
+    rows = (await connection.execute(_NEXT_OF_EACH, _params(now, most))).all()
     return await _judge(connection, rows, now)
 
 
-async def all_due(connection: AsyncConnection, most: int, now: datetime) -> tuple[list[Row[Any]], int]:
-    """The same, any number for each recipient, and none is too late: for a provider by which messages arrive at once."""
-    rows = (await connection.execute(_ALL_DUE, _asked(now, most))).all()
+async def select_all_due(connection: AsyncConnection, most: int, now: datetime) -> tuple[list[Row[Any]], int]:
+    """`select_next_of_each` for a provider that delivers at once: any number for each recipient, and none is too late."""
+    rows = (await connection.execute(_ALL_DUE, _params(now, most))).all()
     return await _judge(connection, rows, None)
 
 
-def _asked(now: datetime, most: int) -> dict[str, Any]:
-    every = kinds.kinds().values()
+def _params(now: datetime, most: int) -> dict[str, Any]:
+    all_kinds = kinds.by_name().values()
     return {
         "now": now,
         "most": most,
-        "bounded": [kind.name for kind in every if kind.most_in_an_hour is not None or kind.most_in_a_day is not None],
-        "declinable": [kind.name for kind in every if kind.is_declinable],
+        "bounded": [kind.name for kind in all_kinds if kind.most_in_an_hour is not None or kind.most_in_a_day is not None],
+        "declinable": [kind.name for kind in all_kinds if kind.is_declinable],
     }
 
 
 async def _judge(connection: AsyncConnection, rows: Sequence[Row[Any]], now: datetime | None) -> tuple[list[Row[Any]], int]:
-    """Those that are to be sent; the others are settled. Without `now` nothing is too late."""
+    """Returns those that are to be sent and settles the others. Without `now` nothing is too late."""
     wanted: list[Row[Any]] = []
     settled: dict[str, list[UUID]] = defaultdict(list)
     had: Counter[tuple[str, str]] = Counter()

@@ -1,7 +1,7 @@
 """Brings a database to what the code expects: Alembic's versions, then functions, grants and the service's own accounts.
 
-Tables change by a numbered version. Functions and grants are code: `core/ledger/*.sql` and `grants.sql` are the truth and
-are applied whole at the end of every run.
+Tables change by a numbered version. Functions and grants are code: every run ends by applying `core/ledger/*.sql` and
+`grants.sql` as a whole.
 """
 
 from pathlib import Path
@@ -15,13 +15,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from core import clock
 from core.db import engine_url
-from core.ledger.chart import every_system_account
+from core.ledger.chart import list_system_accounts
 from core.tables.ledger import account
 
 _FOLDER = Path(__file__).parent
 _LEDGER = _FOLDER.parent / "ledger"
 _SQL = (_LEDGER / "money.sql", _LEDGER / "post.sql", _LEDGER / "seal.sql", _FOLDER / "grants.sql")
-# Two migrations at once take turns: any number that nobody else uses.
+# The key of the lock by which two migrations at once take turns. Any number will do that nobody else uses.
 _TURN = 384_96
 
 
@@ -34,7 +34,7 @@ def migrate(database_url: str) -> None:
             connection.execute(text("SET LOCAL lock_timeout = '10s'"))
             command.upgrade(configuration(connection), "head")
             for file in _SQL:
-                # Past SQLAlchemy, which would look for placeholders behind every percent sign.
+                # Not through SQLAlchemy: it would look for placeholders behind every percent sign.
                 connection.connection.cursor().execute(file.read_text())
             _open_system_accounts(connection)
     finally:
@@ -59,6 +59,6 @@ def _open_system_accounts(connection: Connection) -> None:
     now = clock.now()
     rows = [
         {"id": account_id, "kind": system.kind, "currency": system.currency, "created_at": now}
-        for account_id, system in every_system_account()
+        for account_id, system in list_system_accounts()
     ]
     connection.execute(insert(account).on_conflict_do_nothing(), rows)

@@ -1,1 +1,1 @@
-"""Money in from another operator's network, and out to it."""
+"""Deposits from another operator's network, and withdrawals to it."""

@@ -1,4 +1,4 @@
-"""Whether somebody's payments let her close her account."""
+"""Whether a customer's payments let her close her account."""
 
 from uuid import UUID
 
@@ -8,5 +8,5 @@ from core.tables.payments import payment
 
 
 def is_in_use(customer_id: UUID) -> ColumnElement[bool]:
-    """Is a payment on its way?"""
+    """Is a payment of the customer's on its way?"""
     return exists().where(payment.c.customer_id == customer_id, payment.c.status.in_(["new", "asked"]))

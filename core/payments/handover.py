@@ -1,7 +1,7 @@
-"""The worker's side of payments: hands requests to the rail, and tells customers when it stays silent.
+"""The worker's side of payments: hands requests to the rail, and tells customers when the rail stays silent.
 
-The rail is called outside any transaction and with a deadline. A worker claims rows, commits the claim, and then asks; rows whose
-worker died, and those that the rail left in doubt, are asked for again under the same id.
+The worker calls the rail outside any transaction and with a deadline. It leases rows, commits, and then asks the rail. When a
+worker has died, or the rail's answer is in doubt, the lease runs out and the rail is asked again under the same id.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from core.rail import Order, Rail, RailRefused
 from core.runtime import Runtime
 from core.tables.payments import payment
 
-# A worker that has not said by then what the rail answered is taken for dead, or the rail for deaf.
-CLAIM_LASTS = timedelta(seconds=60)
+# When a lease runs out, the worker is taken for dead, or the rail for silent.
+LEASE_LASTS = timedelta(seconds=60)
 RAIL_SECONDS = 10.0
 _MOST_AT_ONCE = 20
 
@@ -32,28 +32,28 @@ log = structlog.get_logger()
 
 
 async def ask(runtime: Runtime) -> int:
-    """Hands waiting requests to their rails, and says how many. A doubt is left as it is, and the rail asked again later."""
+    """Hands waiting requests to their rails; answers with how many. After a doubtful answer the rail is asked again later."""
     return sum(await asyncio.gather(*(_ask(runtime, rail) for rail in runtime.rails.values())))
 
 
 async def _ask(runtime: Runtime, rail: Rail) -> int:
-    claimed = await _claim(runtime, rail)
-    results = await asyncio.gather(*(_hand_over(runtime, rail, row) for row in claimed), return_exceptions=True)
+    rows = await _lease(runtime, rail)
+    results = await asyncio.gather(*(_hand_over(runtime, rail, row) for row in rows), return_exceptions=True)
     for failure in results:
         if failure is not None:
             raise failure
-    return len(claimed)
+    return len(rows)
 
 
 async def give_up(runtime: Runtime) -> int:
-    """Tells customers of payments that a rail is silent about, and says how many. Nothing moves, a late word still counts."""
+    """Tells customers that their rail is silent; answers with how many. Moves nothing: a late report still counts."""
     is_silent = payment.c.status.in_(["new", "asked"]) & (payment.c.answer_by <= clock.now())
 
     async def tell(connection: AsyncConnection, row: Row[Any]) -> bool:
         await connection.execute(update(payment).where(payment.c.id == row.id).values(status="unanswered"))
         text = texts.DEPOSIT_UNANSWERED if row.direction == IN else texts.WITHDRAWAL_UNANSWERED
-        said = settlements.said(row, runtime.rails[row.rail].kind)
-        await notices.tell(runtime, connection, settlements.reader(row), text, **said)
+        params = settlements.sms_params(row, runtime.rails[row.rail].kind)
+        await notices.tell(runtime, connection, settlements.get_reader(row), text, **params)
         return True
 
     silent = settlements.PAYMENTS.where(payment.c.rail.in_(runtime.rails.keys()), is_silent)
@@ -61,27 +61,27 @@ async def give_up(runtime: Runtime) -> int:
     return await chores.work_through(runtime.database, "payments: give up", due, tell)
 
 
-async def _claim(runtime: Runtime, rail: Rail) -> list[Row[Any]]:
-    """Takes in hand what the rail has not taken on yet, longest waiting first, so that no other worker asks it meanwhile.
+async def _lease(runtime: Runtime, rail: Rail) -> list[Row[Any]]:
+    """Leases the requests that the rail has not accepted yet, longest waiting first. No other worker asks for them meanwhile.
 
-    A payment out is asked for until the rail takes it on; a deposit only for as long as its customer may look for the prompt.
+    The rail is asked for a withdrawal until it accepts, for a deposit only while the customer may look for the prompt.
     """
     now = clock.now()
-    wanted = or_(
+    is_wanted = or_(
         and_(payment.c.status == "new", or_(payment.c.direction == OUT, payment.c.answer_by > now)),
         and_(payment.c.status == "unanswered", payment.c.direction == OUT),
     )
-    free = or_(payment.c.claimed_at.is_(None), payment.c.claimed_at < now - CLAIM_LASTS)
+    is_free = or_(payment.c.claimed_at.is_(None), payment.c.claimed_at < now - LEASE_LASTS)
     waiting = (
         select(payment.c.id)
-        .where(payment.c.rail == rail.name, payment.c.asked_at.is_(None), wanted, free)
+        .where(payment.c.rail == rail.name, payment.c.asked_at.is_(None), is_wanted, is_free)
         .order_by(payment.c.claimed_at.asc().nulls_first(), payment.c.created_at)
         .limit(_MOST_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
-    take = update(payment).where(payment.c.id.in_(waiting)).values(claimed_at=now).returning(payment)
+    lease = update(payment).where(payment.c.id.in_(waiting)).values(claimed_at=now).returning(payment)
     async with runtime.database.autocommit() as connection:
-        return list((await connection.execute(take)).all())
+        return list((await connection.execute(lease)).all())
 
 
 async def _hand_over(runtime: Runtime, rail: Rail, row: Row[Any]) -> None:
@@ -90,11 +90,11 @@ async def _hand_over(runtime: Runtime, rail: Rail, row: Row[Any]) -> None:
         await within(RAIL_SECONDS, rail.collect(order) if row.direction == IN else rail.pay_out(order))
     except RailRefused:
         await requests.report(runtime, row.id, paid=False)
-    except Exception as error:  # noqa: BLE001 - whatever it was, nobody knows what the rail did
+    except Exception as error:  # noqa: BLE001 - after any error it is open what the rail did
         log.warning("the rail's answer is in doubt", payment=str(row.id), error=type(error).__name__)
     else:
-        # It may have been reported on already, or given up.
-        own = update(payment).where(payment.c.id == row.id)
+        # The rail may have reported already, or the worker given up: those stay.
         status = case((payment.c.status == "new", "asked"), else_=payment.c.status)
+        accepted = update(payment).where(payment.c.id == row.id).values(asked_at=clock.now(), status=status)
         async with runtime.database.autocommit() as connection:
-            await connection.execute(own.values(asked_at=clock.now(), status=status))
+            await connection.execute(accepted)

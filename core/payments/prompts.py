@@ -1,4 +1,4 @@
-"""What waits for an answer on somebody's phone, for a rail whose phones are simulated."""
+"""Prompts that wait for an answer on a phone, for a rail whose phones are simulated."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,22 +14,22 @@ _MOST_PROMPTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a phone asks its owner. `direction`: `in`, she is to pay; `out`, she is paid."""
+    """What a phone asks its owner. `direction`: `in` asks her to pay, `out` says that she is paid."""
 
     id: UUID
     direction: str
     amount: Money
 
 
-async def prompts(runtime: Runtime, rail: str, phone: str) -> list[Prompt]:
-    """What a phone (E.164) would show of a rail, oldest first. A prompt to pay goes away unanswered; money to be had waits."""
+async def list_prompts(runtime: Runtime, rail: str, phone: str) -> list[Prompt]:
+    """The rail's prompts on a phone (E.164), oldest first. An unanswered prompt to pay goes away; one that pays stays."""
     waiting = or_(payment.c.status == "asked", and_(payment.c.status == "unanswered", payment.c.direction == "out"))
-    shown = (
+    query = (
         select(payment.c.id, payment.c.direction, payment.c.amount, payment.c.currency)
         .where(payment.c.rail == rail, payment.c.phone == phone, payment.c.asked_at.is_not(None), waiting)
         .order_by(payment.c.created_at, payment.c.id)
         .limit(_MOST_PROMPTS)
     )
     async with runtime.database.autocommit() as connection:
-        rows = (await connection.execute(shown)).all()
+        rows = (await connection.execute(query)).all()
     return [Prompt(row.id, row.direction, Money(row.amount, row.currency)) for row in rows]

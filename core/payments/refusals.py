@@ -1,4 +1,4 @@
-"""What may be refused about payments by another network."""
+"""Refusals about payments by another network."""
 
 from core.errors import Kind, Refusal
 from core.i18n import _

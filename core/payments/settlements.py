@@ -1,4 +1,4 @@
-"""What moves when a rail has said what became of a payment, and who is told. `requests.report` does this once for each."""
+"""Settles a payment on which the rail has reported: moves the money, and tells the customer."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from core.customers.profiles import Customer
 from core.ledger import holds, statement
 from core.ledger.chart import SETTLEMENT, UNCLAIMED, WALLET, SystemAccount
 from core.ledger.post import post, post_one
-from core.ledger.transfer import Leg, Transfer
+from core.ledger.transfer import Hold, Leg, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.payments import texts
@@ -28,8 +28,7 @@ IN, OUT = "in", "out"
 
 log = structlog.get_logger()
 
-
-# Payments with what settling one needs to know of its customer, who may have closed her account.
+# Each payment with its customer, who may have closed her account.
 PAYMENTS: Select[Any] = (
     select(
         payment,
@@ -43,92 +42,96 @@ PAYMENTS: Select[Any] = (
 )
 
 
-def locked_payment(payment_id: UUID) -> Select[Any]:
-    """One of them, locked."""
+def select_locked(payment_id: UUID) -> Select[Any]:
+    """Selects one of PAYMENTS, and locks it."""
     return PAYMENTS.where(payment.c.id == payment_id).with_for_update(of=payment)
 
 
 def kind_in(rail: Rail) -> str:
-    """What the journal calls money that came from the rail."""
+    """The ledger's kind of transfer for a deposit."""
     return f"{rail.kind}_in"
 
 
 def kind_out(rail: Rail) -> str:
-    """What the journal calls money that went out to it."""
+    """The ledger's kind of transfer for a withdrawal."""
     return f"{rail.kind}_out"
 
 
 def kind_unclaimed(rail: Rail) -> str:
-    """What the journal calls money from it that found its owner's account closed."""
+    """The ledger's kind of transfer for a deposit into a closed account."""
     return f"{rail.kind}_unclaimed"
 
 
 async def settle(runtime: Runtime, connection: AsyncConnection, row: Row[Any], *, paid: bool) -> None:
-    """Does what the rail's final word asks for, in the caller's transaction. `row`: by `locked_payment`, not settled yet."""
+    """Settles a row of `select_locked` that is not settled yet, in the caller's transaction."""
     await _SETTLE[row.direction, paid](runtime, connection, row, runtime.rails[row.rail])
 
 
-def reader(row: Row[Any]) -> Customer:
-    """Whom the SMS about a payment goes to."""
+def get_reader(row: Row[Any]) -> Customer:
+    """The customer who gets the SMS about a payment."""
     return Customer(row.customer_id, row.phone, row.name, row.language, row.wallet, row.currency, is_agent=False)
 
 
-def said(row: Row[Any], network: str) -> dict[str, Any]:
-    """What every SMS about a payment may say. `network`: a key of NETWORKS."""
+def sms_params(row: Row[Any], network: str) -> dict[str, Any]:
+    """The parameters of every SMS about a payment. `network` is a key of NETWORKS."""
     amount, fee = Money(row.amount, row.currency), Money(row.fee, row.currency)
     reference, phone = ids.reference(row.id), phones.national(row.phone)
     return {"reference": reference, "amount": amount, "fee": fee, "phone": phone, "rail": NETWORKS[network].title}
 
 
 async def _paid_in(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
-    """Credits the wallet, above a limit too: the money is there. Of an account closed meanwhile it is kept as unclaimed."""
-    giver = Leg(SystemAccount(SETTLEMENT, row.currency), -row.amount)
-    wish = Transfer(
+    """Credits the wallet, above its limits too: the customer has paid. For a closed account it keeps the money unclaimed."""
+    settlement_leg = Leg(SystemAccount(SETTLEMENT, row.currency), -row.amount)
+    transfer = Transfer(
         id=row.id,
         initiator=row.wallet,
         key=_key(row),
         kind=kind_in(rail),
-        legs=(Leg(row.wallet, row.amount), giver),
-        notices=(notices.write(reader(row), texts.PAID_IN, **said(row, rail.kind)),),
+        legs=(Leg(row.wallet, row.amount), settlement_leg),
+        notices=(notices.write(get_reader(row), texts.PAID_IN, **sms_params(row, rail.kind)),),
     )
     if row.customer_status == "active":
-        [answer] = await post(connection, [wish], runtime.settings.country)
+        [answer] = await post(connection, [transfer], runtime.settings.country)
         if answer.outcome != "account_closed":
             if not answer.is_done:
                 answer.raise_refusal(row.currency)
             return
-    kept = replace(
-        wish,
+    unclaimed = replace(
+        transfer,
         kind=kind_unclaimed(rail),
-        legs=(Leg(SystemAccount(UNCLAIMED, row.currency), row.amount), giver),
-        notices=(notices.write(reader(row), texts.PAID_INTO_CLOSED, **said(row, rail.kind)),),
+        legs=(Leg(SystemAccount(UNCLAIMED, row.currency), row.amount), settlement_leg),
+        notices=(notices.write(get_reader(row), texts.PAID_INTO_CLOSED, **sms_params(row, rail.kind)),),
     )
-    await post_one(connection, kept, country=runtime.settings.country, currency=row.currency)
+    await post_one(connection, unclaimed, country=runtime.settings.country, currency=row.currency)
     log.warning("paid into a closed account: kept as unclaimed", payment=str(row.id))
 
 
 async def _not_paid_in(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
-    await notices.tell(runtime, connection, reader(row), texts.NOT_PAID_IN, **said(row, rail.kind))
+    await notices.tell(runtime, connection, get_reader(row), texts.NOT_PAID_IN, **sms_params(row, rail.kind))
 
 
 async def _paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
-    hold = await holds.load(connection, row.hold_id)
-    assert hold is not None, row.id
-    receipt = notices.write(reader(row), texts.PAID_OUT, **said(row, rail.kind))
-    wish = replace(holds.capture(hold, _key(row)), kind=kind_out(rail), notices=(receipt,))
-    await post_one(connection, wish, country=runtime.settings.country, currency=row.currency)
+    notice = notices.write(get_reader(row), texts.PAID_OUT, **sms_params(row, rail.kind))
+    capture = holds.capture(await _get_hold(connection, row), _key(row))
+    transfer = replace(capture, kind=kind_out(rail), notices=(notice,))
+    await post_one(connection, transfer, country=runtime.settings.country, currency=row.currency)
 
 
 async def _not_paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
-    hold = await holds.load(connection, row.hold_id)
+    transfer = holds.give_back(await _get_hold(connection, row), _key(row))
+    await post_one(connection, transfer, country=runtime.settings.country, currency=row.currency)
+    balance = await statement.get_available(connection, row.wallet)
+    await notices.tell(runtime, connection, get_reader(row), texts.NOT_PAID_OUT, balance=balance, **sms_params(row, rail.kind))
+
+
+async def _get_hold(connection: AsyncConnection, row: Row[Any]) -> Hold:
+    hold = await holds.find(connection, row.hold_id)
     assert hold is not None, row.id
-    await post_one(connection, holds.give_back(hold, _key(row)), country=runtime.settings.country, currency=row.currency)
-    balance = await statement.available(connection, row.wallet)
-    await notices.tell(runtime, connection, reader(row), texts.NOT_PAID_OUT, balance=balance, **said(row, rail.kind))
+    return hold
 
 
 def _key(row: Row[Any]) -> str:
-    """The same whatever the word is: the ledger too takes one only."""
+    """One key whatever the report says, so that the ledger too accepts only one of them."""
     return f"payment:{row.id}"
 
 

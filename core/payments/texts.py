@@ -1,4 +1,4 @@
-"""What is told by SMS about money from another network, and to it."""
+"""SMS about deposits from another network, and withdrawals to it."""
 
 from core.i18n import _
 

@@ -1,1 +1,1 @@
-"""Savings goals."""
+"""Savings goals: money that customers put aside, now and then or by themselves."""

@@ -1,17 +1,16 @@
-"""What becomes of somebody's savings goals when she closes her account. The ledger asks whether they are empty."""
+"""Closes a customer's savings goals with her account. Whether they are empty, the ledger checks."""
 
 from uuid import UUID
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.savings.goals import NO_RULE
 from core.tables.savings import goal
 
 
 async def end(connection: AsyncConnection, customer_id: UUID) -> None:
-    """Closes her goals, with what they do by themselves."""
+    """Closes the customer's goals, and stops their rules."""
     await connection.execute(
-        update(goal)
-        .where(goal.c.customer_id == customer_id, goal.c.status == "open")
-        .values(status="closed", rule=None, rule_amount=None, rule_next=None, rule_day=None)
+        update(goal).where(goal.c.customer_id == customer_id, goal.c.status == "open").values(status="closed", **NO_RULE)
     )

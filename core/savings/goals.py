@@ -1,6 +1,6 @@
-"""Savings goals: what a customer puts money aside for, each in a ledger account of its own with the goal's id.
+"""Savings goals: money that a customer puts aside for something. Each goal has a ledger account of its own, with the goal's id.
 
-How a goal begins and ends is in opening.py, what it does by itself in rules.py; sends add to it by core/sending/round_ups.py.
+opening.py opens and closes goals, rules.py saves by itself, and core/sending/round_ups.py adds to a goal with each send.
 """
 
 from dataclasses import dataclass, replace
@@ -15,11 +15,12 @@ from core import clock, ids
 from core.credentials import pins
 from core.customers import wallet
 from core.customers.profiles import Customer
-from core.errors import BadAmount, NotPermitted
-from core.ledger.refusals import NotEnoughMoney
-from core.ledger.transfer import Answer, Leg, Notice, Transfer
+from core.errors import BadAmount, Busy, KeyConflict, NotPermitted
+from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit
+from core.ledger.transfer import Leg, Notice, PostingResult, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.savings import texts
 from core.savings.refusals import GoalLocked
@@ -29,7 +30,9 @@ from core.tables.savings import goal as goal_table
 
 KIND_SAVE, KIND_TAKE_OUT = "save", "take_out"
 MOST_OPEN = 10
-# What a screen has room for.
+# The columns of a goal that no longer saves by itself.
+NO_RULE = {"rule": None, "rule_amount": None, "rule_next": None, "rule_day": None}
+# A screen has room for no more.
 _MOST_UNITS = 999_999_999
 
 
@@ -37,7 +40,8 @@ _MOST_UNITS = 999_999_999
 class Goal:
     """`id` is the ledger account's too. Nothing comes out of a locked goal before `due`.
 
-    `rule` (weekly, monthly) puts `rule_amount` aside by itself, next on `rule_next`. `rounds_up`: sends are rounded up into it.
+    `rule` is `weekly` or `monthly` where the goal saves `rule_amount` by itself, next on `rule_next`. `rounds_up`: the customer's
+    sends are rounded up into it.
     """
 
     id: UUID
@@ -54,18 +58,19 @@ class Goal:
 
     @property
     def percent(self) -> int:
-        """How much of the target is there: at most 100, and 100 only where it is reached."""
+        """How much of the target is saved: 100 at most, and 100 only where the goal has reached it."""
         return min(self.balance.minor * 100 // self.target.minor, 100)
 
+    @refuses(GoalLocked)
     def check_lock(self, today: date) -> None:
-        """Raises GoalLocked before the day from which its money may come out."""
+        """Checks that the goal's money may come out today."""
         if self.is_locked and self.due is not None and today < self.due:
             raise GoalLocked(date=clock.day_text(self.due))
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """`goal` is as it was after the money moved, `balance` what the wallet could spend then."""
+class GoalReceipt:
+    """`goal` is the goal after the money has moved. `balance` is the wallet's, afterwards."""
 
     reference: str
     goal: Goal
@@ -73,103 +78,105 @@ class Receipt:
     balance: Money
 
 
+@refuses(BadAmount)
 def check_amount(amount: Money, currency: str) -> None:
-    """Raises BadAmount for what a goal does not take: nothing, cents, another currency, or more than a screen can show.
+    """BadAmount for an amount that a goal does not take: nothing, cents, another currency, or more than a screen can show.
 
-    Whole units only, because a phone can only take whole ones out again.
+    A goal holds whole units, because a phone can only take whole units out again.
     """
     if amount.currency != currency or not amount.is_whole or not 0 < amount.minor <= Money.of_units(_MOST_UNITS, currency).minor:
         raise BadAmount
 
 
+@refuses(check_amount, NotEnoughMoney)
 async def check_enough(runtime: Runtime, customer: Customer, amount: Money) -> None:
-    """Before it is confirmed: may so much be saved? Raises BadAmount, or NotEnoughMoney by the balance of now."""
+    """Checks that the wallet has the amount now, before the customer confirms that she saves it."""
     check_amount(amount, customer.currency)
     if await wallet.get_balance(runtime, customer) < amount:
         raise NotEnoughMoney(needed=amount)
 
 
-async def check_withdrawal(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money) -> None:
-    """Before it is confirmed. Raises NotPermitted, BadAmount, GoalLocked, or NotEnoughMoney by what the goal has now."""
-    goal = await find(runtime, customer, goal_id)
-    check_amount(amount, customer.currency)
-    goal.check_lock(clock.today(runtime.settings.country))
-    if goal.balance < amount:
-        raise NotEnoughMoney(needed=amount)
-
-
-async def goals(runtime: Runtime, customer: Customer) -> list[Goal]:
-    """Her open goals, oldest first: at most ten."""
+async def list_goals(runtime: Runtime, customer: Customer) -> list[Goal]:
+    """The customer's open goals, oldest first; ten at most."""
     query = _GOALS.where(goal_table.c.customer_id == customer.id, goal_table.c.status == "open")
     async with runtime.database.autocommit() as connection:
         rows = await connection.execute(query.order_by(goal_table.c.created_at, goal_table.c.id).limit(MOST_OPEN))
         return [_goal(row) for row in rows]
 
 
-async def find(runtime: Runtime, customer: Customer, goal_id: UUID) -> Goal:
-    """One of her goals, open or closed. Raises NotPermitted where it is not hers, or there is none."""
+@refuses(NotPermitted)
+async def get(runtime: Runtime, customer: Customer, goal_id: UUID) -> Goal:
+    """One of the customer's goals, open or closed. NotPermitted: it is somebody else's, or there is none."""
     async with runtime.database.autocommit() as connection:
-        return _hers(await load(connection, customer, goal_id))
+        return _existing(await find(connection, customer, goal_id))
 
 
+@refuses(NotPermitted)
 async def lock(connection: AsyncConnection, customer: Customer, goal_id: UUID) -> Goal:
-    """The same, and nobody else changes it before the caller's transaction is over."""
-    hers = select(goal_table.c.id).where(goal_table.c.id == goal_id, goal_table.c.customer_id == customer.id)
-    await connection.execute(hers.with_for_update())
-    return _hers(await load(connection, customer, goal_id))
+    """One of the customer's goals, locked until the caller's transaction ends. Refuses as `get` does."""
+    row = select(goal_table.c.id).where(goal_table.c.id == goal_id, goal_table.c.customer_id == customer.id)
+    await connection.execute(row.with_for_update())
+    return _existing(await find(connection, customer, goal_id))
 
 
-async def load(connection: AsyncConnection, customer: Customer, goal_id: UUID) -> Goal | None:
-    """The same, as the caller's transaction sees it; None where it is not hers."""
+async def find(connection: AsyncConnection, customer: Customer, goal_id: UUID) -> Goal | None:
+    """One of the customer's goals, as the caller's transaction sees it; None where it is somebody else's, or there is none."""
     query = _GOALS.where(goal_table.c.id == goal_id, goal_table.c.customer_id == customer.id)
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else _goal(row)
 
 
-async def save(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, *, pin: str, key: str) -> Receipt:
-    """Puts money from the wallet into a goal; once for each `key`, whose first receipt a repetition gets again.
+@refuses(get, check_amount, Goal.check_lock, NotEnoughMoney)
+async def check_withdrawal(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money) -> None:
+    """Checks that the goal has the amount now, before the customer confirms that she takes it out."""
+    goal = await get(runtime, customer, goal_id)
+    check_amount(amount, customer.currency)
+    goal.check_lock(clock.today(runtime.settings.country))
+    if goal.balance < amount:
+        raise NotEnoughMoney(needed=amount)
 
-    Raises NotPermitted, BadAmount, BadPin, WrongPin, PinLocked, Busy, NotEnoughMoney, AccountClosed, KeyConflict.
-    """
-    await find(runtime, customer, goal_id)
+
+@refuses(get, check_amount, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
+async def save_confirmed(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, key: str) -> GoalReceipt:
+    """Moves money from the wallet into a goal without a PIN: the caller has the customer's confirmation. Otherwise as `save`."""
+    goal = await get(runtime, customer, goal_id)
+    check_amount(amount, customer.currency)
+    answer = await runtime.poster.submit(build_saving(customer, goal, amount, kind=KIND_SAVE, key=key, text=texts.SAVED))
+    return _receipt(answer, goal, amount, goal_leg=1)
+
+
+@refuses(get, check_amount, pins.check, save_confirmed)
+async def save(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, *, pin: str, key: str) -> GoalReceipt:
+    """Moves money from the wallet into a goal; once for each `key`. A repetition gets the first receipt again."""
+    await get(runtime, customer, goal_id)
     check_amount(amount, customer.currency)
     await pins.check(runtime, customer.id, pin)
     return await save_confirmed(runtime, customer, goal_id, amount, key)
 
 
-async def save_confirmed(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, key: str) -> Receipt:
-    """The same for whoever has the customer's yes."""
-    goal = await find(runtime, customer, goal_id)
-    check_amount(amount, customer.currency)
-    answer = await runtime.poster.submit(saving(customer, goal, amount, kind=KIND_SAVE, key=key, text=texts.SAVED))
-    return _receipt(answer, goal, amount, goal_leg=1)
-
-
-async def withdraw(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, *, pin: str, key: str) -> Receipt:
-    """Puts money from a goal back into the wallet; once for each goal and `key`, as `save` does.
-
-    Raises what `save` raises, and GoalLocked, OverBalanceLimit.
-    """
-    goal = await find(runtime, customer, goal_id)
+@refuses(save, Goal.check_lock, OverBalanceLimit)
+async def withdraw(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, *, pin: str, key: str) -> GoalReceipt:
+    """Moves money from a goal back into the wallet; once for each goal and `key`. A repetition gets the first receipt again."""
+    goal = await get(runtime, customer, goal_id)
     check_amount(amount, customer.currency)
     goal.check_lock(clock.today(runtime.settings.country))
     await pins.check(runtime, customer.id, pin)
     transfer_id = ids.new_id()
-    wish = Transfer(
+    transfer = Transfer(
         id=transfer_id,
         initiator=goal.id,
         key=key,
         kind=KIND_TAKE_OUT,
         legs=(Leg(goal.id, -amount.minor), Leg(customer.wallet, amount.minor)),
-        # A goal has no limits of its own; this makes the ledger look at the wallet's.
+        # A goal has no limits of its own: this makes the ledger check the wallet's.
         limited_minor=amount.minor,
         notices=(_notice(customer, goal, amount, transfer_id, texts.TAKEN_OUT, wallet_leg=1),),
     )
-    return _receipt(await runtime.poster.submit(wish), goal, amount, goal_leg=0)
+    return _receipt(await runtime.poster.submit(transfer), goal, amount, goal_leg=0)
 
 
-def saving(customer: Customer, goal: Goal, amount: Money, *, kind: str, key: str, text: str) -> Transfer:
-    """The transfer from wallet to goal, with an SMS that says so in the words of `text`."""
+def build_saving(customer: Customer, goal: Goal, amount: Money, *, kind: str, key: str, text: str) -> Transfer:
+    """The transfer from wallet to goal, with an SMS in the words of `text`."""
     transfer_id = ids.new_id()
     return Transfer(
         id=transfer_id,
@@ -182,22 +189,22 @@ def saving(customer: Customer, goal: Goal, amount: Money, *, kind: str, key: str
 
 
 def _notice(customer: Customer, goal: Goal, amount: Money, transfer_id: UUID, text: str, *, wallet_leg: int = 0) -> Notice:
-    said: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": amount, "goal": goal.name}
-    return notices.write(customer, text, leg=wallet_leg, **said)
+    params: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": amount, "goal": goal.name}
+    return notices.write(customer, text, leg=wallet_leg, **params)
 
 
-def _receipt(answer: Answer, goal: Goal, amount: Money, *, goal_leg: int) -> Receipt:
+def _receipt(answer: PostingResult, goal: Goal, amount: Money, *, goal_leg: int) -> GoalReceipt:
     if not answer.is_done:
         answer.raise_refusal(amount.currency, needed=amount)
-    saved = Money(answer.available_minor[goal_leg], amount.currency)
-    left = Money(answer.available_minor[1 - goal_leg], amount.currency)
-    return Receipt(ids.reference(answer.transfer_id), replace(goal, balance=saved), amount, left)
+    goal_balance = Money(answer.available_minor[goal_leg], amount.currency)
+    wallet_balance = Money(answer.available_minor[1 - goal_leg], amount.currency)
+    return GoalReceipt(ids.reference(answer.transfer_id), replace(goal, balance=goal_balance), amount, wallet_balance)
 
 
-def _hers(found: Goal | None) -> Goal:
-    if found is None:
+def _existing(goal: Goal | None) -> Goal:
+    if goal is None:
         raise NotPermitted
-    return found
+    return goal
 
 
 def _goal(row: Row[Any]) -> Goal:

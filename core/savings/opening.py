@@ -1,4 +1,4 @@
-"""How a savings goal begins and ends."""
+"""Opens and closes savings goals."""
 
 import re
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, reading, septets
 from core.customers import profiles
 from core.customers.profiles import Customer
-from core.errors import BadDate, BadText, DayOutOfRange, KeyConflict
-from core.idempotency import check_same
+from core.errors import BadDate, BadText, DayOutOfRange, KeyConflict, check_same
 from core.ledger import accounts, statement
 from core.ledger.chart import GOAL
 from core.ledger.refusals import AccountClosed, AccountNotEmpty
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import MOST_OPEN, Goal
@@ -26,81 +26,82 @@ from core.tables.savings import goal as goal_table
 
 _MOST_YEARS = 10
 _MOST_NAME_CHARACTERS = 20
-# A letter is in every name: four digits alone may be a PIN, typed at the wrong question.
+# Every name has a letter: four digits alone may be a PIN that was typed at the wrong question.
 _NAME = re.compile(rf"(?=.*[^\W\d_])[\w .,'&+/()!-]{{1,{_MOST_NAME_CHARACTERS}}}")
 
 
+@refuses(BadText)
 def read_name(text: str) -> str:
-    """A goal's name, tidied. Raises BadText unless it is up to 20 plain characters with a letter among them."""
+    """A goal's name, tidied: up to 20 plain characters, with a letter among them."""
     name = septets.plain(reading.tidy(text))
     if not _NAME.fullmatch(name):
         raise BadText
     return name
 
 
+@refuses(DayOutOfRange)
 def check_due(due: date, country: str) -> None:
-    """Raises DayOutOfRange unless the day is after today and within ten years."""
+    """Checks that the day is after today and within ten years."""
     today = clock.today(country)
     if due <= today or (due.year - _MOST_YEARS, due.month, due.day) > (today.year, today.month, today.day):
         raise DayOutOfRange
 
 
+@refuses(TooManyGoals)
 async def check_room(runtime: Runtime, customer: Customer) -> None:
-    """Raises TooManyGoals where she has as many as fit."""
-    if len(await goals.goals(runtime, customer)) >= MOST_OPEN:
+    """Checks that the customer has fewer open goals than fit."""
+    if len(await goals.list_goals(runtime, customer)) >= MOST_OPEN:
         raise TooManyGoals
 
 
+@refuses(read_name, goals.check_amount, BadDate, check_due, TooManyGoals, AccountClosed, KeyConflict)
 async def open_goal(
     runtime: Runtime, customer: Customer, *, name: str, target: Money, due: date | None = None, is_locked: bool = False, key: str
 ) -> Goal:
-    """Opens a goal, once for each `key`; a name that another open goal has gets a number behind it.
+    """Opens a goal; once for each `key`. A name that another open goal has gets a number behind it.
 
-    Raises BadText, BadAmount, BadDate (a lock without a day), DayOutOfRange, TooManyGoals, AccountClosed, KeyConflict.
+    BadDate: a lock without a day.
     """
     name = read_name(name)
     goals.check_amount(target, customer.currency)
     if is_locked and due is None:
         raise BadDate
-    wanted = Goal(uuid5(customer.id, key), name, Money(0, customer.currency), target, due, is_locked)
+    goal = Goal(uuid5(customer.id, key), name, Money(0, customer.currency), target, due, is_locked)
     async with runtime.database.transaction() as connection:
-        # One at a time for each customer, so that two at once pass neither the count nor a name.
+        # The customer's row is the lock: two goals opened at once could pass the limit together, or take the same name.
         if not await profiles.lock(connection, customer.id):
             raise AccountClosed
-        known = await goals.load(connection, customer, wanted.id)
-        if known is not None:
-            # One that was closed since is no goal to go on with.
-            check_same(known, target=target, due=due, is_locked=is_locked, is_open=True)
-            if known.name not in _names(name):
+        earlier = await goals.find(connection, customer, goal.id)
+        if earlier is not None:
+            # A goal that she has closed since is no answer to a repetition.
+            check_same(earlier, target=target, due=due, is_locked=is_locked, is_open=True)
+            if earlier.name not in _names(name):
                 raise KeyConflict
-            return known
+            return earlier
         if due is not None:
             check_due(due, runtime.settings.country)
-        return await _open(connection, customer, wanted)
+        return await _open(connection, customer, goal)
 
 
+@refuses(goals.lock, AccountNotEmpty)
 async def close_goal(runtime: Runtime, customer: Customer, goal_id: UUID) -> None:
-    """Closes an empty goal, with what it does by itself. Closing it twice is harmless. Raises NotPermitted, AccountNotEmpty."""
+    """Closes an empty goal, and stops its rule and its round-ups. Closing it twice is harmless."""
     async with runtime.database.transaction() as connection:
         goal = await goals.lock(connection, customer, goal_id)
         if not goal.is_open:
             return
         if not await accounts.close_empty(connection, goal.id):
-            raise AccountNotEmpty(balance=await statement.available(connection, goal.id))
-        await connection.execute(
-            update(goal_table)
-            .where(goal_table.c.id == goal.id)
-            .values(status="closed", rule=None, rule_amount=None, rule_next=None, rule_day=None)
-        )
+            raise AccountNotEmpty(balance=await statement.get_available(connection, goal.id))
+        await connection.execute(update(goal_table).where(goal_table.c.id == goal.id).values(status="closed", **goals.NO_RULE))
         await profiles.set_round_up_goal(connection, customer.id, None, instead_of=goal.id)
 
 
-async def _open(connection: AsyncConnection, customer: Customer, wanted: Goal) -> Goal:
-    hers = select(goal_table.c.name).where(goal_table.c.customer_id == customer.id, goal_table.c.status == "open")
-    taken = {name.casefold() for name in await connection.scalars(hers)}
+async def _open(connection: AsyncConnection, customer: Customer, goal: Goal) -> Goal:
+    query = select(goal_table.c.name).where(goal_table.c.customer_id == customer.id, goal_table.c.status == "open")
+    taken = {name.casefold() for name in await connection.scalars(query)}
     if len(taken) >= MOST_OPEN:
         raise TooManyGoals
-    opened = replace(wanted, name=next(name for name in _names(wanted.name) if name.casefold() not in taken))
+    opened = replace(goal, name=next(name for name in _names(goal.name) if name.casefold() not in taken))
     currency = opened.target.currency
     await accounts.open_account(connection, owner=customer.id, kind=GOAL, currency=currency, account_id=opened.id)
     await connection.execute(
@@ -119,6 +120,6 @@ async def _open(connection: AsyncConnection, customer: Customer, wanted: Goal) -
 
 
 def _names(name: str) -> Sequence[str]:
-    """`School`, `School 2`, `School 3` ...: what a goal that was given this name may be called."""
+    """The names that a goal may get for this one: `School`, `School 2`, `School 3` ..."""
     numbers = [f" {number}" for number in range(2, MOST_OPEN + 1)]
     return [name, *(name[: _MOST_NAME_CHARACTERS - len(number)].rstrip() + number for number in numbers)]

@@ -1,4 +1,4 @@
-"""What may be refused about savings goals."""
+"""Refusals about savings goals."""
 
 from core.errors import Kind, Refusal
 from core.i18n import _

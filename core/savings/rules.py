@@ -1,10 +1,11 @@
-"""What savings goals do by themselves: save every week or month, and remind of the day they are for. The worker's duties.
+"""Rules by which goals save every week or month, and reminders of the day that a goal is for: duties of the worker.
 
-People are written to, and their money is moved, in the daytime. After an outage a goal saves once and not for every week that it
-missed: nobody should find her wallet emptied by our troubles.
+The worker moves money and writes to people in the daytime only. After an outage a goal saves once, not for every week that it has
+missed: our outage must not empty a wallet.
 """
 
 from calendar import monthrange
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -23,6 +24,7 @@ from core.ledger.post import post
 from core.ledger.refusals import AccountClosed
 from core.messaging import kinds, notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.savings import goals, texts
 from core.tables.chores import chore
@@ -32,53 +34,54 @@ from core.tables.savings import goal as goal_table
 Rule = Literal["weekly", "monthly"]
 
 KIND = "save_by_rule"
-_SAVED, _SOON, _DAY_HAS_COME = "saving", "goal soon", "goal day"
+_SAVED, _SOON, _DUE = "saving", "goal soon", "goal day"
 _DAYTIME = range(8, 20)
 _REMIND_BEFORE = timedelta(days=7)
-# A reminder of a day that is longer past than this says nothing new.
+# After an outage the worker sends no reminder of a day that is longer past than this.
 _REMIND_UNTIL = timedelta(days=7)
 
 log = structlog.get_logger()
 
 
-async def set_rule(
-    runtime: Runtime, customer: Customer, goal_id: UUID, rule: Rule | None, amount: Money | None = None, *, pin: str = ""
-) -> None:
-    """From now on the goal saves `amount` by itself, the first time in a week or a month; with None it no longer does.
+@refuses(goals.check_amount, pins.check, goals.lock, AccountClosed)
+async def set_rule(runtime: Runtime, customer: Customer, goal_id: UUID, rule: Rule, amount: Money, *, pin: str) -> None:
+    """Lets the goal save `amount` by itself, the first time in a week or a month.
 
-    Moves no money now, but it will: to switch it on takes the PIN. Raises NotPermitted, AccountClosed; and, switching on,
-    BadAmount, BadPin, WrongPin, PinLocked, Busy.
+    It takes the PIN because it will move money.
     """
-    values: dict[str, Any] = {"rule": None, "rule_amount": None, "rule_next": None, "rule_day": None}
-    if rule is not None:
-        asked = amount or Money(0, customer.currency)
-        goals.check_amount(asked, customer.currency)
-        await pins.check(runtime, customer.id, pin)
-        today = clock.today(runtime.settings.country)
-        day = today.day if rule == "monthly" else None
-        values = {"rule": rule, "rule_amount": asked.minor, "rule_next": following(today, today, day), "rule_day": day}
+    goals.check_amount(amount, customer.currency)
+    await pins.check(runtime, customer.id, pin)
+    today = clock.today(runtime.settings.country)
+    day = today.day if rule == "monthly" else None
+    values = {"rule": rule, "rule_amount": amount.minor, "rule_next": next_saving_day(today, today, day), "rule_day": day}
+    await _write_rule(runtime, customer, goal_id, values)
+
+
+@refuses(goals.lock, AccountClosed)
+async def stop_rule(runtime: Runtime, customer: Customer, goal_id: UUID) -> None:
+    """Stops the goal's rule."""
+    await _write_rule(runtime, customer, goal_id, goals.NO_RULE)
+
+
+@refuses(goals.lock, AccountClosed)
+async def round_up_into(runtime: Runtime, customer: Customer, goal_id: UUID) -> None:
+    """Lets the customer's sends be rounded up into this goal, and into no other."""
     async with runtime.database.transaction() as connection:
-        goal = await goals.lock(connection, customer, goal_id)
-        if not goal.is_open:
-            raise AccountClosed
-        await connection.execute(update(goal_table).where(goal_table.c.id == goal_id).values(**values))
-
-
-async def set_round_up(runtime: Runtime, customer: Customer, goal_id: UUID | None) -> None:
-    """From now on her sends are rounded up into this goal and no other; with None, into none.
-
-    Raises NotPermitted (not hers), AccountClosed.
-    """
-    async with runtime.database.transaction() as connection:
-        if goal_id is not None and not (await goals.lock(connection, customer, goal_id)).is_open:
+        if not (await goals.lock(connection, customer, goal_id)).is_open:
             raise AccountClosed
         await profiles.set_round_up_goal(connection, customer.id, goal_id)
 
 
-def following(last: date, today: date, day_of_month: int | None) -> date:
-    """The first day after today on which a rule saves that saved on `last`.
+async def stop_rounding_up(runtime: Runtime, customer: Customer) -> None:
+    """Stops rounding up the customer's sends."""
+    async with runtime.database.transaction() as connection:
+        await profiles.set_round_up_goal(connection, customer.id, None)
 
-    Without `day_of_month` the same day of the week; with it that day of the month, or the last one of a month that is shorter.
+
+def next_saving_day(last: date, today: date, day_of_month: int | None) -> date:
+    """The first day after today on which a rule saves that has saved on `last`.
+
+    Without `day_of_month` it is a weekly rule. A month that is too short for `day_of_month` has its last day instead.
     """
     if day_of_month is None:
         return last + timedelta(days=7 * ((today - last).days // 7 + 1))
@@ -90,18 +93,17 @@ def following(last: date, today: date, day_of_month: int | None) -> date:
 
 
 async def save(runtime: Runtime) -> int:
-    """Does the saving that is due, once for each goal and period; says for how many."""
+    """Saves by the rules that are due, once for each goal and period; answers with how many."""
     today = _today_if_daytime(runtime)
     if today is None:
         return 0
     is_due = (goal_table.c.status == "open", goal_table.c.rule_next <= today)
 
     async def save_one(connection: AsyncConnection, row: Row[Any]) -> bool:
-        next_day = following(row.rule_next, today, row.rule_day)
-        own = update(goal_table).where(goal_table.c.id == row.id)
-        await connection.execute(own.values(rule_next=next_day))
-        if await chores.claim(connection, row.id, _SAVED, row.rule_next.isoformat()):
-            await _save(connection, runtime, row, next_day)
+        next_day = next_saving_day(row.rule_next, today, row.rule_day)
+        await connection.execute(update(goal_table).where(goal_table.c.id == row.id).values(rule_next=next_day))
+        if await chores.mark_done(connection, row.id, _SAVED, row.rule_next.isoformat()):
+            await _save(runtime, connection, row, next_day)
         return True
 
     due = Due(select(goal_table).where(*is_due), goal_table.c.id, (goal_table.c.rule_next,))
@@ -109,59 +111,70 @@ async def save(runtime: Runtime) -> int:
 
 
 async def remind(runtime: Runtime) -> int:
-    """Tells of goals whose day is near and whose money is not there yet, and of goals whose day has come; each once."""
+    """Reminds customers of goals that are due soon and short of their target, and of goals that are due; once of each.
+
+    Answers with how many.
+    """
     today = _today_if_daytime(runtime)
     if today is None:
         return 0
     count = 0
     for kind, is_due in (
         (_SOON, _is_soon(today)),
-        (_DAY_HAS_COME, goal_table.c.due.between(today - _REMIND_UNTIL, today)),
+        (_DUE, goal_table.c.due.between(today - _REMIND_UNTIL, today)),
     ):
         count += await _remind(runtime, kind, is_due)
     return count
 
 
-async def _save(connection: AsyncConnection, runtime: Runtime, row: Row[Any], next_day: date) -> None:
-    """Posts, or says that it could not be: nothing is owed for it."""
+async def _write_rule(runtime: Runtime, customer: Customer, goal_id: UUID, values: Mapping[str, object]) -> None:
+    async with runtime.database.transaction() as connection:
+        goal = await goals.lock(connection, customer, goal_id)
+        if not goal.is_open:
+            raise AccountClosed
+        await connection.execute(update(goal_table).where(goal_table.c.id == goal_id).values(**values))
+
+
+async def _save(runtime: Runtime, connection: AsyncConnection, row: Row[Any], next_day: date) -> None:
+    """Posts the saving, or tells the owner that her balance was too low. She owes nothing then."""
     owner = await profiles.find_by_id(connection, row.customer_id)
     if owner is None:
         return
     goal = await goals.lock(connection, owner, row.id)
     amount = Money(row.rule_amount, row.currency)
     key = f"rule:{row.id}:{row.rule_next.isoformat()}"
-    wish = goals.saving(owner, goal, amount, kind=KIND, key=key, text=texts.SAVED_BY_RULE)
-    [answer] = await post(connection, [wish], runtime.settings.country)
+    transfer = goals.build_saving(owner, goal, amount, kind=KIND, key=key, text=texts.SAVED_BY_RULE)
+    [answer] = await post(connection, [transfer], runtime.settings.country)
     if answer.outcome == "not_enough":
-        told_day = clock.day_text(next_day)
-        await notices.tell(runtime, connection, owner, texts.RULE_SHORT, amount=amount, goal=goal.name, date=told_day)
+        date_text = clock.day_text(next_day)
+        await notices.tell(runtime, connection, owner, texts.RULE_SHORT, amount=amount, goal=goal.name, date=date_text)
     elif not answer.is_done:
         log.warning("a goal could not save by itself", goal=str(row.id), outcome=answer.outcome)
 
 
 async def _remind(runtime: Runtime, kind: str, is_due: ColumnElement[bool]) -> int:
     period = func.to_char(goal_table.c.due, "YYYY-MM-DD")
-    was_told = exists().where(chore.c.subject == goal_table.c.id, chore.c.kind == kind, chore.c.period == period)
-    untold = (
+    is_reminded = exists().where(chore.c.subject == goal_table.c.id, chore.c.kind == kind, chore.c.period == period)
+    query = (
         select(goal_table, account.c.balance)
         .join(account, account.c.id == goal_table.c.id)
-        .where(goal_table.c.status == "open", is_due, ~was_told)
+        .where(goal_table.c.status == "open", is_due, ~is_reminded)
     )
 
     async def remind_one(connection: AsyncConnection, row: Row[Any]) -> bool:
-        if not await chores.claim(connection, row.id, kind, row.due.isoformat()):
+        if not await chores.mark_done(connection, row.id, kind, row.due.isoformat()):
             return False
         owner = await profiles.find_by_id(connection, row.customer_id)
         if owner is not None:
-            await notices.tell(runtime, connection, owner, _reminder(kind, row), kind=kinds.REMINDER, **_said(row))
+            await notices.tell(runtime, connection, owner, _reminder(kind, row), kind=kinds.REMINDER, **_sms_params(row))
         return True
 
-    due = Due(untold, goal_table.c.id, (goal_table.c.due,))
+    due = Due(query, goal_table.c.id, (goal_table.c.due,))
     return await chores.work_through(runtime.database, "savings: remind", due, remind_one)
 
 
 def _is_soon(today: date) -> ColumnElement[bool]:
-    """Within a week, not reached, and opened before that week began: who has just chosen the day needs no reminder."""
+    """Due within a week, short of its target, and opened before that week: she who has just chosen the day needs no reminder."""
     days = _REMIND_BEFORE.days
     return (
         goal_table.c.due.between(today + timedelta(days=1), today + _REMIND_BEFORE)
@@ -176,7 +189,7 @@ def _reminder(kind: str, row: Row[Any]) -> str:
     return texts.GOAL_REACHED if row.balance >= row.target else texts.GOAL_SHORT
 
 
-def _said(row: Row[Any]) -> dict[str, Any]:
+def _sms_params(row: Row[Any]) -> dict[str, Any]:
     return {
         "goal": row.name,
         "date": clock.day_text(row.due),

@@ -1,4 +1,4 @@
-"""What is told by SMS about savings goals."""
+"""SMS about savings goals."""
 
 from core.i18n import _
 

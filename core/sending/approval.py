@@ -1,12 +1,13 @@
-"""A customer orders by SMS to send more than SMS alone may: it waits for her yes (core/approvals.py)."""
+"""A customer's order by SMS to send more than SMS alone may send. It waits for her approval (core/approvals/consent.py)."""
 
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import approvals, phones
-from core.approvals import Carrier, Request
+from core import phones
+from core.approvals import consent
+from core.approvals.consent import Carrier, Request
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.errors import RequestWaits
@@ -15,6 +16,7 @@ from core.ledger.tariffs import Quote
 from core.ledger.transfer import Transfer
 from core.messaging import notices
 from core.money import Money
+from core.refusing import refuses
 from core.runtime import Runtime
 from core.sending import texts, transfers
 
@@ -22,42 +24,43 @@ REQUEST_KIND = "send"
 MOST_WAITING = 5
 
 
+@refuses(transfers.get_recipient, tariffs.quote, consent.find, RequestWaits)
 async def ask(runtime: Runtime, customer: Customer, recipient_phone: str, amount: Money, key: str) -> UUID:
-    """She will be asked on her phone. Once for each `key`; returns the request's id.
+    """Asks the customer on her phone to approve the send; once for each `key`. Answers with the request's id.
 
-    Raises OwnNumber, UnknownRecipient, AmountTooSmall, OverLimit, RequestWaits (five wait already), KeyConflict.
+    RequestWaits: five requests wait already.
     """
     recipient = await transfers.get_recipient(runtime, customer, recipient_phone)
     _price(amount)
-    wanted: dict[str, Any] = {"kind": REQUEST_KIND, "key": f"own:{key}", "amount": amount, "recipient_phone": recipient.phone}
+    request: dict[str, Any] = {"kind": REQUEST_KIND, "key": f"own:{key}", "amount": amount, "recipient_phone": recipient.phone}
     async with runtime.database.transaction() as connection:
         await profiles.lock(connection, customer.id)
-        earlier = await approvals.find(connection, customer, **wanted)
+        earlier = await consent.find(connection, customer, **request)
         if earlier is not None:
             return earlier
-        if await approvals.count_waiting(connection, customer, REQUEST_KIND) >= MOST_WAITING:
+        if await consent.count_waiting(connection, customer, REQUEST_KIND) >= MOST_WAITING:
             raise RequestWaits
-        return await approvals.add(connection, customer, **wanted)
+        return await consent.add(connection, customer, **request)
 
 
 def _price(amount: Money) -> Quote:
     return tariffs.quote(transfers.KIND, amount)
 
 
-async def _transfer(runtime: Runtime, customer: Customer, request: Request) -> Transfer:
+async def _build_transfer(runtime: Runtime, customer: Customer, request: Request) -> Transfer:
     assert request.recipient_phone is not None, request.id
     recipient = await transfers.get_recipient(runtime, customer, request.recipient_phone)
-    return transfers.transfer_of(customer, recipient, _price(request.amount), approvals.key_of(request.id))
+    return transfers.build_transfer(customer, recipient, _price(request.amount), consent.key_of(request.id))
 
 
-async def _refused(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:
-    """She said no to what she had asked for herself: nobody else has to know."""
+async def _tell_refused(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:
+    """Tells nobody: the customer has refused her own order."""
 
 
-async def _expired(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:
+async def _tell_expired(runtime: Runtime, connection: AsyncConnection, customer: Customer, request: Request) -> None:
     assert request.recipient_phone is not None, request.id
-    said: dict[str, Any] = {"amount": request.amount, "phone": phones.national(request.recipient_phone)}
-    await notices.tell(runtime, connection, customer, texts.SENDING_EXPIRED, **said)
+    params: dict[str, Any] = {"amount": request.amount, "phone": phones.national(request.recipient_phone)}
+    await notices.tell(runtime, connection, customer, texts.SENDING_EXPIRED, **params)
 
 
-CARRIER = Carrier(REQUEST_KIND, _price, _transfer, _refused, _expired)
+CARRIER = Carrier(REQUEST_KIND, _price, _build_transfer, _tell_refused, _tell_expired)

@@ -1,4 +1,4 @@
-"""Whether what somebody sent lets her close her account."""
+"""Whether a customer's invitations let her close her account."""
 
 from uuid import UUID
 
@@ -8,5 +8,5 @@ from core.tables.sending import invitation
 
 
 def is_in_use(customer_id: UUID) -> ColumnElement[bool]:
-    """Does money of hers wait for somebody who has not joined?"""
+    """Does money of the customer's wait for somebody who has not joined?"""
     return exists().where(invitation.c.sender_id == customer_id, invitation.c.status == "waiting")

@@ -1,4 +1,4 @@
-"""Money for somebody who is not registered yet: it leaves the sender now, and waits for her seven days (see unclaimed.py)."""
+"""Money for a number that has no account yet: it leaves the sender now, and waits seven days for the number (unclaimed.py)."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ MOST_FOR_ONE_NUMBER = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
-    """The receipt of money that waits. `phone` is E.164; at `until` it goes back to the sender, fee included."""
+class InvitationReceipt:
+    """`phone` is E.164. At `until` the money goes back to the sender, fee included."""
 
     reference: str
     phone: str
@@ -47,20 +47,20 @@ class Promise:
 
 @refuses(transfers.quote, TooManyWaiting, OverBalanceLimit)
 async def quote(runtime: Runtime, sender: Customer, phone: str, amount: Money) -> Quote:
-    """The fee, before anything is asked for. OverBalanceLimit: a new wallet could not hold all that waits for the number."""
+    """Quotes an invitation. OverBalanceLimit: a new wallet could not hold all that waits for the number."""
     quoted = await transfers.quote(runtime, sender, amount)
     async with runtime.database.autocommit() as connection:
-        await _check_room(connection, runtime, sender, phone, amount)
+        await _check_room(runtime, connection, sender, phone, amount)
     return quoted
 
 
 @refuses(OwnNumber, tariffs.quote, pins.check_for_payment, transfers.send_confirmed, TooManyWaiting)
 async def send(
     runtime: Runtime, *, sender: Customer, phone: str, amount: Money, pin: str, key: str
-) -> Promise | transfers.Receipt:
-    """Takes amount and fee from the sender and tells both; once for each `key`, whose first receipt a repetition gets again.
+) -> InvitationReceipt | transfers.SendReceipt:
+    """Takes amount and fee from the sender, and tells both sides; once for each `key`. A repetition gets the first receipt again.
 
-    Where the number has registered meanwhile it is an ordinary send, with that one's receipt.
+    Where the number has registered meanwhile, it is a send, with a send's receipt.
     """
     if phone == sender.phone:
         raise OwnNumber
@@ -68,36 +68,36 @@ async def send(
     await pins.check_for_payment(runtime, sender.id, pin)
     recipient = await profiles.find(runtime, phone)
     if recipient is not None:
-        # A conflict: this key's money was sent before she registered. It gets that receipt again, below.
+        # On a conflict the key's money was sent before the number registered: the first receipt is read below.
         with suppress(KeyConflict):
             return await transfers.send_confirmed(runtime, sender, recipient, quoted, key)
     return await _let_wait(runtime, sender, phone, quoted, key)
 
 
-async def _let_wait(runtime: Runtime, sender: Customer, phone: str, quoted: Quote, key: str) -> Promise:
+async def _let_wait(runtime: Runtime, sender: Customer, phone: str, quoted: Quote, key: str) -> InvitationReceipt:
     country, currency, now = runtime.settings.country, quoted.amount.currency, clock.now()
     until, fee = now + unclaimed.LASTS, quoted.fee
-    wish = _transfer(sender, phone, quoted, clock.moment_text(until, country), key)
+    transfer = _build_transfer(sender, phone, quoted, clock.moment_text(until, country), key)
     async with runtime.database.transaction() as connection:
-        # Senders to one number come one after the other, or together they would pass its bounds.
+        # Invitations to one number come one after the other: at the same time two could pass its limits together.
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(phone, 0))))
-        # The row will refer to hers. Whoever closes her account locks that before the ledger's too.
+        # The invitation refers to the sender's row. Closing an account locks that row before the ledger's accounts too.
         await profiles.keep_open(connection, sender.id)
-        # Ahead of the row, which a repetition must not write again.
-        answer = await post_one(connection, wish, country=country, currency=currency, needed=quoted.total)
+        # The ledger first: it says whether the key is new and the invitation is to be written.
+        answer = await post_one(connection, transfer, country=country, currency=currency, needed=quoted.total)
         if answer.outcome == "posted":
-            await _check_room(connection, runtime, sender, phone, quoted.amount)
-            await _write(connection, runtime, sender, phone, quoted, answer.transfer_id, now)
+            await _check_room(runtime, connection, sender, phone, quoted.amount)
+            await _invite(runtime, connection, sender, phone, quoted, answer.transfer_id, now)
         else:
-            first = select(invitation.c.expires_at, invitation.c.fee).where(invitation.c.transfer_id == answer.transfer_id)
-            until, fee_minor = (await connection.execute(first)).one()
+            query = select(invitation.c.expires_at, invitation.c.fee).where(invitation.c.transfer_id == answer.transfer_id)
+            until, fee_minor = (await connection.execute(query)).one()
             fee = Money(fee_minor, currency)
     balance = Money(answer.available_minor[0], currency)
-    return Promise(ids.reference(answer.transfer_id), phone, quoted.amount, fee, balance, until)
+    return InvitationReceipt(ids.reference(answer.transfer_id), phone, quoted.amount, fee, balance, until)
 
 
-async def _write(
-    connection: AsyncConnection, runtime: Runtime, sender: Customer, phone: str, quoted: Quote, transfer_id: UUID, now: datetime
+async def _invite(
+    runtime: Runtime, connection: AsyncConnection, sender: Customer, phone: str, quoted: Quote, transfer_id: UUID, now: datetime
 ) -> None:
     until = now + unclaimed.LASTS
     await connection.execute(
@@ -112,7 +112,7 @@ async def _write(
             expires_at=until,
         )
     )
-    # Nobody knows her language yet: probably it is that of whoever sends her money.
+    # The number's language is not known yet: the sender's is the best guess.
     await notices.tell_number(
         runtime,
         connection,
@@ -126,9 +126,9 @@ async def _write(
     )
 
 
-def _transfer(sender: Customer, phone: str, quoted: Quote, until: str, key: str) -> Transfer:
+def _build_transfer(sender: Customer, phone: str, quoted: Quote, until: str, key: str) -> Transfer:
     transfer_id, amount = ids.new_id(), quoted.amount
-    told = notices.write(
+    notice = notices.write(
         sender,
         texts.INVITED,
         reference=ids.reference(transfer_id),
@@ -148,24 +148,24 @@ def _transfer(sender: Customer, phone: str, quoted: Quote, until: str, key: str)
             *quoted.charged.legs,
         ),
         limited_minor=amount.minor,
-        notices=(told,),
-        asked=f"{phone} {amount.minor}",
+        notices=(notice,),
+        request=f"{phone} {amount.minor}",
     )
 
 
-async def _check_room(connection: AsyncConnection, runtime: Runtime, sender: Customer, phone: str, amount: Money) -> None:
-    is_hers, is_its = invitation.c.sender_id == sender.id, invitation.c.phone == phone
+async def _check_room(runtime: Runtime, connection: AsyncConnection, sender: Customer, phone: str, amount: Money) -> None:
+    is_from_sender, is_for_number = invitation.c.sender_id == sender.id, invitation.c.phone == phone
     row = (
         await connection.execute(
             select(
-                func.count().filter(is_hers).label("from_sender"),
-                func.count().filter(is_its).label("for_number"),
-                func.coalesce(func.sum(invitation.c.amount).filter(is_its), 0).label("minor"),
-            ).where(invitation.c.status == "waiting", is_hers | is_its)
+                func.count().filter(is_from_sender).label("from_sender"),
+                func.count().filter(is_for_number).label("for_number"),
+                func.coalesce(func.sum(invitation.c.amount).filter(is_for_number), 0).label("amount_minor"),
+            ).where(invitation.c.status == "waiting", is_from_sender | is_for_number)
         )
     ).one()
     if row.from_sender >= MOST_FROM_ONE_SENDER or row.for_number >= MOST_FOR_ONE_NUMBER:
         raise TooManyWaiting
-    most = limits.of(limits.VERIFIED, amount.currency, clock.today(runtime.settings.country)).balance
-    if row.minor + amount.minor > most:
+    most_minor = limits.get(limits.VERIFIED, amount.currency, clock.today(runtime.settings.country)).balance
+    if row.amount_minor + amount.minor > most_minor:
         raise OverBalanceLimit

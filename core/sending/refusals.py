@@ -1,4 +1,4 @@
-"""What may be refused about sending."""
+"""Refusals about sending."""
 
 from core.errors import Kind, Refusal
 from core.i18n import _

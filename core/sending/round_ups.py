@@ -1,6 +1,6 @@
-"""Sends rounded up: the same transfer that sends puts what is missing to the next round sum into a savings goal.
+"""Round-ups: the transfer of a send also puts what is missing to the next round sum into the sender's savings goal.
 
-It is a gift on top and never in the way: a send that cannot be rounded up goes out as it is.
+A send that cannot be rounded up goes out without a round-up.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from core.tables.customers import customer as customer_table
 from core.tables.ledger import account, posting, transfer
 from core.tables.savings import goal as goal_table
 
-# Where a rounded send is refused for one of these, the same send as it is may be accepted.
+# A rounded send that the ledger refuses for one of these may be accepted without the round-up.
 GIVES_WAY = frozenset({"not_enough", "account_closed"})
 
 
 @dataclass(frozen=True, slots=True)
 class RoundUp:
-    """What a send puts into a goal."""
+    """What a send puts into a savings goal."""
 
     goal_id: UUID
     saved: Money
@@ -35,20 +35,20 @@ class RoundUp:
 
 
 def unit(currency: str) -> Money:
-    """What a send and its fee are rounded up to."""
+    """The round sum that a send and its fee are rounded up to."""
     return Money.of_units(CURRENCIES[currency].round_up_units, currency)
 
 
-async def due(runtime: Runtime, sender: Customer, total: Money) -> RoundUp | None:
-    """What a send that costs `total` is rounded up by, if she wants it and there is anything to round up.
+async def find_due(runtime: Runtime, sender: Customer, total: Money) -> RoundUp | None:
+    """The round-up of a send that costs `total`; None where the sender has chosen no goal or the total is round.
 
-    Goals hold whole units, so a total with cents is not rounded up.
+    Goals hold whole units, so a total with cents has no round-up either.
     """
     missing = -total.minor % unit(total.currency).minor
     if sender.round_up_goal is None or not missing or not total.is_whole:
         return None
-    # The sender may have been read a while ago; and a goal is only ever filled by its owner.
-    chosen = (
+    # Read again, because the sender may have been read a while ago; and only its owner fills a goal.
+    query = (
         select(goal_table.c.id)
         .join(customer_table, customer_table.c.round_up_goal == goal_table.c.id)
         .where(
@@ -59,13 +59,13 @@ async def due(runtime: Runtime, sender: Customer, total: Money) -> RoundUp | Non
         )
     )
     async with runtime.database.autocommit() as connection:
-        goal_id = await connection.scalar(chosen)
+        goal_id = await connection.scalar(query)
     return None if goal_id is None else RoundUp(goal_id, Money(missing, total.currency))
 
 
-async def earlier(runtime: Runtime, sender: Customer, key: str) -> RoundUp | None:
-    """What the send that was posted under this key put into a goal of the sender's."""
-    into_goal = (
+async def find_earlier(runtime: Runtime, sender: Customer, key: str) -> RoundUp | None:
+    """The round-up of the sender's send that was posted under this key."""
+    query = (
         select(posting.c.account_id, posting.c.amount, account.c.currency)
         .join(transfer, transfer.c.id == posting.c.transfer_id)
         .join(account, account.c.id == posting.c.account_id)
@@ -77,5 +77,5 @@ async def earlier(runtime: Runtime, sender: Customer, key: str) -> RoundUp | Non
         )
     )
     async with runtime.database.autocommit() as connection:
-        row = (await connection.execute(into_goal)).one_or_none()
+        row = (await connection.execute(query)).one_or_none()
     return None if row is None else RoundUp(row.account_id, Money(row.amount, row.currency))

@@ -1,4 +1,4 @@
-"""What sender and receiver are told by SMS."""
+"""SMS to senders and recipients."""
 
 from core.i18n import _
 

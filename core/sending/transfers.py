@@ -23,8 +23,8 @@ KIND = "send"
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """`saved` is what the send was rounded up by, into the sender's savings goal."""
+class SendReceipt:
+    """`balance` is the sender's, afterwards. `saved` is the round-up that went into her savings goal."""
 
     reference: str
     recipient: Customer
@@ -36,7 +36,7 @@ class Receipt:
 
 @refuses(OwnNumber, UnknownRecipient)
 async def get_recipient(runtime: Runtime, sender: Customer, phone: str) -> Customer:
-    """Who would get the money."""
+    """The customer with this phone (E.164). OwnNumber: it is the sender's own."""
     if phone == sender.phone:
         raise OwnNumber
     recipient = await profiles.find(runtime, phone)
@@ -47,7 +47,7 @@ async def get_recipient(runtime: Runtime, sender: Customer, phone: str) -> Custo
 
 @refuses(tariffs.quote, NotEnoughMoney)
 async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
-    """The fee, before anything is asked for; NotEnoughMoney by the balance of now."""
+    """Quotes a send that the balance of now is enough for."""
     quoted = tariffs.quote(KIND, amount)
     if await wallet.get_balance(runtime, sender) < quoted.total:
         raise NotEnoughMoney(needed=quoted.total)
@@ -55,21 +55,21 @@ async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
 
 
 @refuses(OverLimit, OverDayLimit, OverBalanceLimit, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
-async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer, quoted: Quote, key: str) -> Receipt:
-    """`send` for whoever has checked the sender's PIN."""
+async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer, quoted: Quote, key: str) -> SendReceipt:
+    """Moves the money without a PIN: the caller has the sender's confirmation. Otherwise as `send`."""
     amount = quoted.amount
-    rounding = await round_ups.due(runtime, sender, quoted.total)
-    answer = await runtime.poster.submit(transfer_of(sender, recipient, quoted, key, rounding))
+    rounding = await round_ups.find_due(runtime, sender, quoted.total)
+    answer = await runtime.poster.submit(build_transfer(sender, recipient, quoted, key, rounding))
     if rounding is not None and answer.outcome in round_ups.GIVES_WAY:
         rounding = None
-        answer = await runtime.poster.submit(transfer_of(sender, recipient, quoted, key))
+        answer = await runtime.poster.submit(build_transfer(sender, recipient, quoted, key))
     if answer.outcome == "key_conflict":
-        # Perhaps the same send, asked for when something else was rounded up: then it gets its first answer again.
-        rounding = await round_ups.earlier(runtime, sender, key)
-        answer = await runtime.poster.submit(transfer_of(sender, recipient, quoted, key, rounding))
+        # The same send may have been rounded up otherwise the first time: with that round-up it gets its first answer again.
+        rounding = await round_ups.find_earlier(runtime, sender, key)
+        answer = await runtime.poster.submit(build_transfer(sender, recipient, quoted, key, rounding))
     if not answer.is_done:
         answer.raise_refusal(amount.currency, needed=quoted.total)
-    return Receipt(
+    return SendReceipt(
         reference=ids.reference(answer.transfer_id),
         recipient=recipient,
         amount=quoted.amount,
@@ -80,23 +80,23 @@ async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer
 
 
 @refuses(get_recipient, tariffs.quote, pins.check_for_payment, send_confirmed)
-async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amount: Money, pin: str, key: str) -> Receipt:
-    """Moves the money, fee included, and tells both sides; once for each `key`, whose first receipt a repetition gets again."""
+async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amount: Money, pin: str, key: str) -> SendReceipt:
+    """Moves amount and fee, and tells both sides; once for each `key`. A repetition gets the first receipt again."""
     recipient = await get_recipient(runtime, sender, recipient_phone)
     quoted = tariffs.quote(KIND, amount)
     await pins.check_for_payment(runtime, sender.id, pin)
     return await send_confirmed(runtime, sender, recipient, quoted, key)
 
 
-def transfer_of(
+def build_transfer(
     sender: Customer, recipient: Customer, quoted: Quote, key: str, rounding: round_ups.RoundUp | None = None
 ) -> Transfer:
-    """The transfer itself, for whoever has the sender's yes. Its first leg is her wallet's."""
+    """The transfer of a send that the sender has confirmed. The first leg is her wallet's."""
     transfer_id = ids.new_id()
-    said: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": quoted.amount, "fee": quoted.fee}
+    params: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": quoted.amount, "fee": quoted.fee}
     text, saved_minor = texts.SENT, 0
     if rounding is not None:
-        text, saved_minor, said["saved"] = texts.SENT_ROUNDED, rounding.saved.minor, rounding.saved
+        text, saved_minor, params["saved"] = texts.SENT_ROUNDED, rounding.saved.minor, rounding.saved
     return Transfer(
         id=transfer_id,
         initiator=sender.wallet,
@@ -110,7 +110,7 @@ def transfer_of(
         ),
         limited_minor=quoted.amount.minor,
         notices=(
-            notices.write(sender, text, name=recipient.name, phone=phones.national(recipient.phone), **said),
-            notices.write(recipient, texts.RECEIVED, leg=1, name=sender.name, phone=phones.national(sender.phone), **said),
+            notices.write(sender, text, name=recipient.name, phone=phones.national(recipient.phone), **params),
+            notices.write(recipient, texts.RECEIVED, leg=1, name=sender.name, phone=phones.national(sender.phone), **params),
         ),
     )

@@ -1,14 +1,14 @@
-"""Money that waits for somebody who has no account yet: hers as soon as she registers, the sender's again after seven days.
+"""Money that waits for a number without an account: it is credited when the number registers, or goes back after seven days.
 
-invitations.py takes it from the sender and writes the row that waits here. That row is locked first and the ledger posts last,
-in one transaction; and both ways out have the same initiator and key, so that the ledger too lets only one of them happen.
+invitations.py takes the money from the sender and writes the invitation. Settling one locks its row first and posts last, in one
+transaction. Credit and return have the same initiator and key, so that the ledger too accepts only one of them.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -16,12 +16,13 @@ from sqlalchemy import ColumnElement, Row, Select, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock, ids, phones
+from core.customers.profiles import Customer
 from core.errors import Refusal
 from core.ledger import limits
-from core.ledger.chart import UNCLAIMED, WALLET, SystemAccount, named
+from core.ledger.chart import UNCLAIMED, WALLET, SystemAccount, name_account
 from core.ledger.post import post_one
 from core.ledger.refusals import OverBalanceLimit
-from core.ledger.transfer import Answer, Leg, Transfer
+from core.ledger.transfer import Leg, PostingResult, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
@@ -30,9 +31,6 @@ from core.tables.chores import chore
 from core.tables.customers import customer
 from core.tables.ledger import account, posting
 from core.tables.sending import invitation
-
-if TYPE_CHECKING:
-    from core.customers.profiles import Customer
 
 LASTS = timedelta(days=7)
 KIND_CREDIT, KIND_RETURN = "invite_credit", "invite_return"
@@ -44,18 +42,18 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """Somebody with a wallet. `phone` is E.164; `is_here`: she has not closed her account."""
+    """A sender or a recipient. `phone` is E.164. `is_active`: she has not closed her account."""
 
     phone: str
     language: str
     name: str
     wallet: UUID
-    is_here: bool
+    is_active: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """An invitation whose row is locked. `id` is also that of the transfer which took the money; `phone`, whom it waits for."""
+class _Invitation:
+    """An invitation whose row is locked. `id` is the id of the transfer that took the money; `phone` is the invited number."""
 
     id: UUID
     phone: str
@@ -63,20 +61,20 @@ class _Waiting:
     sender: _Person
 
 
-async def credit(connection: AsyncConnection, runtime: Runtime, arrived: "Customer") -> int:
-    """Gives somebody who registers in this transaction all that waits for her number; says how many payments it was.
+async def credit(runtime: Runtime, connection: AsyncConnection, recipient: "Customer") -> int:
+    """Credits a customer who registers in this transaction with all that waits for her number; answers with how many payments.
 
-    Never in the way of her registration: what cannot be credited now goes on waiting, and a worker comes back to it.
+    It never stops a registration: a payment that cannot be credited now goes on waiting, and a worker tries again.
     """
     count = 0
     try:
         async with connection.begin_nested():
-            found = await _locked(connection, invitation.c.phone == arrived.phone, ~_is_over())
-            await _lock_wallets(connection, {arrived.wallet, *(one.sender.wallet for one in found)})
-        for one in found:
+            invitations = await _lock_waiting(connection, invitation.c.phone == recipient.phone, ~_is_over())
+            await _lock_wallets(connection, {recipient.wallet, *(waiting.sender.wallet for waiting in invitations)})
+        for waiting in invitations:
             with suppress(OverBalanceLimit):
                 async with connection.begin_nested():
-                    await _credit(connection, runtime, one, arrived)
+                    await _credit(runtime, connection, waiting, recipient)
                     count += 1
     except Exception:
         log.exception("waiting money was not credited at registration")
@@ -84,141 +82,141 @@ async def credit(connection: AsyncConnection, runtime: Runtime, arrived: "Custom
 
 
 async def settle(runtime: Runtime) -> int:
-    """The worker's duty: credits what waits for somebody who has registered meanwhile, and sends back what nobody came for.
+    """The worker's duty: credits numbers that have registered meanwhile, and sends back what nobody came for in time.
 
-    Says how many. What cannot go back, because the sender has closed her account, goes on waiting for staff to decide, and is
-    reported in the log, once. What is more than her wallet may hold waits until she has given her ID number, or its time is over.
+    Answers with how many invitations it settled. Money whose sender has closed her account waits for staff to decide, and the log
+    reports it, once. Money that the recipient's wallet may not hold waits until she has given her ID number, or for its end.
     """
     async with runtime.database.autocommit() as connection:
-        arrived = await _ids(connection, ~_is_over(), _has_registered)
-        unclaimed = await _ids(connection, _is_over(), _sender_can_take)
-        stuck = await _ids(connection, _is_over(), ~_sender_can_take, ~_is_reported)
-    settled = [await _settle(runtime, one, _credit_registered) for one in arrived]
-    settled += [await _settle(runtime, one, _send_back) for one in unclaimed]
-    for one in stuck:
-        await _report(runtime, one, "the sender's account is closed")
+        registered = await _list_ids(connection, ~_is_over(), _has_registered)
+        unclaimed = await _list_ids(connection, _is_over(), _sender_can_take)
+        stuck = await _list_ids(connection, _is_over(), ~_sender_can_take, ~_is_reported)
+    settled = [await _settle(runtime, invitation_id, _credit_registered) for invitation_id in registered]
+    settled += [await _settle(runtime, invitation_id, _send_back) for invitation_id in unclaimed]
+    for invitation_id in stuck:
+        await _report(runtime, invitation_id, "the sender's account is closed")
     return sum(settled)
 
 
-_Way = Callable[[AsyncConnection, Runtime, _Waiting], Awaitable[None]]
+_Work = Callable[[Runtime, AsyncConnection, _Invitation], Awaitable[None]]
 
 
-async def _settle(runtime: Runtime, invitation_id: UUID, way: _Way) -> bool:
-    """Is it settled now, by this worker? Another one that has the row in hand is left to it."""
+async def _settle(runtime: Runtime, invitation_id: UUID, work: _Work) -> bool:
+    """Whether this call has settled the invitation. A row that another worker has locked is left to that worker."""
     try:
         async with runtime.database.transaction() as connection:
-            found = await _locked(connection, invitation.c.transfer_id == invitation_id)
-            for one in found:
-                await way(connection, runtime, one)
+            invitations = await _lock_waiting(connection, invitation.c.transfer_id == invitation_id)
+            for waiting in invitations:
+                await work(runtime, connection, waiting)
     except OverBalanceLimit:
         return False
     except Refusal as refusal:
         await _report(runtime, invitation_id, refusal.code)
         return False
-    return bool(found)
+    return bool(invitations)
 
 
-async def _credit_registered(connection: AsyncConnection, runtime: Runtime, one: _Waiting) -> None:
-    row = (await connection.execute(_REGISTERED.where(customer.c.phone == one.phone))).one()
-    await _credit(connection, runtime, one, _Person(row.phone, row.language, row.name, row.id, is_here=True))
+async def _credit_registered(runtime: Runtime, connection: AsyncConnection, waiting: _Invitation) -> None:
+    row = (await connection.execute(_REGISTERED.where(customer.c.phone == waiting.phone))).one()
+    await _credit(runtime, connection, waiting, _Person(row.phone, row.language, row.name, row.id, is_active=True))
 
 
-async def _credit(connection: AsyncConnection, runtime: Runtime, one: _Waiting, arrived: "Customer | _Person") -> None:
-    transfer_id, sender = ids.new_id(), one.sender
-    said: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": one.amount}
-    told = [notices.write(arrived, texts.RECEIVED, leg=1, name=sender.name, phone=phones.national(sender.phone), **said)]
-    if sender.is_here:
-        told.append(notices.write(sender, texts.INVITED_CAME, name=arrived.name, phone=phones.national(one.phone), **said))
-    unclaimed = SystemAccount(UNCLAIMED, one.amount.currency)
-    legs = (Leg(unclaimed, -one.amount.minor), Leg(arrived.wallet, one.amount.minor))
-    await _close(connection, one, "credited")
-    answer = await _post(
-        connection, runtime, one, Transfer(transfer_id, sender.wallet, _key(one), KIND_CREDIT, legs, tuple(told))
-    )
-    tier = await connection.scalar(select(account.c.tier).where(account.c.id == arrived.wallet))
+async def _credit(runtime: Runtime, connection: AsyncConnection, waiting: _Invitation, recipient: "Customer | _Person") -> None:
+    transfer_id, sender, amount = ids.new_id(), waiting.sender, waiting.amount
+    params: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": amount}
+    sms = [notices.write(recipient, texts.RECEIVED, leg=1, name=sender.name, phone=phones.national(sender.phone), **params)]
+    if sender.is_active:
+        sms.append(notices.write(sender, texts.INVITED_CAME, name=recipient.name, phone=phones.national(waiting.phone), **params))
+    legs = (Leg(SystemAccount(UNCLAIMED, amount.currency), -amount.minor), Leg(recipient.wallet, amount.minor))
+    transfer = Transfer(transfer_id, sender.wallet, _key(waiting), KIND_CREDIT, legs, tuple(sms))
+    answer = await _close(runtime, connection, waiting, "credited", transfer)
+    tier = await connection.scalar(select(account.c.tier).where(account.c.id == recipient.wallet))
     today = clock.today(runtime.settings.country)
-    # The ledger looks at this limit only where the initiator's own count, which do not here.
-    if tier is not None and answer.available_minor[1] > limits.of(tier, one.amount.currency, today).balance:
+    # The ledger checks this limit only for a transfer that counts against its initiator's limits, and this one does not.
+    if tier is not None and answer.available_minor[1] > limits.get(tier, amount.currency, today).balance:
         raise OverBalanceLimit
 
 
-async def _send_back(connection: AsyncConnection, runtime: Runtime, one: _Waiting) -> None:
-    """All of it, fee and tax too: each leg of the transfer that took it goes the other way."""
-    transfer_id, sender = ids.new_id(), one.sender
-    legs = tuple(await _reversed(connection, one.id))
-    [(place, back)] = [(place, leg.amount_minor) for place, leg in enumerate(legs) if leg.account == sender.wallet]
-    told = notices.write(
+async def _send_back(runtime: Runtime, connection: AsyncConnection, waiting: _Invitation) -> None:
+    """Returns amount, fee and tax: each leg of the transfer that took the money, the other way round."""
+    transfer_id, sender = ids.new_id(), waiting.sender
+    legs = tuple(await _reverse_legs(connection, waiting.id))
+    [(place, returned_minor)] = [(place, leg.amount_minor) for place, leg in enumerate(legs) if leg.account == sender.wallet]
+    notice = notices.write(
         sender,
         texts.INVITED_NEVER_CAME,
         leg=place,
         reference=ids.reference(transfer_id),
-        phone=phones.national(one.phone),
-        amount=Money(back, one.amount.currency),
+        phone=phones.national(waiting.phone),
+        amount=Money(returned_minor, waiting.amount.currency),
     )
-    await _close(connection, one, "returned")
-    await _post(connection, runtime, one, Transfer(transfer_id, sender.wallet, _key(one), KIND_RETURN, legs, (told,)))
+    transfer = Transfer(transfer_id, sender.wallet, _key(waiting), KIND_RETURN, legs, (notice,))
+    await _close(runtime, connection, waiting, "returned", transfer)
 
 
-def _key(one: _Waiting) -> str:
-    return f"invitation:{one.id}"
+def _key(waiting: _Invitation) -> str:
+    return f"invitation:{waiting.id}"
 
 
-async def _close(connection: AsyncConnection, one: _Waiting, status: str) -> None:
+async def _close(
+    runtime: Runtime, connection: AsyncConnection, waiting: _Invitation, status: str, transfer: Transfer
+) -> PostingResult:
     await connection.execute(
-        update(invitation).where(invitation.c.transfer_id == one.id).values(status=status, settled_at=clock.now())
+        update(invitation).where(invitation.c.transfer_id == waiting.id).values(status=status, settled_at=clock.now())
     )
+    return await post_one(connection, transfer, country=runtime.settings.country, currency=waiting.amount.currency)
 
 
-async def _post(connection: AsyncConnection, runtime: Runtime, one: _Waiting, wish: Transfer) -> Answer:
-    return await post_one(connection, wish, country=runtime.settings.country, currency=one.amount.currency)
-
-
-async def _reversed(connection: AsyncConnection, transfer_id: UUID) -> list[Leg]:
+async def _reverse_legs(connection: AsyncConnection, transfer_id: UUID) -> list[Leg]:
     rows = await connection.execute(
         select(posting.c.account_id, posting.c.amount, account.c.owner, account.c.kind, account.c.currency)
         .join(account, account.c.id == posting.c.account_id)
         .where(posting.c.transfer_id == transfer_id)
         .order_by(posting.c.account_id)
     )
-    return [Leg(named(row.account_id, row.owner, row.kind, row.currency), -row.amount) for row in rows]
+    return [Leg(name_account(row.account_id, row.owner, row.kind, row.currency), -row.amount) for row in rows]
 
 
 async def _report(runtime: Runtime, invitation_id: UUID, reason: str) -> None:
     async with runtime.database.transaction() as connection:
-        if await chores.claim(connection, invitation_id, _REPORTED, "once"):
+        if await chores.mark_done(connection, invitation_id, _REPORTED, "once"):
             log.error("waiting money needs somebody to decide", invitation=str(invitation_id), reason=reason)
 
 
-async def _ids(connection: AsyncConnection, *which: ColumnElement[bool]) -> Sequence[UUID]:
-    """Some of the invitations that wait. Any: those that cannot be settled must not stand in the way of the others."""
-    waiting = select(invitation.c.transfer_id).where(invitation.c.status == "waiting", *which)
-    return (await connection.scalars(waiting.order_by(func.random()).limit(_MOST_A_ROUND))).all()
+async def _list_ids(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> Sequence[UUID]:
+    """A random choice of the invitations that wait, so that those which cannot be settled do not hold up the others."""
+    query = select(invitation.c.transfer_id).where(invitation.c.status == "waiting", *conditions)
+    return (await connection.scalars(query.order_by(func.random()).limit(_MOST_A_ROUND))).all()
 
 
-async def _locked(connection: AsyncConnection, *which: ColumnElement[bool]) -> list[_Waiting]:
-    """Those that wait and that nobody else has in hand, oldest first, locked."""
-    waiting = _WAITING.where(invitation.c.status == "waiting", *which).order_by(invitation.c.created_at, invitation.c.transfer_id)
-    rows = await connection.execute(waiting.with_for_update(of=invitation, skip_locked=True))
-    return [_waiting(row) for row in rows]
+async def _lock_waiting(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> list[_Invitation]:
+    """Locks the invitations that wait, oldest first, but for those that another worker has locked."""
+    query = _INVITATIONS.where(invitation.c.status == "waiting", *conditions)
+    rows = await connection.execute(
+        query.order_by(invitation.c.created_at, invitation.c.transfer_id).with_for_update(of=invitation, skip_locked=True)
+    )
+    return [_invitation(row) for row in rows]
 
 
 async def _lock_wallets(connection: AsyncConnection, wallets: Collection[UUID]) -> None:
-    """In the ledger's own order, ahead of several transfers of one transaction: each by itself would take its own in turn,
-    and whoever pays one of the senders meanwhile would be in a deadlock with us."""
-    own = select(account.c.id).where(account.c.id.in_(wallets)).order_by(account.c.id)
-    await connection.execute(own.with_for_update(key_share=True))
+    """Locks the wallets of several transfers of one transaction, in the ledger's order.
+
+    Each transfer locks only its own, so that without this a payment to one of the senders could deadlock with us.
+    """
+    rows = select(account.c.id).where(account.c.id.in_(wallets)).order_by(account.c.id)
+    await connection.execute(rows.with_for_update(key_share=True))
 
 
-def _waiting(row: Row[Any]) -> _Waiting:
-    sender = _Person(row.sender_phone, row.language, row.name, row.wallet, is_here=row.status == "active")
-    return _Waiting(row.transfer_id, row.phone, Money(row.amount, row.currency), sender)
+def _invitation(row: Row[Any]) -> _Invitation:
+    sender = _Person(row.sender_phone, row.language, row.name, row.wallet, is_active=row.status == "active")
+    return _Invitation(row.transfer_id, row.phone, Money(row.amount, row.currency), sender)
 
 
 def _is_over() -> ColumnElement[bool]:
     return invitation.c.expires_at <= clock.now()
 
 
-_WAITING: Select[Any] = (
+_INVITATIONS: Select[Any] = (
     select(
         invitation.c.transfer_id,
         invitation.c.phone,

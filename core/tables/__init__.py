@@ -1,4 +1,4 @@
-"""The database's shape, a file a family. `core/migrations/` brings a database to it; a test compares the two."""
+"""The database's tables, one file for each family. `core/migrations/` brings a database to them; a test compares the two."""
 
 from core.tables import (
     agents,

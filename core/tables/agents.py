@@ -1,4 +1,4 @@
-"""Agents, and what staff sold to them."""
+"""Agents, and the float that staff sold to them."""
 
 from sqlalchemy import BigInteger, Column, Date, ForeignKey, Index, Table, Text, Uuid
 
@@ -15,7 +15,7 @@ agent = Table(
     Column("created_at", Moment, nullable=False),
 )
 
-# Deposits by one agent to one customer on one day count together: a deposit split up earns no more commission than a whole one.
+# Deposits by one agent to one customer on one day count together: splitting a deposit up earns no more commission.
 agent_day = Table(
     "agent_day",
     metadata,
@@ -26,7 +26,7 @@ agent_day = Table(
     Column("commission", BigInteger, nullable=False, comment="paid for those deposits"),
 )
 
-# Float that staff sold to agents and bought back. The bank's reference is worked off once, whichever agent it is said to be for.
+# Float that staff sold to agents and bought back. A reference of the bank's counts once, whichever agent is named with it.
 float_trade = Table(
     "float_trade",
     metadata,

@@ -1,4 +1,4 @@
-"""What waits for a customer's yes."""
+"""Requests that wait for a customer's approval."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text, Uuid
 
@@ -6,7 +6,7 @@ from core.tables.agents import agent
 from core.tables.base import Moment, metadata
 from core.tables.customers import customer
 
-# Asked for by somebody else, or by SMS: nothing happens before the customer says yes on her phone, with her PIN.
+# Requested by an agent, or by SMS: nothing happens until the customer approves it on her phone, with her PIN.
 approval = Table(
     "approval",
     metadata,

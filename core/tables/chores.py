@@ -1,4 +1,4 @@
-"""What the background worker has done, so that it is done once."""
+"""What the background worker has done, so that it does it once."""
 
 from sqlalchemy import Column, Table, Text, Uuid
 

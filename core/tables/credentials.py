@@ -16,7 +16,7 @@ pin = Table(
     Column("money_out_from", Moment, comment="after a forgotten PIN: when money may leave again"),
 )
 
-# A code that proves who holds a phone. The code is kept nowhere: it is computed from the id, see core/credentials/codes.py.
+# A code that proves who holds a phone. The digits are kept nowhere: core/hashing.py computes them from the id.
 one_time_code = Table(
     "one_time_code",
     metadata,
@@ -30,7 +30,7 @@ one_time_code = Table(
 )
 Index("ix_one_time_code_customer_id", one_time_code.c.customer_id, one_time_code.c.created_at)
 
-# How often somebody has tried something today.
+# How often each subject has tried something on a day.
 attempt = Table(
     "attempt",
     metadata,

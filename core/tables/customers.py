@@ -1,4 +1,4 @@
-"""Customers: who has which number."""
+"""Customers and their numbers."""
 
 from sqlalchemy import Boolean, Column, Index, LargeBinary, Table, Text, Uuid
 
@@ -19,5 +19,5 @@ customer = Table(
     Column("asks_pin_for_balance", Boolean, nullable=False, server_default="false"),
     Column("round_up_goal", Uuid, comment="the savings goal that sends are rounded up into"),
 )
-# Somebody who closes her account may open another one; what the closed one did stays hers.
+# A customer who closes her account may open another one; the closed one's history stays hers.
 Index("uq_customer_phone", customer.c.phone, unique=True, postgresql_where=customer.c.status == "active")

@@ -1,4 +1,4 @@
-"""Covers that customers bought, and what they claimed."""
+"""Covers that customers bought, and their claims."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, ForeignKey, Index, Integer, Table, Text, Uuid
 

@@ -1,4 +1,4 @@
-"""Jobs, who applied, who was hired, and what each thought of the other."""
+"""Jobs, applications, and the ratings that employer and worker give each other."""
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, SmallInteger, Table, Text, Uuid
 

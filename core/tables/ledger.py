@@ -1,7 +1,8 @@
-"""The books. Only the function `ledger_post` (core/ledger/post.sql) writes here; see the grants in core/migrations/grants.sql.
+"""The books. Only the function `ledger_post` (core/ledger/post.sql) writes balances, transfers, postings and holds.
 
-Foreign keys within the journal are not declared: two more look-ups a row would cost the ledger a fifth of its speed, its only
-writer takes the ids from rows that it holds, and `jasho ledger verify` proves them.
+core/migrations/grants.sql sees to that. Foreign keys within the journal are not declared: two more look-ups for each row would
+cost the ledger a fifth of its speed, its only writer takes the ids from rows that it holds, and `jasho ledger verify` proves
+them.
 """
 
 from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Column, Date, Index, Integer, LargeBinary, Table, Text, Uuid, text
@@ -82,7 +83,7 @@ hold_leg = Table(
     Column("amount", BigInteger, nullable=False),
 )
 
-# The holds that nothing has settled yet: what the journal says, kept at hand.
+# The holds that nothing has settled yet. It follows from the journal, and is kept so that it can be found fast.
 open_hold = Table(
     "open_hold",
     metadata,

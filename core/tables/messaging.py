@@ -1,6 +1,6 @@
-"""What customers are told outside a session, how it leaves, and what comes in by SMS.
+"""SMS to customers, how they leave, and SMS that come in.
 
-What an SMS said is kept nowhere: it may have held a PIN.
+The text of an SMS that came in is kept nowhere: it may have held a PIN.
 """
 
 from sqlalchemy import Column, ForeignKey, Index, SmallInteger, Table, Text, Uuid
@@ -16,7 +16,7 @@ outbox = Table(
     Column("language", Text, nullable=False),
     Column("body", Text, nullable=False, comment="in the reader's language already"),
     Column("code_id", Uuid, comment="the one-time code that stands for {code} in the body when it is sent"),
-    # What the ledger writes for itself is a receipt: the defaults of these two are a receipt's.
+    # The ledger writes receipts and leaves these two out, so their defaults are a receipt's.
     Column(
         "kind", Text, nullable=False, server_default="receipt", comment="code, security, receipt, reminder: see sms_kinds.toml"
     ),
@@ -42,7 +42,7 @@ Index("ix_outbox_turn", outbox.c.phone, *_in_turn, postgresql_where=_is_waiting)
 Index("ix_outbox_sending", outbox.c.phone, postgresql_where=outbox.c.status == "sending")
 Index("ix_outbox_phone", outbox.c.phone, outbox.c.created_at)
 
-# Committed before the provider is called: whatever a crash leaves without an outcome may have left.
+# Committed before the provider is called: a message whose attempt a crash leaves without an outcome may have been sent.
 sms_attempt = Table(
     "sms_attempt",
     metadata,
@@ -66,7 +66,7 @@ Index("uq_sms_attempt_outbox_id_number", sms_attempt.c.outbox_id, sms_attempt.c.
 Index("ix_sms_attempt_provider_id", sms_attempt.c.provider_id, postgresql_where=sms_attempt.c.provider_id.is_not(None))
 Index("ix_sms_attempt_unnamed", sms_attempt.c.phone, postgresql_where=sms_attempt.c.provider_id.is_(None))
 
-# Delivery reports that no attempt was known for when they came: earlier than the answer, or instead of it.
+# Delivery reports whose attempt was unknown when they came: earlier than the provider's answer, or instead of it.
 sms_report = Table(
     "sms_report",
     metadata,
@@ -81,7 +81,7 @@ sms_report = Table(
 )
 Index("ix_sms_report_phone", sms_report.c.phone, postgresql_where=sms_report.c.attempt_id.is_(None))
 
-# How the providers are, as all workers together have found. `weight` may be changed at any time; 0: only where no other can.
+# The providers' health, as all workers see it. `weight` may be changed at any time; 0: only where no other provider can.
 sms_provider = Table(
     "sms_provider",
     metadata,

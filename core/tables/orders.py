@@ -1,4 +1,4 @@
-"""What was ordered by SMS and waits for its one-time code."""
+"""Orders that came by SMS and wait for their one-time code."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text, Uuid
 

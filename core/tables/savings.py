@@ -1,4 +1,4 @@
-"""Savings goals. The money is in the ledger account of the same id."""
+"""Savings goals. Each goal's money is in the ledger account with the same id."""
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, ForeignKey, Index, SmallInteger, Table, Text, Uuid
 

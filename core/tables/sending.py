@@ -1,11 +1,10 @@
-"""Money that waits for somebody who has not joined yet."""
+"""Money that waits for a recipient who has no account yet."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text, Uuid
 
 from core.tables.base import Moment, metadata
 from core.tables.customers import customer
 
-# Money on its way to somebody who has no account yet.
 invitation = Table(
     "invitation",
     metadata,

@@ -1,4 +1,4 @@
-"""What every subcommand of `jasho` stands on: settings, servers, a runtime, and one line for whatever goes wrong."""
+"""What all subcommands of `jasho` use: settings, servers, a runtime, and errors in one line."""
 
 import asyncio
 import signal
@@ -21,14 +21,14 @@ _Result = TypeVar("_Result")
 
 
 class Failure(click.ClickException):
-    """One line for standard error."""
+    """An error in one line on standard error."""
 
     def show(self, _file: object = None) -> None:
         click.echo(f"jasho: {self.message}", err=True)
 
 
 class OneLine(click.Group):
-    """Says in one line what is wrong with a command, where click would print how it is used too."""
+    """Says in one line what is wrong with a command, where click would also print its usage."""
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:  # noqa: ANN401 - click's own signature
         try:
@@ -50,14 +50,18 @@ class OneLine(click.Group):
 
 @contextmanager
 def configured() -> Iterator[Settings]:
-    """Settings that say where the database and Redis are, embedded ones started where none are configured."""
-    at = read_settings()
+    """Settings with the addresses of database and Redis. Starts embedded servers where none are configured."""
+    settings = read_settings()
     try:
-        if at.database_url and at.redis_url:
-            yield at
+        if settings.database_url and settings.redis_url:
+            yield settings
             return
         with embedded() as servers:
-            yield replace(at, database_url=at.database_url or servers.database_url, redis_url=at.redis_url or servers.redis_url)
+            yield replace(
+                settings,
+                database_url=settings.database_url or servers.database_url,
+                redis_url=settings.redis_url or servers.redis_url,
+            )
     except CannotStart as error:
         raise Failure(str(error)) from error
 
@@ -65,20 +69,20 @@ def configured() -> Iterator[Settings]:
 def read_settings() -> Settings:
     """The environment's settings. Raises Failure."""
     try:
-        return wiring.load()
+        return wiring.read_settings()
     except BadSettings as error:
         raise Failure("; ".join(str(error).splitlines())) from error
 
 
-def run(at: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _Result:
-    """Does the work with a runtime of its own, until it is done or told to stop. Raises Failure where the database is away."""
+def run(settings: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _Result:
+    """Does the work with a runtime of its own, until it is done or stopped. Raises Failure where the database is away."""
 
     async def working() -> _Result:
         task = asyncio.current_task()
         assert task is not None
-        # A service manager says SIGTERM where a person types Ctrl-C: both let what is under way clean up.
+        # A service manager sends SIGTERM where a person types Ctrl-C. Both let the work under way clean up.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        runtime = wiring.runtime(at)
+        runtime = wiring.runtime(settings)
         try:
             return await work(runtime)
         finally:
@@ -93,6 +97,6 @@ def run(at: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _Result:
 
 
 def first_line(error: SQLAlchemyError | psycopg.Error) -> str:
-    """What the database itself says."""
+    """The database's own message."""
     cause = getattr(error, "orig", None) or error
     return str(cause).strip().splitlines()[0]

@@ -1,4 +1,4 @@
-"""A phone in the terminal: `jasho dial`. It speaks the same callback that the network calls, to a service that runs."""
+"""A phone in the terminal: `jasho dial`. It calls a running service by the network's own callback."""
 
 import getpass
 import sys
@@ -17,14 +17,14 @@ _ANSWER_SECONDS = 12
 
 
 def converse(settings: Settings, code: str, phone: str, url: str) -> None:
-    """Dials `code`, shows screens and takes input until the session is over. Raises ValueError or OSError in words for people."""
+    """Dials `code`, shows screens and takes input until the session is over.
+
+    Raises ValueError or OSError in words for people.
+    """
     stem = settings.service_code.removesuffix("#")
     if not (code == settings.service_code or (code.startswith(stem + "*") and code.endswith("#"))):
         raise ValueError(f"this service is dialled as {settings.service_code}, not {code}")
-    try:
-        caller = phones.parse(phone, settings.country)
-    except BadPhone as error:
-        raise ValueError(f"{phone} is not a mobile number") from error
+    caller = read_phone(phone, settings.country)
     callback = f"{url.rstrip('/')}/api/ussd/africastalking/{settings.callback_secret}"
     fields = {
         "sessionId": f"terminal-{uuid4().hex}",
@@ -44,8 +44,21 @@ def converse(settings: Settings, code: str, phone: str, url: str) -> None:
         inputs.append(typed)
 
 
+def read_phone(phone: str, country: str) -> str:
+    """The number in E.164. Raises ValueError in words for people."""
+    try:
+        return phones.parse(phone, country)
+    except BadPhone as error:
+        raise ValueError(f"{phone} is not a mobile number") from error
+
+
+def nothing_answers(url: str) -> OSError:
+    """The error of a service that does not run, in words for people."""
+    return OSError(f"nothing answers at {url}: start it with `make run`, or name its address with --url")
+
+
 def post(callback: str, fields: dict[str, str]) -> str:
-    """What a callback of the service answers to a form. Raises OSError in words for people."""
+    """Sends a form to a callback of the service and returns the answer. Raises OSError in words for people."""
     request = urllib.request.Request(callback, urllib.parse.urlencode(fields).encode(), method="POST")  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the operator's own address
@@ -53,8 +66,7 @@ def post(callback: str, fields: dict[str, str]) -> str:
     except urllib.error.HTTPError as error:
         raise OSError(f"the service answered {error.code}: {error.read(200).decode(errors='replace')}") from error
     except urllib.error.URLError as error:
-        where = callback.split("/api/", maxsplit=1)[0]
-        raise OSError(f"nothing answers at {where}: start it with `make run`, or name its address with --url") from error
+        raise nothing_answers(callback.split("/api/", maxsplit=1)[0]) from error
 
 
 def _typed(*, is_secret: bool) -> str | None:

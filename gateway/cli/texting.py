@@ -1,4 +1,4 @@
-"""An SMS from the terminal: `jasho sms`. It arrives as Africa's Talking delivers one, and what comes back is printed."""
+"""An SMS from the terminal: `jasho sms`. It arrives as Africa's Talking delivers one; the command prints the answers."""
 
 import http.client
 import json
@@ -10,27 +10,23 @@ from uuid import uuid4
 
 import click
 
-from core import clock, phones
-from core.errors import BadPhone
+from core import clock
 from core.settings import Settings
-from gateway.cli.dial import post
+from gateway.cli.dial import nothing_answers, post, read_phone
 
 _ANSWER_SECONDS = 10.0
-# An order that is confirmed is answered by more than one SMS: this long after the last one, no more is waited for.
+# A confirmed order is answered by more than one SMS. This long after the last one nobody waits for another.
 _QUIET_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
 
 
 def text(settings: Settings, message: str, phone: str, url: str) -> None:
     """Sends the SMS and prints the answers. Raises ValueError or OSError in words for people."""
-    try:
-        sender = phones.parse(phone, settings.country)
-    except BadPhone as error:
-        raise ValueError(f"{phone} is not a mobile number") from error
+    sender = read_phone(phone, settings.country)
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"{url} is no address: write it like --url http://127.0.0.1:8000")
     base = url.rstrip("/")
-    before = {one["id"] for one in _inbox(base, sender)}
+    before = {message["id"] for message in _inbox(base, sender)}
     fields = {
         "id": f"terminal-{uuid4().hex}",
         "from": sender,
@@ -44,14 +40,14 @@ def text(settings: Settings, message: str, phone: str, url: str) -> None:
 
 
 def _print_answers(base: str, sender: str, seen: set[str]) -> bool:
-    """Prints what arrives until it is quiet. Was there anything?"""
+    """Prints what arrives until it is quiet. Returns whether anything arrived."""
     deadline = time.monotonic() + _ANSWER_SECONDS
     has_answer = False
     while time.monotonic() < deadline:
-        for one in reversed(_inbox(base, sender)):
-            if one["id"] not in seen:
-                seen.add(one["id"])
-                click.echo(one["body"])
+        for message in reversed(_inbox(base, sender)):
+            if message["id"] not in seen:
+                seen.add(message["id"])
+                click.echo(message["body"])
                 has_answer = True
                 deadline = time.monotonic() + _QUIET_SECONDS
         time.sleep(_LOOK_SECONDS)
@@ -59,15 +55,15 @@ def _print_answers(base: str, sender: str, seen: set[str]) -> bool:
 
 
 def _inbox(base: str, phone: str) -> list[dict[str, str]]:
-    """The simulator's inbox: only a developer's machine shows one."""
+    """The simulator's inbox, which only a developer's machine has. Raises OSError in words for people."""
     address = f"{base}/simulator/inbox?{urllib.parse.urlencode({'phone': phone})}"
     try:
         with urllib.request.urlopen(address, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the operator's own address
-            found: list[dict[str, str]] = json.load(answer)
-            return found
+            messages: list[dict[str, str]] = json.load(answer)
+            return messages
     except urllib.error.HTTPError as error:
         raise OSError("the service has no simulator: SMS from the terminal are for a developer's machine") from error
     except urllib.error.URLError as error:
-        raise OSError(f"nothing answers at {base}: start it with `make run`, or name its address with --url") from error
+        raise nothing_answers(base) from error
     except (ValueError, http.client.HTTPException) as error:
         raise OSError(f"what answers at {base} is not this service: name its address with --url") from error

@@ -1,1 +1,1 @@
-"""Everything of one provider in one folder. `gateway/wiring.py` says which of them are there."""
+"""A folder holds everything of one provider. `gateway/wiring.py` says which of them are in use."""

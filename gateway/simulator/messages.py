@@ -1,4 +1,4 @@
-"""The simulated phone's SMS: what it has received, and what its owner sends."""
+"""The simulated phone's SMS: those that it has received, and those that its owner sends."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -12,7 +12,8 @@ from core import clock, phones
 from core.errors import BadPhone
 from core.messaging import notices
 from core.runtime import Runtime
-from gateway.sms.inbound import Sms, take
+from gateway.simulator.replies import refuse
+from gateway.sms.inbound import Sms, answer
 
 _MOST_BODY_BYTES = 4096
 
@@ -23,28 +24,28 @@ class _Sent(msgspec.Struct):
 
 
 def routes(runtime: Runtime) -> list[Route]:
-    """The inbox of a phone, and an SMS from it."""
+    """A phone's inbox, and an SMS from it."""
     country = runtime.settings.country
 
     async def inbox(request: Request) -> Response:
-        """The newest messages of a phone, newest first."""
+        """A phone's newest messages, newest first."""
         try:
             phone = phones.parse(request.query_params.get("phone", ""), country)
         except BadPhone as refusal:
-            return _refused(refusal.sentence)
-        return JSONResponse([_as_json(message) for message in await notices.inbox(runtime, phone)])
+            return refuse(refusal.sentence)
+        return JSONResponse([_as_json(message) for message in await notices.list_inbox(runtime, phone)])
 
     async def send(request: Request) -> Response:
-        """Takes JSON with `phone` and `text`, and says when. What is answered arrives in the inbox."""
+        """Takes JSON with `phone` and `text`, and returns the moment. The answer arrives in the inbox."""
         moment = clock.now()
         try:
             sent = msgspec.json.decode((await request.body())[:_MOST_BODY_BYTES], type=_Sent)
             phone = phones.parse(sent.phone, country)
         except msgspec.MsgspecError:
-            return _refused('An SMS is {"phone": "0711000001", "text": "BAL"}.')
+            return refuse('An SMS is {"phone": "0711000001", "text": "BAL"}.')
         except BadPhone as refusal:
-            return _refused(refusal.sentence)
-        is_taken = await take(runtime, Sms("local", uuid4().hex, phone, sent.text))
+            return refuse(refusal.sentence)
+        is_taken = await answer(runtime, Sms("local", uuid4().hex, phone, sent.text))
         return JSONResponse({"received_at": _as_text(moment)}, status_code=202) if is_taken else Response(status_code=503)
 
     return [Route("/simulator/inbox", inbox), Route("/simulator/sms", send, methods=["POST"])]
@@ -60,7 +61,3 @@ def _as_json(message: notices.Message) -> dict[str, str]:
 
 def _as_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _refused(reason: str) -> Response:
-    return JSONResponse({"reason": reason}, status_code=400)

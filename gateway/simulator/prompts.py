@@ -1,4 +1,4 @@
-"""What the local rail asks on a simulated phone, and the answers that are given there."""
+"""The local rail's prompts on a simulated phone, and the answers that are given there."""
 
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from core.payments import requests
 from core.payments.prompts import Prompt
 from core.runtime import Runtime
 from gateway.providers.local import rail
+from gateway.simulator.replies import refuse
 
 _MOST_BODY_BYTES = 1024
 _ANSWERS = {"pay": True, "refuse": False}
@@ -24,25 +25,25 @@ class _Answer(msgspec.Struct):
 
 
 def routes(runtime: Runtime) -> list[Route]:
-    """The open prompts of a phone, and the answer to one of them."""
+    """A phone's open prompts, and the answer to one of them."""
 
     async def prompts(request: Request) -> Response:
         try:
             phone = phones.parse(request.query_params.get("phone", ""), runtime.settings.country)
         except BadPhone as refusal:
-            return _refused(refusal.sentence)
-        return JSONResponse([_as_json(prompt) for prompt in await payment_prompts.prompts(runtime, rail.NAME, phone)])
+            return refuse(refusal.sentence)
+        return JSONResponse([_as_json(prompt) for prompt in await payment_prompts.list_prompts(runtime, rail.NAME, phone)])
 
     async def answer(request: Request) -> Response:
         payment_id: UUID = request.path_params["payment_id"]
         is_yes = await _read_answer(request)
         if is_yes is None:
-            return _refused('The answer is {"answer": "pay"} or {"answer": "refuse"}.')
+            return refuse('The answer is {"answer": "pay"} or {"answer": "refuse"}.')
         try:
             reference = ids.reference(payment_id) if is_yes else None
             await requests.report(runtime, payment_id, paid=is_yes, rail_reference=reference)
         except LookupError:
-            return JSONResponse({"reason": "There is no such prompt."}, status_code=404)
+            return refuse("There is no such prompt.", status_code=404)
         return Response(status_code=204)
 
     return [
@@ -66,7 +67,3 @@ async def _read_answer(request: Request) -> bool | None:
 
 def _as_json(prompt: Prompt) -> dict[str, str]:
     return {"id": str(prompt.id), "direction": prompt.direction, "amount": str(prompt.amount)}
-
-
-def _refused(reason: str) -> Response:
-    return JSONResponse({"reason": reason}, status_code=400)

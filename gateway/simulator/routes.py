@@ -1,6 +1,6 @@
-"""`/simulator`: the phone's page, and the little that it asks of the service besides the real USSD callback.
+"""`/simulator`: the phone's page, and what it asks of the service besides the real USSD callback.
 
-It shows any phone's messages to anybody who asks, so it is served on a developer's machine and nowhere else.
+It shows any phone's messages to anybody, so only a developer's machine serves it.
 """
 
 import os
@@ -19,7 +19,7 @@ from gateway.simulator import messages, prompts
 
 STATIC = Path(__file__).parent / "static"
 
-# The page runs its own scripts and talks to its own service. A browser that is told so holds it to that.
+# The page runs its own scripts and talks to its own service. With these headers the browser allows nothing else.
 _PAGE_HEADERS = {
     "Cache-Control": "no-cache",
     "Content-Security-Policy": (
@@ -30,7 +30,7 @@ _PAGE_HEADERS = {
 
 
 class _FreshFiles(StaticFiles):
-    """Files that the browser asks after each time, so that a page never runs with a script older than itself."""
+    """Files that the browser checks each time, so that a page never runs with a script older than itself."""
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
@@ -80,7 +80,7 @@ def _settings(runtime: Runtime) -> dict[str, object]:
 
 
 def _spellings(phone: str) -> dict[str, str]:
-    """A number as its owner says it and as the network does (E.164)."""
+    """A number as its owner says it, and as the network does (E.164)."""
     return {"phone": phones.national(phone), "e164": phone}
 
 

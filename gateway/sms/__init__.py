@@ -1,1 +1,1 @@
-"""SMS: how notices leave the outbox."""
+"""SMS: how notices leave, and how SMS that come in are answered."""

@@ -1,14 +1,14 @@
-"""What each SMS command does, by the same services as the phone menu, and what it answers.
+"""What each SMS command does, by the services that the phone menu uses, and how it is answered.
 
-A handler answers with a text of texts.py and what fills it, or raises a Refusal, whose sentence is then the answer. What moves
-money is answered by the receipt that the transfer itself sends.
+A handler returns a text of texts.py and its values, or raises a Refusal, whose sentence is then the answer. The receipt that a
+transfer sends is the answer to a command that moves money.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from core import orders, phones, septets
+from core import phones, septets
 from core.credentials.refusals import CodeEnded
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
@@ -18,7 +18,8 @@ from core.insurance import covers, products
 from core.jobs import applications, market
 from core.membership import joining
 from core.messaging import optouts
-from core.orders import PlacedOrder
+from core.orders import sms_orders
+from core.orders.sms_orders import PlacedOrder
 from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import Goal
@@ -28,7 +29,7 @@ from gateway.sms import texts
 from gateway.sms.commands import Command
 
 _MOST_LINES = 5
-# How each command is written, for whoever wrote it wrongly.
+# How each command is written, for senders who wrote it wrongly.
 EXAMPLES = {
     "balance": _("BAL"),
     "statement": _("MINI"),
@@ -47,10 +48,10 @@ EXAMPLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A text of texts.py, what fills it, and the one-time code that its `{code}` stands for. Without a text: none is sent.
+class SmsReply:
+    """A text of texts.py, its values, and the one-time code that its `{code}` stands for. Without a text no SMS is sent.
 
-    `language` where it is another than the reader's has been so far.
+    `language`: where it is another than the reader's so far.
     """
 
     text: str = ""
@@ -60,8 +61,8 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A command, who sent it, and the key under which it is done once however often the provider delivers it."""
+class SmsRequest:
+    """A command, its sender, and the key under which it is done once, however often the provider delivers it."""
 
     runtime: Runtime
     customer: Customer
@@ -69,139 +70,141 @@ class Asked:
     key: str
 
 
-async def answer(asked: Asked) -> Answer:
-    """Does what the command says. Raises the Refusal that is then the answer."""
-    return await _HANDLERS[asked.command.verb](asked)
+async def reply_to(request: SmsRequest) -> SmsReply:
+    """Does what the command says. A Refusal that it raises is the answer."""
+    return await _HANDLERS[request.command.verb](request)
 
 
-async def answer_stranger(runtime: Runtime, command: Command, phone: str, language: str) -> Answer:
-    """The same for a number that has no account: it may join, or ask not to be written to."""
+async def reply_to_stranger(runtime: Runtime, command: Command, phone: str, language: str) -> SmsReply:
+    """`reply_to` for a number that has no account: it may join, or decline our notices."""
     if command.verb == "join":
         await joining.join(runtime, phone=phone, name=profiles.read_name(command.words), language=language)
-        return Answer()  # the welcome is the answer
+        return SmsReply()  # the welcome is the answer
     if command.verb in ("stop", "start"):
         return await _set_optout(runtime, phone, is_out=command.verb == "stop")
-    return Answer(texts.SMS_NOT_REGISTERED)
+    return SmsReply(texts.SMS_NOT_REGISTERED)
 
 
-async def _balance(asked: Asked) -> Answer:
-    if asked.customer.asks_pin_for_balance:
-        return Answer(texts.SMS_BALANCE_PRIVATE)
-    return Answer(texts.SMS_BALANCE, {"balance": await wallet.get_balance(asked.runtime, asked.customer)})
+async def _balance(request: SmsRequest) -> SmsReply:
+    if request.customer.asks_pin_for_balance:
+        return SmsReply(texts.SMS_BALANCE_PRIVATE)
+    return SmsReply(texts.SMS_BALANCE, {"balance": await wallet.get_balance(request.runtime, request.customer)})
 
 
-async def _statement(asked: Asked) -> Answer:
-    if asked.customer.asks_pin_for_balance:
-        return Answer(texts.SMS_BALANCE_PRIVATE)
-    language, country = asked.customer.language, asked.runtime.settings.country
+async def _statement(request: SmsRequest) -> SmsReply:
+    if request.customer.asks_pin_for_balance:
+        return SmsReply(texts.SMS_BALANCE_PRIVATE)
+    language, country = request.customer.language, request.runtime.settings.country
     lines = [
-        describe_line(line, language, country) for line in await wallet.list_newest(asked.runtime, asked.customer, _MOST_LINES)
+        describe_line(line, language, country)
+        for line in await wallet.list_newest(request.runtime, request.customer, _MOST_LINES)
     ]
-    return Answer(texts.SMS_LINES, {"lines": _fitting(lines)}) if lines else Answer(texts.SMS_NO_TRANSACTIONS)
+    return SmsReply(texts.SMS_LINES, {"lines": _fitting(lines)}) if lines else SmsReply(texts.SMS_NO_TRANSACTIONS)
 
 
-async def _send(asked: Asked) -> Answer:
-    command = asked.command
+async def _send(request: SmsRequest) -> SmsReply:
+    command = request.command
     assert command.phone is not None
     assert command.amount is not None
     try:
-        placed = await orders.place_send(asked.runtime, asked.customer, command.phone, command.amount, asked.key)
+        placed = await sms_orders.place_send(request.runtime, request.customer, command.phone, command.amount, request.key)
     except UnknownRecipient as refusal:
-        return Answer(texts.SMS_INVITE, {**refusal.params})
+        return SmsReply(texts.SMS_INVITE, {**refusal.params})
     assert isinstance(placed.to, Customer)
-    said = {"amount": placed.amount, "name": placed.to.name, "phone": phones.national(placed.to.phone), "fee": placed.fee}
+    params = {"amount": placed.amount, "name": placed.to.name, "phone": phones.national(placed.to.phone), "fee": placed.fee}
     if placed.code_id is None:
-        return Answer(texts.SMS_APPROVE, {**said})
-    return Answer(texts.SMS_SEND, said, placed.code_id)
+        return SmsReply(texts.SMS_APPROVE, {**params})
+    return SmsReply(texts.SMS_SEND, params, placed.code_id)
 
 
-async def _save(asked: Asked) -> Answer:
-    assert asked.command.amount is not None
-    open_goals = await goals.goals(asked.runtime, asked.customer)
-    goal = _chosen(open_goals, asked.command.words)
+async def _save(request: SmsRequest) -> SmsReply:
+    assert request.command.amount is not None
+    open_goals = await goals.list_goals(request.runtime, request.customer)
+    goal = _chosen(open_goals, request.command.words)
     if goal is None:
         text = texts.SMS_WHICH_GOAL if open_goals else texts.SMS_NO_GOAL
-        return Answer(text)
-    placed: PlacedOrder = await orders.place_saving(asked.runtime, asked.customer, goal, asked.command.amount)
-    return Answer(texts.SMS_SAVE, {"amount": placed.amount, "goal": goal.name}, placed.code_id)
+        return SmsReply(text)
+    placed: PlacedOrder = await sms_orders.place_saving(request.runtime, request.customer, goal, request.command.amount)
+    return SmsReply(texts.SMS_SAVE, {"amount": placed.amount, "goal": goal.name}, placed.code_id)
 
 
 def _chosen(open_goals: list[Goal], words: str) -> Goal | None:
-    """The goal that is meant: the one whose name begins like that, or the only one."""
+    """The goal whose name begins with these words, or the only goal where there are none."""
     if not words:
         return open_goals[0] if len(open_goals) == 1 else None
     meant = [goal for goal in open_goals if goal.name.casefold().startswith(words.casefold())]
     exact = [goal for goal in meant if goal.name.casefold() == words.casefold()]
-    found = exact or meant
-    return found[0] if len(found) == 1 else None
+    goals_meant = exact or meant
+    return goals_meant[0] if len(goals_meant) == 1 else None
 
 
-async def _confirm(asked: Asked) -> Answer:
+async def _confirm(request: SmsRequest) -> SmsReply:
     try:
-        await orders.confirm(asked.runtime, asked.customer, asked.command.number)
+        await sms_orders.confirm(request.runtime, request.customer, request.command.number)
     except CodeEnded:
         # Perhaps it was no code: people send their PIN, too.
-        return Answer(texts.SMS_NO_CODE)
-    return Answer()
+        return SmsReply(texts.SMS_NO_CODE)
+    return SmsReply()
 
 
-async def _jobs(asked: Asked) -> Answer:
-    found = await market.search(asked.runtime, asked.command.words)
-    if not found:
-        return Answer(texts.SMS_NO_JOBS)
-    lines = [f"{job.number} {job.title}, {job.place} {job.pay}" for job in found[:_MOST_LINES]]
-    return Answer(texts.SMS_JOBS, {"lines": _fitting(lines, _longest_foot(asked.customer.language)), "number": found[0].number})
+async def _jobs(request: SmsRequest) -> SmsReply:
+    open_jobs = await market.search(request.runtime, request.command.words)
+    if not open_jobs:
+        return SmsReply(texts.SMS_NO_JOBS)
+    lines = [f"{job.number} {job.title}, {job.place} {job.pay}" for job in open_jobs[:_MOST_LINES]]
+    shown = _fitting(lines, _longest_foot(request.customer.language))
+    return SmsReply(texts.SMS_JOBS, {"lines": shown, "number": open_jobs[0].number})
 
 
-async def _apply(asked: Asked) -> Answer:
-    job = await market.get_by_number(asked.runtime, asked.command.number)
-    await applications.apply(asked.runtime, asked.customer, job.id)
-    return Answer(texts.SMS_APPLIED, {"number": job.number, "title": job.title})
+async def _apply(request: SmsRequest) -> SmsReply:
+    job = await market.get_by_number(request.runtime, request.command.number)
+    await applications.apply(request.runtime, request.customer, job.id)
+    return SmsReply(texts.SMS_APPLIED, {"number": job.number, "title": job.title})
 
 
-async def _covers(asked: Asked) -> Answer:
-    language = asked.customer.language
+async def _covers(request: SmsRequest) -> SmsReply:
+    language = request.customer.language
     lines = [
         f"{translate(products.NAMES.get(policy.product, policy.product), language)} {policy.last_day:%d/%m/%Y}"
-        for policy in await covers.list_policies(asked.runtime, asked.customer)
+        for policy in await covers.list_policies(request.runtime, request.customer)
     ]
     if not lines:
-        return Answer(texts.SMS_NO_COVER)
-    return Answer(texts.SMS_COVERS, {"lines": _fitting(lines)})
+        return SmsReply(texts.SMS_NO_COVER)
+    return SmsReply(texts.SMS_COVERS, {"lines": _fitting(lines)})
 
 
-async def _set_language(asked: Asked) -> Answer:
-    await profiles.set_language(asked.runtime, asked.customer.id, asked.command.language)
-    return Answer(texts.SMS_LANGUAGE, language=asked.command.language)
+async def _set_language(request: SmsRequest) -> SmsReply:
+    await profiles.set_language(request.runtime, request.customer.id, request.command.language)
+    return SmsReply(texts.SMS_LANGUAGE, language=request.command.language)
 
 
-async def _join(_: Asked) -> Answer:
-    return Answer(texts.SMS_JOINED_ALREADY)
+async def _join(_: SmsRequest) -> SmsReply:
+    return SmsReply(texts.SMS_JOINED_ALREADY)
 
 
-async def _help(_: Asked) -> Answer:
-    return Answer(texts.SMS_HELP)
+async def _help(_: SmsRequest) -> SmsReply:
+    return SmsReply(texts.SMS_HELP)
 
 
-async def _stop(asked: Asked) -> Answer:
-    return await _set_optout(asked.runtime, asked.customer.phone, is_out=True)
+async def _stop(request: SmsRequest) -> SmsReply:
+    return await _set_optout(request.runtime, request.customer.phone, is_out=True)
 
 
-async def _start(asked: Asked) -> Answer:
-    return await _set_optout(asked.runtime, asked.customer.phone, is_out=False)
+async def _start(request: SmsRequest) -> SmsReply:
+    return await _set_optout(request.runtime, request.customer.phone, is_out=False)
 
 
-async def _set_optout(runtime: Runtime, phone: str, *, is_out: bool) -> Answer:
+async def _set_optout(runtime: Runtime, phone: str, *, is_out: bool) -> SmsReply:
     async with runtime.database.transaction() as connection:
         if is_out:
             await optouts.opt_out(connection, phone, "keyword")
         else:
             await optouts.opt_in(connection, phone)
-    return Answer(texts.SMS_STOPPED if is_out else texts.SMS_STARTED)
+    return SmsReply(texts.SMS_STOPPED if is_out else texts.SMS_STARTED)
 
 
 def _fitting(lines: list[str], taken: int = 0) -> str:
-    """As many of the lines as one SMS has room for."""
+    """As many of the lines as fit into one SMS beside `taken` septets."""
     kept = [septets.plain(lines[0])[: SCREEN_SEPTETS - taken]]
     for line in lines[1:]:
         longer = "\n".join([*kept, septets.plain(line)])
@@ -212,11 +215,11 @@ def _fitting(lines: list[str], taken: int = 0) -> str:
 
 
 def _longest_foot(language: str) -> int:
-    """Septets that the sentence below a list takes."""
+    """Septets of the sentence below a list, at its longest."""
     return septets.count(translate(texts.SMS_JOBS, language).format(lines="", number="0" * 6))
 
 
-_HANDLERS: Mapping[str, Callable[[Asked], Awaitable[Answer]]] = {
+_HANDLERS: Mapping[str, Callable[[SmsRequest], Awaitable[SmsReply]]] = {
     "balance": _balance,
     "statement": _statement,
     "send": _send,

@@ -1,7 +1,7 @@
-"""What somebody meant by an SMS: text in, a Command out. Nothing is asked of the database here.
+"""What somebody meant by an SMS: text in, a Command out. Nothing here asks the database.
 
 English and Swahili words work whatever the sender's language. Case, spaces, the order of phone and amount and the little words
-between them do not matter; what could be read in two ways is not guessed at, because money hangs on it.
+between them do not matter. A text that can be read in two ways is refused rather than guessed at, because money depends on it.
 """
 
 import difflib
@@ -51,7 +51,7 @@ _LIKENESS = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`verb` is a key of the words above; the rest is what the verb needs, or as much of it as was there.
+    """`verb` is a key of the words above. The other fields hold what the verb needs, or as much of it as was in the text.
 
     `number` holds the digits of a code or a job, `words` the free words behind the verb, `language` an ISO 639 code.
     """
@@ -65,7 +65,7 @@ class Command:
 
 
 class NotUnderstood(ValueError):
-    """The text is no command. `verb` is the nearest one, or empty where nothing is near."""
+    """The text is no command. `verb` is the nearest one, or empty where none is near."""
 
     def __init__(self, verb: str = "") -> None:
         super().__init__("no command")
@@ -73,33 +73,33 @@ class NotUnderstood(ValueError):
 
 
 class LooksLikeAPin(ValueError):
-    """Four digits where none belong: they are looked at no further, and kept nowhere."""
+    """Four digits where none belong: nobody looks at them further, and nothing keeps them."""
 
 
 def parse(text: str, country: str) -> Command:
-    """Raises NotUnderstood or LooksLikeAPin. `country` (ISO 3166) says how phones and amounts are written at home."""
-    said = unicodedata.normalize("NFKC", text[:_MOST_CHARACTERS]).strip(" \t\r\n.!?\"'#*")
+    """Raises NotUnderstood or LooksLikeAPin. In `country` (ISO 3166) phones and amounts are written that country's way."""
+    typed = unicodedata.normalize("NFKC", text[:_MOST_CHARACTERS]).strip(" \t\r\n.!?\"'#*")
     # SEND500 is SEND 500.
-    tokens = re.sub(r"^([A-Za-z]+)(?=[\d+])", r"\1 ", said).split()[:_MOST_TOKENS]
+    tokens = re.sub(r"^([A-Za-z]+)(?=[\d+])", r"\1 ", typed).split()[:_MOST_TOKENS]
     if not tokens:
         raise NotUnderstood
     if all(token.isdecimal() for token in tokens):
         digits = "".join(tokens)
         if len(digits) == 4:
-            return Command("confirm", number=digits)  # the code alone, or a PIN: whoever knows of a waiting order can tell
+            return Command("confirm", number=digits)  # the code alone, or a PIN: only a waiting order can tell
         raise NotUnderstood
     word = tokens[0].strip(":,.-").upper()
     verb = _VERB_OF_WORD.get(word)
     rest = tokens[1:]
     if verb is None:
-        if re.search(r"(?i)\bpin\b", said) and re.search(r"(?<!\d)\d{4}(?!\d)", said):
+        if re.search(r"(?i)\bpin\b", typed) and re.search(r"(?<!\d)\d{4}(?!\d)", typed):
             raise LooksLikeAPin
         raise NotUnderstood(_nearest(word))
     return _READERS.get(verb, _without_more)(verb, rest, country)
 
 
 def language_of(text: str) -> str:
-    """The language of the first word, where it is a command's: `sw` for TUMA, `en` for SEND and whatever else."""
+    """The language of the first word, where it is a command's: `sw` for TUMA, `en` for SEND and any other word."""
     word = re.match(r"[A-Za-z]*", text.strip())
     return "sw" if word and word[0].upper() in _SWAHILI else "en"
 
@@ -116,7 +116,7 @@ def _without_more(verb: str, rest: list[str], country: str) -> Command:  # noqa:
 
 
 def _send(verb: str, rest: list[str], country: str) -> Command:
-    """A phone and an amount, in any order, each perhaps in several pieces: exactly one way to read it."""
+    """A phone and an amount, in any order, each perhaps in several pieces. There must be exactly one way to read them."""
     tokens = [token for token in (piece.strip(",;:") for piece in rest) if token and not _FILLER.fullmatch(token)]
     readings: set[tuple[str, Money]] = set()
     for begin in range(len(tokens)):
@@ -139,8 +139,8 @@ def _has_both(tokens: list[str], country: str) -> bool:
     for position, token in enumerate(tokens):
         if re.fullmatch(r"\d{4}", token):
             others = tokens[:position] + tokens[position + 1 :]
-            phone = next((one for one in others if _phone(one, country)), None)
-            if phone is not None and _amount([one for one in others if one != phone], country) is not None:
+            phone = next((other for other in others if _phone(other, country)), None)
+            if phone is not None and _amount([other for other in others if other != phone], country) is not None:
                 return True
     return False
 
@@ -181,8 +181,8 @@ def _phone(text: str, country: str) -> str | None:
 
 
 def _amount(tokens: list[str], country: str) -> Money | None:
-    """A whole amount above nothing, in one piece or in thousands (`1 500`)."""
-    if len(tokens) > 1 and not (_THOUSANDS.fullmatch(tokens[0]) and all(re.fullmatch(r"\d{3}", one) for one in tokens[1:])):
+    """A whole amount above zero, in one piece or in thousands (`1 500`)."""
+    if len(tokens) > 1 and not (_THOUSANDS.fullmatch(tokens[0]) and all(re.fullmatch(r"\d{3}", token) for token in tokens[1:])):
         return None
     joined = _CURRENCY_TAIL.sub("", "".join(tokens))
     try:

@@ -1,7 +1,7 @@
-"""SMS that come in, from whichever provider: taken once, understood, and answered through the outbox.
+"""SMS that come in, from any provider: leased, understood, and answered through the outbox.
 
-What an SMS said is neither logged nor kept: it may hold a PIN. The sender's number proves nothing, so nothing moves money here
-but a one-time code that only the number's owner has received.
+Their text is neither logged nor kept: it may hold a PIN. The sender's number proves nothing, so nothing moves money here except
+a one-time code that only the number's owner has received.
 """
 
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from core.deadline import within
 from core.errors import Refusal
 from core.i18n import translate
 from core.messaging import inbound, notices
-from core.messaging.inbound import Taken
+from core.messaging.inbound import Intake
 from core.runtime import Runtime
 from gateway.sms import commands, texts
-from gateway.sms.answers import EXAMPLES, Answer, Asked, answer, answer_stranger
+from gateway.sms.answers import EXAMPLES, SmsReply, SmsRequest, reply_to, reply_to_stranger
 from gateway.sms.commands import LooksLikeAPin, NotUnderstood
 
 # Twilio waits fifteen seconds.
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """An SMS as its provider delivers it. `id` is the provider's name for it, `phone` (E.164) where it says it came from."""
+    """An SMS as its provider delivers it. `id` is the provider's id, `phone` (E.164) the sender's number according to it."""
 
     provider: str
     id: str
@@ -37,68 +37,68 @@ class Sms:
 
     @property
     def key(self) -> str:
-        """What it asks for is done once under this key, however often it is delivered."""
+        """The key under which its command is done once, however often it is delivered."""
         return f"sms:{self.provider}:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """Who is answered, registered or not."""
+    """The reader of the answer, registered or not."""
 
     phone: str
     language: str
 
 
-async def take(runtime: Runtime, sms: Sms) -> bool:
-    """Answers an SMS, once. False: somebody else has it in hand, or something broke, and the provider should come again."""
+async def answer(runtime: Runtime, sms: Sms) -> bool:
+    """Answers an SMS, once. False where another worker has it or something broke: the provider should deliver it again."""
     try:
-        return await within(_ANSWER_SECONDS, _take(runtime, sms))
+        return await within(_ANSWER_SECONDS, _answer(runtime, sms))
     except Exception:
         log.exception("SMS not answered", provider=sms.provider)
         return False
 
 
-async def _take(runtime: Runtime, sms: Sms) -> bool:
-    taken = await inbound.take(runtime, sms.provider, sms.id, sms.phone)
-    if taken is Taken.TOO_MANY:
+async def _answer(runtime: Runtime, sms: Sms) -> bool:
+    intake = await inbound.lease(runtime, sms.provider, sms.id, sms.phone)
+    if intake is Intake.TOO_MANY:
         log.warning("SMS not answered: too many from one number", provider=sms.provider)
-    if taken is not Taken.YES:
-        return taken is not Taken.BY_ANOTHER
+    if intake is not Intake.LEASED:
+        return intake is not Intake.LEASED_BY_ANOTHER
     customer = await profiles.find(runtime, sms.phone)
-    verb, said = await _answer(runtime, sms, customer)
-    language = _language(sms, customer, said)
+    verb, reply = await _reply_to(runtime, sms, customer)
+    language = _language(sms, customer, reply)
     async with runtime.database.transaction() as connection:
-        is_first = await inbound.answered(connection, sms.provider, sms.id, verb)
-        if is_first and said.text:
-            kind = "receipt" if said.code_id is None else "code"
+        is_first = await inbound.mark_answered(connection, sms.provider, sms.id, verb)
+        if is_first and reply.text:
+            kind = "receipt" if reply.code_id is None else "code"
             to = _Sender(sms.phone, language)
-            await notices.tell(runtime, connection, to, said.text, kind=kind, code_id=said.code_id, **said.params)
+            await notices.tell(runtime, connection, to, reply.text, kind=kind, code_id=reply.code_id, **reply.params)
     return True
 
 
-async def _answer(runtime: Runtime, sms: Sms, customer: Customer | None) -> tuple[str, Answer]:
-    """Which command it was, and what is answered."""
+async def _reply_to(runtime: Runtime, sms: Sms, customer: Customer | None) -> tuple[str, SmsReply]:
+    """Which command it was, and the reply."""
     try:
         command = commands.parse(sms.text, runtime.settings.country)
     except LooksLikeAPin:
-        return "pin", Answer(texts.SMS_PIN_SEEN)
+        return "pin", SmsReply(texts.SMS_PIN_SEEN)
     except NotUnderstood as error:
         if customer is None:
-            return "unknown", Answer(texts.SMS_NOT_REGISTERED)
+            return "unknown", SmsReply(texts.SMS_NOT_REGISTERED)
         language = customer.language
         example = translate(EXAMPLES[error.verb], language) if error.verb else ""
-        unknown = Answer(texts.SMS_TRY, {"example": example}) if example else Answer(texts.SMS_HELP)
+        unknown = SmsReply(texts.SMS_TRY, {"example": example}) if example else SmsReply(texts.SMS_HELP)
         return "unknown", unknown
     try:
         if customer is None:
-            return command.verb, await answer_stranger(runtime, command, sms.phone, commands.language_of(sms.text))
-        return command.verb, await answer(Asked(runtime, customer, command, sms.key))
+            return command.verb, await reply_to_stranger(runtime, command, sms.phone, commands.language_of(sms.text))
+        return command.verb, await reply_to(SmsRequest(runtime, customer, command, sms.key))
     except Refusal as refusal:
-        return command.verb, Answer(refusal.sentence, refusal.params)
+        return command.verb, SmsReply(refusal.sentence, refusal.params)
 
 
-def _language(sms: Sms, customer: Customer | None, said: Answer) -> str:
-    """The reader's own; a stranger's is guessed from the word that she used."""
-    if said.language:
-        return said.language
+def _language(sms: Sms, customer: Customer | None, reply: SmsReply) -> str:
+    """The reader's own language; a stranger's is guessed from the word that she used."""
+    if reply.language:
+        return reply.language
     return customer.language if customer is not None else commands.language_of(sms.text)

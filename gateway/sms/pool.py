@@ -1,6 +1,6 @@
-"""Which provider next: by weight and by how each has been lately. A failing one is rested, and then tried with one message.
+"""Chooses the next provider: by weight and recent health. A failing one rests, and is then tried with one message.
 
-What the workers have found is in `sms_provider`, so all of them rest a provider together, and one of them tries it.
+`sms_provider` holds its health, so all workers rest a provider together, and one of them tries it.
 """
 
 import random
@@ -13,26 +13,26 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock
-from core.messaging import providers as health
-from core.messaging.deliveries import Answered, Outcome
+from core.messaging import health
+from core.messaging.deliveries import AnsweredAttempt, SendOutcome
 from gateway.sms.provider import Provider
 
-# So many failures in a row, and it rests; so long at first, twice as long after each try that failed.
+# After so many failures in a row it rests; so long at first, twice as long after each try that failed.
 _MOST_FAILURES = 3
 _FIRST_REST = timedelta(seconds=30)
 _MOST_DOUBLINGS = 5
-# Whoever tries it has answered by then, or has died.
+# A worker that tries it has an answer by then, or has died.
 _PROBE_LASTS = timedelta(seconds=30)
 
 log = structlog.get_logger()
 
 
 class ProviderPool:
-    """The providers there are, as `core.messaging.deliveries.Pool` wants them."""
+    """The providers there are: a `core.messaging.deliveries.Pool`."""
 
     def __init__(self, providers: Iterable[Provider]) -> None:
         self._providers = {provider.name: provider for provider in providers}
-        self._known: Sequence[Row[Any]] = ()
+        self._last_read: Sequence[Row[Any]] = ()
 
     def __getitem__(self, name: str) -> Provider:
         return self._providers[name]
@@ -52,41 +52,41 @@ class ProviderPool:
             chosen.append(_draw(others or weights))
         return chosen
 
-    async def another(self, connection: AsyncConnection, tried: Iterable[str]) -> str | None:
+    async def choose_another(self, connection: AsyncConnection, tried: Iterable[str]) -> str | None:
         weights, probes = await self._look(connection, without=frozenset(tried))
         return probes.pop() if probes else _draw(weights)
 
     async def _look(
         self, connection: AsyncConnection, without: frozenset[str] = frozenset()
     ) -> tuple[dict[str, float], list[str]]:
-        """Who can be given messages, with what weight; and who is to be tried with one."""
+        """The providers that can get messages, with their weights; and those that are to be tried with one."""
         now = clock.now()
         rows = [row for row in await self._read(connection) if row.name not in without]
         if any(_wants_probe(row, now) for row in rows):
             rows = [row for row in await self._read(connection, is_locked=True) if row.name not in without]
         probes = [row.name for row in rows if _wants_probe(row, now)]
         if probes:
-            await health.note_probes(connection, probes, now)
+            await health.mark_probed(connection, probes, now)
         weights = {row.name: row.weight / (1 + row.failures) for row in rows if row.rested_until is None}
         return weights, probes
 
     async def _read(self, connection: AsyncConnection, *, is_locked: bool = False) -> Sequence[Row[Any]]:
         weights = {name: provider.weight for name, provider in self._providers.items()}
-        self._known = await health.read(connection, weights, is_locked=is_locked)
-        return self._known
+        self._last_read = await health.list_providers(connection, weights, is_locked=is_locked)
+        return self._last_read
 
-    async def note(self, connection: AsyncConnection, answered: Sequence[Answered]) -> None:
-        """A failure counts, whatever answers any other way is well again."""
+    async def note_answers(self, connection: AsyncConnection, answers: Sequence[AnsweredAttempt]) -> None:
+        """AWAY and UNSURE count as failures. After any other answer but REFUSED the provider is well again."""
         failures: dict[str, int] = {}
         well: set[str] = set()
-        for one in answered:
-            name = one.attempt.provider
-            if one.answer.outcome in (Outcome.AWAY, Outcome.UNSURE):
+        for answered in answers:
+            name = answered.attempt.provider
+            if answered.answer.outcome in (SendOutcome.AWAY, SendOutcome.UNSURE):
                 failures[name] = failures.get(name, 0) + 1
-            elif one.answer.outcome is not Outcome.REFUSED:
+            elif answered.answer.outcome is not SendOutcome.REFUSED:
                 well.add(name)
                 failures.pop(name, None)
-        if not failures and not any(row.failures for row in self._known if row.name in well):
+        if not failures and not any(row.failures for row in self._last_read if row.name in well):
             return
         for row in await self._read(connection, is_locked=True):
             if row.name in failures:
@@ -96,13 +96,13 @@ class ProviderPool:
                 await self._write(connection, row, {"failures": 0, "rests": 0, "rested_until": None, "probed_at": None})
 
     async def _write(self, connection: AsyncConnection, row: Row[Any], change: dict[str, Any]) -> None:
-        await health.change(connection, row.name, change)
+        await health.update_provider(connection, row.name, change)
         if row.rested_until != change.get("rested_until", row.rested_until):
             log.warning("provider rests" if change["rested_until"] else "provider is back", provider=row.name)
 
 
 def _wants_probe(row: Row[Any], now: datetime) -> bool:
-    """Is its rest over, and is nobody trying it?"""
+    """Is its rest over, and is no worker trying it?"""
     if row.rested_until is None or row.rested_until > now:
         return False
     return row.probed_at is None or row.probed_at <= now - _PROBE_LASTS

@@ -1,7 +1,7 @@
 """What the providers share: their SDKs block, so each call runs in a thread of its own, bounded in number and in time.
 
-An answer that says no is a no, and another provider may send at once. Only where there was no answer, or none that makes sense,
-is it open whether the message is on its way.
+After an answer that says no, another provider may send at once. Only where there was no answer, or none that makes sense, may
+the message be on its way.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ import structlog
 from requests import exceptions
 from urllib3.exceptions import MaxRetryError
 
-from core.messaging.deliveries import Answer, Attempt, Outcome
+from core.messaging.deliveries import Attempt, ProviderAnswer, SendOutcome
 
-# What the SDKs are told: for the connection, and for each wait for bytes.
+# The SDKs' timeouts: for the connection, and for each wait for bytes.
 CONNECT_SECONDS, READ_SECONDS = 3.05, 9.05
-# And for all of it: a provider that sends a byte now and then would keep them waiting for ever.
+# And the timeout of a whole call: a provider that sends a byte now and then would keep the SDKs waiting for ever.
 CALL_SECONDS = 15.0
 MOST_THREADS = 32
 
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 class Provider(Protocol):
-    """Carries messages. `weight`: its share of them, beside the others', until somebody changes it in `sms_provider`."""
+    """Carries messages. `weight`: its share of them beside the others', until somebody changes it in `sms_provider`."""
 
     @property
     def name(self) -> str: ...
@@ -41,56 +41,58 @@ class Provider(Protocol):
     @property
     def weight(self) -> int: ...
 
-    async def send(self, attempt: Attempt) -> Answer: ...
+    async def send(self, attempt: Attempt) -> ProviderAnswer: ...
 
 
 class Threads:
-    """Calls that block, at most `most` at once. One that outlives its deadline keeps its place until it ends."""
+    """Calls that block, at most `most` at once. A call that outlives its deadline keeps its place until it ends."""
 
     def __init__(self, most: int = MOST_THREADS) -> None:
         self._free = threading.Semaphore(most)
 
-    async def call(self, function: Callable[[], Answer], seconds: float) -> Answer:
-        """What the function makes of it, or what became of it instead."""
+    async def call(self, function: Callable[[], ProviderAnswer], seconds: float) -> ProviderAnswer:
+        """The function's answer, or what became of the call instead."""
         if not self._free.acquire(blocking=False):
-            return Answer(Outcome.AWAY, "no thread is free")
+            return ProviderAnswer(SendOutcome.AWAY, "no thread is free")
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
+        answer: asyncio.Future[ProviderAnswer] = loop.create_future()
         # A daemon, so that a call that never ends does not keep the process from ending.
         try:
             threading.Thread(target=self._run, args=(function, loop, answer), daemon=True).start()
         except RuntimeError:  # the system has no more
             self._free.release()
-            return Answer(Outcome.AWAY, "no thread is free")
+            return ProviderAnswer(SendOutcome.AWAY, "no thread is free")
         await asyncio.wait({answer}, timeout=seconds)
-        return answer.result() if answer.done() else Answer(Outcome.UNSURE, "deadline")
+        return answer.result() if answer.done() else ProviderAnswer(SendOutcome.UNSURE, "deadline")
 
-    def _run(self, function: Callable[[], Answer], loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[Answer]") -> None:
+    def _run(
+        self, function: Callable[[], ProviderAnswer], loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[ProviderAnswer]"
+    ) -> None:
         try:
-            said = _ask(function)
+            result = _ask(function)
         finally:
             self._free.release()
-        with suppress(RuntimeError):  # the loop is gone, and with it whoever waited
-            loop.call_soon_threadsafe(_give, answer, said)
+        with suppress(RuntimeError):  # the loop is gone, and nobody waits any more
+            loop.call_soon_threadsafe(_give, answer, result)
 
 
-def _give(answer: "asyncio.Future[Answer]", said: Answer) -> None:
+def _give(answer: "asyncio.Future[ProviderAnswer]", result: ProviderAnswer) -> None:
     if not answer.done():
-        answer.set_result(said)
+        answer.set_result(result)
 
 
-def _ask(function: Callable[[], Answer]) -> Answer:
+def _ask(function: Callable[[], ProviderAnswer]) -> ProviderAnswer:
     try:
         return function()
     except exceptions.RequestException as error:
-        return Answer(Outcome.AWAY if _never_left(error) else Outcome.UNSURE, type(error).__name__)
+        return ProviderAnswer(SendOutcome.AWAY if _never_left(error) else SendOutcome.UNSURE, type(error).__name__)
     except Exception as error:
         log.exception("a provider's answer was not understood")
-        return Answer(Outcome.UNSURE, type(error).__name__)
+        return ProviderAnswer(SendOutcome.UNSURE, type(error).__name__)
 
 
 def _never_left(error: exceptions.RequestException) -> bool:
-    """Did it fail before a byte of the request was sent? Without retries urllib3 gives up only on making a connection."""
+    """Did it fail before a byte of the request was sent? Without retries urllib3 raises MaxRetryError only for a connection."""
     return isinstance(error, _NEVER_LEFT) or (
         isinstance(error, exceptions.ConnectionError) and bool(error.args) and isinstance(error.args[0], MaxRetryError)
     )

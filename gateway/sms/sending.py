@@ -1,6 +1,6 @@
-"""Sends what waits in the outbox. Never inside a transaction; what a provider answers is recorded as soon as it is known.
+"""Sends what waits in the outbox. Never inside a transaction; an answer of a provider is recorded as soon as it is known.
 
-A worker has hardly more messages in hand than it can call at once, so a crash leaves few in doubt.
+A worker leases hardly more messages than it can send at once, so a crash leaves few in doubt.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from typing import Any
 import structlog
 
 from core.messaging import outbox, reports
-from core.messaging.deliveries import Answered, Attempt, Outcome
+from core.messaging.deliveries import AnsweredAttempt, Attempt, SendOutcome
 from core.runtime import Runtime
 from gateway.sms.pool import ProviderPool
 from gateway.sms.provider import MOST_THREADS
 
-# More than are called at once: while some answers are being recorded, others are called already.
+# More than can be sent at once: while some answers are being recorded, other calls have begun already.
 MOST_IN_HAND = 48
-# A claim costs the same for one message as for many.
+# A lease costs the same for one message as for many.
 _LEAST_AT_ONCE = 6
 _GATHER_SECONDS = 0.015
 _IDLE_SECONDS = 0.25
@@ -29,17 +29,17 @@ log = structlog.get_logger()
 
 
 async def one_round(runtime: Runtime, pool: ProviderPool) -> int:
-    """Sends what can be sent now, at most as much as fits at once, and says how many messages it looked at."""
-    claimed = await outbox.claim(runtime, MOST_THREADS, pool)
-    answered = await asyncio.gather(*(_carry(runtime, pool, attempt) for attempt in claimed.attempts))
-    if answered:
-        await outbox.answered(runtime, answered, pool)
+    """Sends what can be sent now, at most as much as fits at once, and returns how many messages it looked at."""
+    leased = await outbox.lease(runtime, MOST_THREADS, pool)
+    answers = await asyncio.gather(*(_carry(runtime, pool, attempt) for attempt in leased.attempts))
+    if answers:
+        await outbox.record_answers(runtime, answers, pool)
         await reports.catch_up(runtime, pool.names)
-    return len(claimed.attempts) + claimed.settled
+    return len(leased.attempts) + leased.settled
 
 
 async def release(runtime: Runtime, pool: ProviderPool | None) -> int:
-    """Messages whose worker has died wait for a delivery report from now on; one may have come already."""
+    """Messages of dead workers wait for a delivery report from now on; it may have come already."""
     released = await outbox.release_dead(runtime)
     if released:
         log.warning("messages in doubt: their worker has died", messages=released)
@@ -56,38 +56,38 @@ async def catch_up(runtime: Runtime, pool: ProviderPool | None) -> int:
 class _Hands:
     """What one worker has in hand: calls under way, and answers that are not recorded yet."""
 
-    under_way: "set[asyncio.Task[Answered]]" = field(default_factory=set)
-    answered: list[Answered] = field(default_factory=list)
+    under_way: "set[asyncio.Task[AnsweredAttempt]]" = field(default_factory=set)
+    answers: list[AnsweredAttempt] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     room: asyncio.Event = field(default_factory=asyncio.Event)
-    is_short: bool = False  # there was less to claim than there was room for: whatever is recorded may let something else go
+    is_short: bool = False  # there was less to lease than there was room for: each record may let another message go
     is_closing: bool = False
 
     @property
     def free(self) -> int:
-        return min(MOST_THREADS - len(self.under_way), MOST_IN_HAND - len(self.under_way) - len(self.answered))
+        return min(MOST_THREADS - len(self.under_way), MOST_IN_HAND - len(self.under_way) - len(self.answers))
 
-    def begin(self, call: Coroutine[Any, Any, Answered]) -> None:
+    def begin(self, call: Coroutine[Any, Any, AnsweredAttempt]) -> None:
         task = asyncio.create_task(call)
         self.under_way.add(task)
         task.add_done_callback(self._end)
 
-    def _end(self, task: "asyncio.Task[Answered]") -> None:
+    def _end(self, task: "asyncio.Task[AnsweredAttempt]") -> None:
         self.under_way.discard(task)
-        self.answered.append(task.result())
+        self.answers.append(task.result())
         self.news.set()
         if self.free >= _LEAST_AT_ONCE:
             self.room.set()
 
 
 async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
-    """Until it is cancelled; then it waits for what is under way. The database may go away and come back."""
+    """Sends until it is cancelled, and then waits for the calls under way. The database may go away and come back."""
     hands = _Hands()
     recorder = asyncio.create_task(_keep_recording(runtime, pool, hands))
     try:
         while True:
-            # In a task of its own: where we are cancelled, a claim that is being committed would be nobody's.
-            step = asyncio.create_task(_claim_some(runtime, pool, hands))
+            # In a task of its own: were we cancelled amid its commit, the leased messages would be nobody's.
+            step = asyncio.create_task(_lease_some(runtime, pool, hands))
             try:
                 await asyncio.shield(step)
             except Exception:
@@ -102,32 +102,32 @@ async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
         await recorder
 
 
-async def _claim_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
-    """Claims as much as there is room for, then waits for more room, or a while where there was no more to claim."""
+async def _lease_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
+    """Leases as much as there is room for, then waits for room, or for a while where there was nothing more to lease."""
     hands.room.clear()
     free = hands.free
-    claimed = await outbox.claim(runtime, free, pool) if free > 0 else outbox.Claimed([], 0)
-    for attempt in claimed.attempts:
+    leased = await outbox.lease(runtime, free, pool) if free > 0 else outbox.Leased([], 0)
+    for attempt in leased.attempts:
         hands.begin(_carry(runtime, pool, attempt))
-    hands.is_short = len(claimed.attempts) < free
-    if claimed.settled:
+    hands.is_short = len(leased.attempts) < free
+    if leased.settled:
         return
     if not hands.is_short and hands.free < _LEAST_AT_ONCE:
-        hands.room.clear()  # there was room only until these began
+        hands.room.clear()  # there was room only before these calls began
     with suppress(TimeoutError):
         await asyncio.wait_for(hands.room.wait(), _IDLE_SECONDS)
 
 
 async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
-    while not (hands.is_closing and not hands.answered):
+    while not (hands.is_closing and not hands.answers):
         await hands.news.wait()
         if not hands.is_closing:
             await asyncio.sleep(_GATHER_SECONDS)
         hands.news.clear()
-        batch = list(hands.answered)
+        batch = list(hands.answers)
         try:
             if batch:
-                await outbox.answered(runtime, batch, pool)
+                await outbox.record_answers(runtime, batch, pool)
         except Exception:
             log.exception("answers not recorded")
             if hands.is_closing:
@@ -135,24 +135,24 @@ async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -
             await asyncio.sleep(_AFTER_ERROR_SECONDS)
             hands.news.set()
         else:
-            del hands.answered[: len(batch)]
+            del hands.answers[: len(batch)]
             if hands.is_short or hands.free >= _LEAST_AT_ONCE:
                 hands.room.set()
 
 
-async def _carry(runtime: Runtime, pool: ProviderPool, attempt: Attempt) -> Answered:
-    """Calls one provider after another until one takes it on, or nobody knows whether it did."""
+async def _carry(runtime: Runtime, pool: ProviderPool, attempt: Attempt) -> AnsweredAttempt:
+    """Calls one provider after another until one takes the message on, or nobody knows whether it did."""
     tried: list[str] = []
     while True:
-        answered = Answered(attempt, await pool[attempt.provider].send(attempt))
-        if answered.answer.outcome not in (Outcome.REFUSED, Outcome.AWAY):
+        answered = AnsweredAttempt(attempt, await pool[attempt.provider].send(attempt))
+        if answered.answer.outcome not in (SendOutcome.REFUSED, SendOutcome.AWAY):
             return answered
         tried.append(attempt.provider)
         try:
-            following = await outbox.another(runtime, answered, tried, pool)
+            next_attempt = await outbox.lease_again(runtime, answered, tried, pool)
         except Exception:
             log.exception("the next provider was not asked")
             return answered
-        if following is None:
+        if next_attempt is None:
             return answered
-        attempt = following
+        attempt = next_attempt

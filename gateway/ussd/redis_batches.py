@@ -1,8 +1,8 @@
-"""What many requests ask of Redis in the same moment, sent as one.
+"""Sends what many requests ask of Redis at the same moment as one batch.
 
-A redis-py call costs an event loop more than everything else a hop does. Hops that run side by side are therefore
-gathered: while one batch is under way the next one fills, and leaves when the first is answered. A lone request waits for
-nobody. Commands of one `run` stay together and in order.
+A redis-py call costs an event loop more than everything else a hop does. So hops that run side by side are gathered: while one
+batch is under way the next one fills, and leaves when the first is answered. A lone request waits for nobody. The commands of
+one `run` stay together and in order.
 """
 
 import asyncio
@@ -44,22 +44,22 @@ class Batches:
             for command in commands:
                 pipeline.execute_command(*command)
         try:
-            # One deadline for the whole exchange: redis-py's own would be set and taken down again for every single answer.
+            # One deadline for the whole exchange: redis-py would set and clear its own for every single answer.
             async with asyncio.timeout(_EXCHANGE_SECONDS):
                 answers = await pipeline.execute(raise_on_error=False)
-        except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it was
+        except Exception as error:  # noqa: BLE001 - whatever it is, the requests get it
             for _, answer in batch:
                 if not answer.done():
                     answer.set_exception(error)
             return
         position = 0
         for commands, answer in batch:
-            mine = answers[position : position + len(commands)]
+            replies = answers[position : position + len(commands)]
             position += len(commands)
             if answer.done():
                 continue
-            failed = next((one for one in mine if isinstance(one, Exception)), None)
+            failed = next((reply for reply in replies if isinstance(reply, Exception)), None)
             if failed is None:
-                answer.set_result(mine)
+                answer.set_result(replies)
             else:
                 answer.set_exception(failed)

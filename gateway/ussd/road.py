@@ -1,7 +1,8 @@
 """A hop's road from request to reply.
 
-Load the session; is this hop a repetition? then the stored reply; else find what was typed, let the engine take it, keep the
-session, answer. Whatever breaks on the way, the customer reads a plain sentence that says what did or did not happen.
+It loads the session. Is this hop a repetition? Then it sends the stored reply. Otherwise it finds what was typed, lets the
+engine take it, keeps the session and answers. Whatever breaks on the way, the customer reads a plain sentence that says what was
+or was not done.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from core.deadline import within
 from core.errors import Refusal
 from core.i18n import LANGUAGES, _, translate
 from core.runtime import Runtime
-from gateway.ussd.sessions import Live, Resume, Sessions, TurnNotFree
+from gateway.ussd.sessions import Resume, Sessions, StoredSession, TurnNotFree
 from gateway.ussd.transcript import Transcript, Typed
 from menus import opening
 from menus.engine.machine import Engine
@@ -27,7 +28,7 @@ _DEFAULT_LANGUAGE = "en"
 
 log = structlog.get_logger()
 
-# Short enough to be said in both languages where nobody knows yet which one it should be.
+# Short enough for both languages in one screen, where the customer's is not known yet.
 NOTHING_DONE = _("Sorry, we cannot answer now. Nothing was done. Please dial again soon.")
 STILL_WORKING = _("We are still working on what you asked. Please dial again in a minute.")
 MAYBE_DONE = _("Sorry, this takes too long. If it was done, an SMS tells you. Please dial again and look before you repeat it.")
@@ -36,7 +37,7 @@ ENDED = _("This session is over. Please dial again.")
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One request of the network. `phone` is E.164; `text` is every input of the session so far, so it may hold a PIN.
+    """One request of the network. `phone` is E.164. `text` is every input of the session so far, so it may hold a PIN.
 
     `dialled` is what followed the service code (`4*0722000111*500`), where the network leaves it there.
     """
@@ -63,39 +64,39 @@ class Road:
         self._transcript = Transcript(runtime.settings.pin_pepper)
 
     async def take(self, hop: Hop) -> Reply:
-        """Answers a hop; whatever breaks, the customer is told in words."""
+        """Answers a hop. Whatever breaks, the customer is told in words."""
         try:
-            live = await self._sessions.open(hop.phone)
+            stored = await self._sessions.open(hop.phone)
         except TurnNotFree:
             return Reply(_end_in_every_language(STILL_WORKING), "busy")
         except (RedisError, OSError) as error:
             log.warning("Redis is away", error=type(error).__name__)
             return Reply(_end_in_every_language(NOTHING_DONE), "away")
-        if live is None or live.session.id != hop.session_id:
-            answered = await self._dial(hop)
+        if stored is None or stored.session.id != hop.session_id:
+            latest = await self._dial(hop)
         else:
-            typed = self._transcript.read(hop.text, live.mark)
+            typed = self._transcript.read(hop.text, stored.mark)
             if not isinstance(typed, Typed):
-                # Done already, or overtaken: the same screen again, and nothing else.
-                answered = live
-            elif live.reply.startswith("END "):
-                # The last screen stays what is kept: its hop may still be repeated.
-                await self._close(hop.phone, live)
-                return Reply(_end(ENDED, live.session.language), live.session.screen)
+                # The hop was taken already, or a later one was: it gets the same screen again, and nothing else happens.
+                latest = stored
+            elif stored.reply.startswith("END "):
+                # The last screen stays stored: its hop may still be repeated.
+                await self._close(hop.phone, stored)
+                return Reply(_end(ENDED, stored.session.language), stored.session.screen)
             else:
-                answered = await self._go_on(hop, live, typed)
-        return await self._close(hop.phone, answered)
+                latest = await self._go_on(hop, stored, typed)
+        return await self._close(hop.phone, latest)
 
-    async def _dial(self, hop: Hop) -> Live:
+    async def _dial(self, hop: Hop) -> StoredSession:
         """A new session: the first screen, or as far as a direct dial's inputs lead."""
         mark = self._transcript.mark(hop.text)
         session = Session(id=hop.session_id, phone=hop.phone, language=_DEFAULT_LANGUAGE, customer=None, screen="")
         try:
-            # One deadline for all of it: each step of a direct dial may ask the database.
-            return Live(session, mark, await within(_DIAL_SECONDS, self._begin(session, hop)))
+            # One deadline for the whole dial: each of its steps may ask the database.
+            return StoredSession(session, mark, await within(_DIAL_SECONDS, self._begin(session, hop)))
         except Exception:
             log.exception("dial not answered")
-            return Live(session, mark, _end_in_every_language(NOTHING_DONE))
+            return StoredSession(session, mark, _end_in_every_language(NOTHING_DONE))
 
     async def _begin(self, session: Session, hop: Hop) -> str:
         session.customer = await profiles.find(self._runtime, hop.phone)
@@ -106,33 +107,33 @@ class Road:
         if not dialled:
             await self._choose_opening(session)
         inputs = dialled.split("*")[:_MOST_DIALLED] if dialled else []
-        return await self._through(session, [Typed(text, "") for text in inputs], is_dialled=True)
+        return await self._take_inputs(session, [Typed(text, "") for text in inputs], is_dialled=True)
 
     async def _choose_opening(self, session: Session) -> None:
-        before = await self._sessions.left(session.phone)
-        session.may_be_kept = before is not None
-        left = before.session if before is not None and self._engine.is_known(before.session) else None
-        was_under_way = before is not None and left is not None and self._may_go_on(before)
+        resumable = await self._sessions.find_resumable(session.phone)
+        session.may_be_kept = resumable is not None
+        left = resumable.session if resumable is not None and self._engine.is_known(resumable.session) else None
+        was_under_way = resumable is not None and left is not None and self._may_go_on(resumable)
         await opening.choose(self._runtime, session, left, was_under_way=was_under_way)
 
-    def _may_go_on(self, live: Live) -> bool:
-        """Did it stop on a question? Or at a PIN of which nobody knows what it did: that one is only safe under its own key."""
-        session = live.session
-        is_open = live.reply.startswith("CON ") or live.reply == _end(MAYBE_DONE, session.language)
+    def _may_go_on(self, stored: StoredSession) -> bool:
+        """Did it stop on a question, or at a PIN with an unknown result? Repeating such a PIN is safe only under its own key."""
+        session = stored.session
+        is_open = stored.reply.startswith("CON ") or stored.reply == _end(MAYBE_DONE, session.language)
         return is_open and bool(session.stack) and self._engine.is_under_way(session)
 
-    async def _go_on(self, hop: Hop, live: Live, typed: Typed) -> Live:
-        session, mark = live.session, self._transcript.mark(hop.text, before=live.mark.length)
-        if live.mark.length == 0 and hop.dialled:
+    async def _go_on(self, hop: Hop, stored: StoredSession, typed: Typed) -> StoredSession:
+        session, mark = stored.session, self._transcript.mark(hop.text, before=stored.mark.length)
+        if stored.mark.length == 0 and hop.dialled:
             # Some networks repeat what was dialled at the head of the text, and some do not.
             typed = Typed(typed.text.removeprefix(hop.dialled + "*"), "")
         if not self._engine.is_known(session):
             self._engine.go_home(session)
-            return Live(session, mark, await self._through(session, [], is_dialled=False))
-        return Live(session, mark, await self._through(session, [typed], is_dialled=False))
+            return StoredSession(session, mark, await self._take_inputs(session, [], is_dialled=False))
+        return StoredSession(session, mark, await self._take_inputs(session, [typed], is_dialled=False))
 
-    async def _through(self, session: Session, inputs: list[Typed], *, is_dialled: bool) -> str:
-        """Takes the inputs one by one and answers with the screen that the last one leads to, as the network wants it."""
+    async def _take_inputs(self, session: Session, inputs: list[Typed], *, is_dialled: bool) -> str:
+        """Takes the inputs one by one and returns the last screen as the network wants it."""
         refusal: Refusal | None = None
         may_have_acted = False
         try:
@@ -152,19 +153,19 @@ class Road:
     def _step(self, session: Session, typed: Typed) -> Step:
         return Step(self._runtime, session, typed.text, typed.previous, session.key)
 
-    async def _close(self, phone: str, live: Live) -> Reply:
+    async def _close(self, phone: str, stored: StoredSession) -> Reply:
         try:
-            await self._sessions.close(phone, live, resume=self._resume(live))
+            await self._sessions.close(phone, stored, resume=self._resume(stored))
         except (RedisError, OSError) as error:
-            # What was done is done: better that the customer reads it than that she wonders.
+            # What was done is done, and the customer should read it rather than wonder.
             log.warning("session not kept", error=type(error).__name__)
-        return Reply(live.reply, live.session.screen)
+        return Reply(stored.reply, stored.session.screen)
 
-    def _resume(self, live: Live) -> Resume:
-        session = live.session
+    def _resume(self, stored: StoredSession) -> Resume:
+        session = stored.session
         if session.left is not None:
             return Resume.AS_BEFORE
-        return Resume.THIS if self._may_go_on(live) or session.confirmed else Resume.NOTHING
+        return Resume.THIS if self._may_go_on(stored) or session.confirmed else Resume.NOTHING
 
 
 def _end(message: str, language: str) -> str:

@@ -1,9 +1,11 @@
-"""Sessions in Redis: `ussd:{+254722000111}:session`, kept 120 seconds after the last hop, and `ussd:{+254722000111}:resume`, kept
-15 minutes: the same session where it may be continued, or has moved money.
+"""Sessions in Redis, in two keys of each phone.
 
-One round trip opens a hop and one closes it. Opening also takes the phone's turn, so that two hops of one phone (a hop that
-the network repeats while the first is still at work, a second session begun meanwhile) come one after the other.
-The braces keep one phone's keys in one slot of a Redis Cluster.
+`ussd:{+254722000111}:session` is kept 120 seconds after the last hop. `ussd:{+254722000111}:resume`, kept 15 minutes, is the
+same session where it may be continued, or has moved money.
+
+One round trip opens a hop and one closes it. Opening also takes the phone's turn, so that two hops of one phone (a hop that the
+network repeats while the first is still at work, a second session that began meanwhile) come one after the other. The braces
+keep one phone's keys in one slot of a Redis Cluster.
 """
 
 import asyncio
@@ -20,14 +22,14 @@ from menus.engine.session import Session
 
 TTL_SECONDS = 120
 RESUME_SECONDS = 15 * 60
-# A hop's work is bounded to less than this: a turn that outlives it belonged to a process that died. It is written as a
-# point in time, so that a Redis that hung, and takes the command long after we gave up, does not begin a turn then.
+# A hop's work is bounded to less than this, so a turn that lasts longer belonged to a process that died. The command holds the
+# moment at which the turn ends: a Redis that hung, and takes it long after we gave up, then begins no turn.
 _TURN_SECONDS = 9.0
 _PATIENCE_SECONDS = 7.0
 
 
-class Live(msgspec.Struct, array_like=True):
-    """A session as Redis keeps it: the conversation, what the last hop's text was, and what it was answered."""
+class StoredSession(msgspec.Struct, array_like=True):
+    """A session as Redis keeps it: the conversation, the mark of the last hop's text, and the last reply."""
 
     session: Session
     mark: Mark
@@ -35,11 +37,11 @@ class Live(msgspec.Struct, array_like=True):
 
 
 class Resume(Enum):
-    """What the next dial may be offered to continue."""
+    """What the next dial may continue."""
 
     THIS = "this session"
-    NOTHING = "nothing: a finished session, or one in which nothing was begun"
-    AS_BEFORE = "what this session was offered itself, and has not answered"
+    NOTHING = "nothing: the session is finished, or nothing was begun in it"
+    AS_BEFORE = "what this session was offered itself and has not answered"
 
 
 class TurnNotFree(Exception):
@@ -47,14 +49,14 @@ class TurnNotFree(Exception):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Live).decode
+_decode = msgspec.msgpack.Decoder(StoredSession).decode
 
 
 class Sessions:
     def __init__(self, redis: Redis) -> None:
         self._batches = Batches(redis)
 
-    async def open(self, phone: str) -> Live | None:
+    async def open(self, phone: str) -> StoredSession | None:
         """Takes the phone's turn and loads its session. Raises TurnNotFree, or redis.RedisError where Redis is away."""
         deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
         wait_seconds = 0.02
@@ -64,7 +66,7 @@ class Sessions:
             holder, stored = await self._batches.run(
                 ("SET", f"ussd:{{{phone}}}:turn", turn, "NX", "GET", "PXAT", ends_at), ("GET", f"ussd:{{{phone}}}:session")
             )
-            # Ours too where the client had to send the command a second time.
+            # The turn is also ours where the client had to send the command twice.
             if holder is None or holder == turn:
                 return _read(stored)
             if asyncio.get_running_loop().time() > deadline:
@@ -72,16 +74,16 @@ class Sessions:
             await asyncio.sleep(wait_seconds)
             wait_seconds = min(wait_seconds * 1.5, 0.2)
 
-    async def left(self, phone: str) -> Live | None:
-        """The session that the phone's owner had before, if it may be continued or has moved money."""
+    async def find_resumable(self, phone: str) -> StoredSession | None:
+        """The phone's earlier session, if it may be continued or has moved money."""
         [stored] = await self._batches.run(("GET", f"ussd:{{{phone}}}:resume"))
         return _read(stored)
 
-    async def close(self, phone: str, live: Live, *, resume: Resume) -> None:
-        """Keeps the session for the next hop, and for the next dial what `resume` says, and gives the turn back."""
-        key, was_kept = f"ussd:{{{phone}}}:resume", live.session.may_be_kept
-        live.session.may_be_kept = resume is not Resume.NOTHING
-        encoded = _encode(live)
+    async def close(self, phone: str, stored: StoredSession, *, resume: Resume) -> None:
+        """Keeps the session for the next hop and, as `resume` says, for the next dial. Gives the turn back."""
+        key, was_kept = f"ussd:{{{phone}}}:resume", stored.session.may_be_kept
+        stored.session.may_be_kept = resume is not Resume.NOTHING
+        encoded = _encode(stored)
         commands: list[Command] = [("SET", f"ussd:{{{phone}}}:session", encoded, "EX", TTL_SECONDS)]
         if resume is Resume.THIS:
             commands.append(("SET", key, encoded, "EX", RESUME_SECONDS))
@@ -90,7 +92,7 @@ class Sessions:
         await self._batches.run(*commands, ("DEL", f"ussd:{{{phone}}}:turn"))
 
 
-def _read(stored: object) -> Live | None:
+def _read(stored: object) -> StoredSession | None:
     if not isinstance(stored, bytes):
         return None
     try:

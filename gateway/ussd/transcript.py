@@ -1,8 +1,8 @@
-"""What the customer typed on this hop, found in the text that the network repeats whole on every hop.
+"""Finds what the customer typed on this hop in the text that the network repeats as a whole on every hop.
 
-The text is every input so far with `*` between them, and a customer may type `*` herself: so nothing is split. What follows
-the text of the hop before is this hop's input. The text before is not kept, because after a PIN screen it holds a PIN: only
-its length and a keyed hash of it are.
+The text is every input so far with `*` between them, and a customer may type `*` herself: so nothing is split. This hop's input
+is what follows the text of the hop before. That text is not kept, because after a PIN screen it holds a PIN: only its length and
+a keyed hash of it are.
 """
 
 import hashlib
@@ -14,18 +14,18 @@ import msgspec
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """A text that was seen, without the text: `length` of all of it, `before` of what came ahead of its last input."""
+    """A text that was seen, without the text: its `length`, and `before`, the length of what preceded its last input."""
 
     length: int
     digest: bytes
     before: int
 
 
-class Not(Enum):
+class NoInput(Enum):
     """Why a text has no new input in it."""
 
-    A_NEW_HOP = "the same text again: the network repeats a hop that it got no answer to"
-    IN_ORDER = "a text that does not go on from the last one: an older hop, repeated late"
+    REPEATED = "the same text again: the network repeats a hop that got no answer"
+    OUT_OF_ORDER = "a text that does not go on from the last one: an older hop, repeated late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ _DIGEST_BYTES: Final = 16
 
 
 class Transcript:
-    """Marks texts and recognises them, under a key without which a four-digit PIN could be guessed from its hash."""
+    """Marks texts and recognises them. Without its key a four-digit PIN could be guessed from the hash."""
 
     def __init__(self, secret: str) -> None:
         self._key = hashlib.blake2b(b"transcript:" + secret.encode(), digest_size=32).digest()
@@ -48,16 +48,16 @@ class Transcript:
     def mark(self, text: str, before: int = 0) -> Mark:
         return Mark(len(text), self._digest(text), before)
 
-    def read(self, text: str, last: Mark) -> Typed | Not:
+    def read(self, text: str, last: Mark) -> Typed | NoInput:
         """What is new in `text` since the one that `last` marks."""
         if len(text) < last.length or self._digest(text[: last.length]) != last.digest:
-            return Not.IN_ORDER
+            return NoInput.OUT_OF_ORDER
         if len(text) == last.length:
-            return Not.A_NEW_HOP
+            return NoInput.REPEATED
         if last.length == 0:
             return Typed(text, "")
         if text[last.length] != "*":
-            return Not.IN_ORDER
+            return NoInput.OUT_OF_ORDER
         return Typed(text[last.length + 1 :], text[last.before + (last.before > 0) : last.length])
 
     def _digest(self, text: str) -> bytes:

@@ -1,1 +1,1 @@
-"""How menus work, whatever they say: their language, the state machine, sessions, and the screen that a phone shows."""
+"""How menus work, whatever they say: their language, the state machine, sessions, and the screen on a phone."""

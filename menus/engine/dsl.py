@@ -2,18 +2,19 @@
 
     Choice   a text and numbered options; a key leads to a screen, or to a handler whose outcome leads on
     Ask      a text and a free answer, which goes to a handler
-    Pick     a text and a numbered list that an earlier handler has found; the chosen one's value goes to a handler
+    Pick     a text and a numbered list that an earlier handler has put together; the chosen item's value goes to a handler
     End      a text; the session is over
 
-A handler is an async function from a Step to an Outcome, or a Refusal raised; it says which of them it has by `@outcomes`. It
-acts first (moves the money, say) and the engine moves to the next screen afterwards. Every pair of screen and outcome has
-exactly one destination, so no order of conditions matters.
+A handler is an async function from a Step to an Outcome, or to a Refusal that it raises; `@outcomes` declares which ones. It
+acts first (moves the money, say); the engine moves to the next screen afterwards. Every pair of screen and outcome has exactly
+one destination, so the order of conditions does not matter.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from core.countries import COUNTRIES
 from core.credentials.refusals import BadPin, MoneyOutWaits, PinLocked, WrongPin
 from core.errors import BadChoice, Busy, Refusal, TooLong
 from core.refusing import refused_by
@@ -21,15 +22,15 @@ from menus.engine.session import Item, Session, Step
 
 BACK, HOME, MORE = "0", "00", "98"
 HOME_SCREEN = "home"
-# What somebody types who may go on where a session broke off.
+# The choices of somebody whose last session broke off.
 CONTINUE, MAIN_MENU = "1", "2"
 NAVIGATION = (BACK, HOME, MORE)
-# A longer list nobody reads on a phone, and its numbers stay clear of More.
+# Nobody reads a longer list on a phone, and the numbers stay below More's.
 MOST_ITEMS = 40
 
 _AMOUNT = "KES 999,999,999.99"
 _NAME = "M" * 40
-# The longest that each placeholder of a text can become: how the lint proves that a screen fits.
+# The longest value of each placeholder: with these the lint proves that a screen fits.
 LONGEST = {
     "amount": _AMOUNT,
     "balance": _AMOUNT,
@@ -41,7 +42,7 @@ LONGEST = {
     "most": _AMOUNT,
     "name": _NAME,
     "recipient": _NAME,
-    "phone": "0" * 10,
+    "phone": "0" * max(country.phone_digits for country in COUNTRIES.values()),
     "rail": "Airtel Money",
     "reference": "M" * 10,
     "service_code": "*384*96#",
@@ -72,7 +73,7 @@ LONGEST = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a handler ended, and what it puts into the session: texts into slots, and the items that a Pick shows."""
+    """How a handler ended, and what it puts into the session: texts into slots, and the items that a Pick lists."""
 
     code: str
     slots: dict[str, str] = field(default_factory=dict)
@@ -80,12 +81,12 @@ class Outcome:
 
 
 def ok(**slots: object) -> Outcome:
-    """The outcome `ok`. Slots are texts: amounts as they read (`str(money)`), or minor units under a name in `_minor`."""
+    """The outcome `ok`. Slots are texts: amounts as people read them (`str(money)`), or minor units under a name in `_minor`."""
     return Outcome("ok", {name: str(value) for name, value in slots.items()})
 
 
 def found(pick: str, items: Iterable[tuple[str, object]], **slots: object) -> Outcome:
-    """The outcome `ok` with what the screen `pick` is to list: (how it reads, in the reader's language; its value)."""
+    """The outcome `ok` with the items of the Pick `pick`: (label in the reader's language, value)."""
     listed = [Item(label, str(value)) for label, value in items]
     return Outcome("ok", {name: str(value) for name, value in slots.items()}, {pick: listed[:MOST_ITEMS]})
 
@@ -94,45 +95,46 @@ Handler = Callable[[Step], Coroutine[Any, Any, Outcome]]
 _AnyHandler = TypeVar("_AnyHandler", bound=Handler)
 
 
-# What the engine answers by itself, on whichever screen.
+# The engine handles these refusals by itself, on every screen.
 ANSWERED_BY_ENGINE = frozenset({BadChoice, TooLong, Busy})
 
 
 def outcomes(
-    *own: str | type[Refusal], calls: Iterable[Callable[..., Any]] = (), catches: Iterable[type[Refusal]] = ()
+    *own_outcomes: str | type[Refusal], calls: Iterable[Callable[..., Any]] = (), catches: Iterable[type[Refusal]] = ()
 ) -> Callable[[_AnyHandler], _AnyHandler]:
-    """Declares every outcome of a handler: its own, and the refusals of what it calls but for those that it `catches`.
+    """Declares every outcome of a handler: its own, and the refusals of what it calls except those that it `catches`.
 
-    The lint holds them against the `goto` of the screens that use it.
+    The lint compares them with the `goto` of the screens that use the handler.
     """
     called = {refusal for function in calls for refusal in refused_by(function)} - ANSWERED_BY_ENGINE - set(catches)
-    codes = {*(code if isinstance(code, str) else code.code for code in own), *(refusal.code for refusal in called)}
+    own_codes = {outcome if isinstance(outcome, str) else outcome.code for outcome in own_outcomes}
+    codes = frozenset(own_codes | {refusal.code for refusal in called})
 
     def declare(handler: _AnyHandler) -> _AnyHandler:
-        handler.outcomes = frozenset(codes)  # type: ignore[attr-defined]
+        handler.outcomes = codes  # type: ignore[attr-defined]
         return handler
 
     return declare
 
 
-def declared(handler: Handler) -> frozenset[str]:
-    """The outcomes a handler has declared."""
-    known: frozenset[str] = getattr(handler, "outcomes", frozenset())
-    return known
+def outcomes_of(handler: Handler) -> frozenset[str]:
+    """The outcomes that a handler has declared."""
+    codes: frozenset[str] = getattr(handler, "outcomes", frozenset())
+    return codes
 
 
-# What every question for the PIN may be refused with, and what one that lets money leave for somebody else may be.
+# What a PIN may be refused with, and one that lets money leave for somebody else.
 PIN = (BadPin, WrongPin, PinLocked)
 PAYING_PIN = (*PIN, MoneyOutWaits)
 
 
 def again(screen: str) -> dict[str, str]:
-    """Where what a question for the PIN may be refused with leads, on the screen that asks for it."""
+    """The destinations of what a PIN may be refused with, for the screen that asks for it."""
     return {"bad_pin": screen, "wrong_pin": screen, "pin_locked": "pin_locked"}
 
 
 def paying_again(screen: str) -> dict[str, str]:
-    """The same where the PIN lets money leave for somebody else."""
+    """`again` where the PIN lets money leave for somebody else."""
     return {**again(screen), "money_out_waits": "money_out_waits"}
 
 
@@ -140,7 +142,7 @@ def paying_again(screen: str) -> dict[str, str]:
 class Option:
     """A numbered line. `goto` names a screen or, with a handler in `do`, a screen for each of its outcomes.
 
-    `when` hides the option from some people; a hidden number cannot be chosen.
+    `when` hides the option from some people; nobody can choose a hidden number.
     """
 
     key: str
@@ -152,7 +154,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`navigation=False` leaves out the line that tells of Back, where the text tells of it already."""
+    """`navigation=False` leaves out the line about Back, where the text mentions it already."""
 
     name: str
     text: str
@@ -179,7 +181,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A list to choose from, numbered 1, 2, 3 ... over as many pages as it takes. `do` finds the choice in `step.picked`."""
+    """A list to choose from, numbered 1, 2, 3 ... over as many pages as it takes. `do` gets the choice in `step.picked`."""
 
     name: str
     text: str

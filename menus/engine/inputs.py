@@ -1,4 +1,4 @@
-"""What people type, read or refused."""
+"""Reads what people type on a screen, or refuses it."""
 
 import datetime
 
@@ -16,7 +16,7 @@ def phone(step: Step) -> str:
 
 @refuses(reading.whole_amount)
 def amount(step: Step) -> Money:
-    """A whole amount above nothing, in the customer's currency."""
+    """A whole amount above zero, in the customer's currency."""
     return reading.whole_amount(step.text, step.session.registered.currency)
 
 

@@ -1,7 +1,7 @@
-"""Walks the menus: one shared state machine, compiled once from the screens that it is handed, for every session of the process.
+"""Walks the menus: one state machine, compiled once from the screens, serves every session of the process.
 
-A hop is: read the key, let the handler act, then move. Back, home, more, the count of refusals and the answer to a refusal
-live here, so that no menu has to think of them.
+A hop reads the key, lets the handler act, then moves. Back, home, more, the count of refusals and the answer to a refusal are
+handled here, so that no menu has to.
 """
 
 from collections.abc import Iterable
@@ -16,21 +16,21 @@ from menus.engine.screen import give_up, render, visible
 from menus.engine.session import Session, Step
 
 RESUME_SCREEN = "resume"
-# What somebody sees first who has no account yet.
+# The first screen of somebody who has no account yet.
 WELCOME_SCREEN = "register_language"
-# And who has joined by SMS, and has no PIN yet.
+# The first screen of somebody who has joined by SMS and has no PIN yet.
 FINISH_SCREEN = "register_finish"
 
-# Networks pass on 182 characters at most; a refusal is kinder than a guess at the rest.
+# Networks pass on 182 characters at most. Refusing is kinder than guessing the rest.
 MOST_INPUT_CHARACTERS = 182
-# The network gives us ten, the customer's patience fewer.
+# The network gives us ten seconds, the customer's patience fewer.
 HANDLER_SECONDS = 6.0
 MOST_REFUSALS = 3
 MOST_BACK = 20
 
 
 class UndeclaredOutcome(RuntimeError):
-    """A handler ended in a way that its screen has no destination for: a bug that the lint looks for."""
+    """A handler ended with an outcome that its screen has no destination for: a bug that the lint looks for."""
 
 
 def first_screen(session: Session) -> str:
@@ -40,7 +40,7 @@ def first_screen(session: Session) -> str:
 
 
 class Engine:
-    """The compiled menus. Holds no session: any number of them may pass through at once."""
+    """The compiled menus. It holds no session, so any number of them may pass through at once."""
 
     def __init__(self, screens: Iterable[Screen]) -> None:
         self.screens = {screen.name: screen for screen in screens}
@@ -69,7 +69,7 @@ class Engine:
         return self._is_secret(session.screen)
 
     def is_under_way(self, session: Session) -> bool:
-        """Has the customer begun something that a dropped line would make her begin again?"""
+        """Is the customer amid something that she would have to begin again if the line dropped?"""
         return isinstance(self.screens[session.screen], Ask | Pick)
 
     async def step(self, step: Step) -> Refusal | None:
@@ -90,31 +90,31 @@ class Engine:
         return None
 
     def show(self, session: Session, refusal: Refusal | None = None) -> tuple[str, bool]:
-        """The text of the session's screen, and whether the session is over with it.
+        """The text of the session's screen, and whether the session ends with it.
 
-        A screen that has refused so often that asking again helps nobody ends the session too.
+        A screen that has refused too often also ends the session: asking again would help nobody.
         """
         screen = self.screens[session.screen]
         if session.refusals.get(screen.name, 0) >= MOST_REFUSALS and refusal is not None and not isinstance(screen, End):
             return give_up(session, refusal), True
         shown = render(screen, session, refusal)
         if refusal is not None and shown.has_more:
-            session.page = -1  # More shows the first page again, without the sentence that pushed lines off it
+            session.page = -1  # More then shows the first page again, without the sentence that pushed lines off it
         return shown.text, isinstance(screen, End)
 
     def go_home(self, session: Session) -> None:
-        """Forgets the way here, what was typed on it, and what might have been continued instead."""
+        """Forgets the way here, what was typed on it, and the session that might have been continued."""
         session.screen, session.left = first_screen(session), None
         session.stack, session.slots, session.items, session.refusals, session.page = [], {}, {}, {}, 0
 
     def _continue(self, session: Session, left: Session) -> None:
-        """Goes on where an earlier session broke off; home, where that screen is no more."""
+        """Goes on where an earlier session broke off; goes home where that screen no longer exists."""
         self.go_home(session)
         if not self.is_known(left) or not all(name in self.screens for name in left.stack):
             return
         session.screen, session.stack, session.slots, session.items = left.screen, left.stack, left.slots, left.items
         session.origin, session.confirmed = left.origin or left.id, left.confirmed
-        # What a PIN has to be compared with was never kept: the customer is asked for both again.
+        # A PIN that the next one is compared with is never kept, so the customer types both again.
         while session.stack and self._is_secret(session.stack[-1]):
             session.screen = session.stack.pop()
 
@@ -125,9 +125,9 @@ class Engine:
     async def _act(self, step: Step) -> Refusal | None:
         session, screen = step.session, self.screens[step.session.screen]
         try:
-            event, outcome = await _answer(screen, step)
-        except (BadChoice, TooLong, Busy) as refusal:  # about this input or this moment: the session stays where it is
-            session.page = 0  # the sentence stands on top of the first one
+            event, outcome = await _take_input(screen, step)
+        except (BadChoice, TooLong, Busy) as refusal:  # about this input or this moment: the session stays on its screen
+            session.page = 0  # the sentence stands above the first page
             session.refusals[screen.name] = (
                 MOST_REFUSALS if isinstance(refusal, Busy) else session.refusals.get(screen.name, 0) + 1
             )
@@ -151,7 +151,7 @@ class Engine:
         if session.screen in session.stack:
             del session.stack[session.stack.index(session.screen) :]
         elif session.screen != origin and (self._is_secret(session.screen) or not self._is_secret(origin)):
-            # What a PIN has opened is left by going back to where it was asked for, not to being asked again.
+            # Back from what a PIN has opened leads to the screen before the one that asked for it.
             session.stack.append(origin)
             del session.stack[:-MOST_BACK]
 
@@ -170,32 +170,32 @@ def edges(screen: Screen) -> list[tuple[str, str]]:
         return []
     if isinstance(screen, Ask | Pick):
         return list(screen.goto.items())
-    found: list[tuple[str, str]] = []
+    listed: list[tuple[str, str]] = []
     for option in screen.options:
         if isinstance(option.goto, str):
-            found.append((option.key, option.goto))
+            listed.append((option.key, option.goto))
         else:
-            found += [(f"{option.key}:{outcome}", destination) for outcome, destination in option.goto.items()]
-    return found
+            listed += [(f"{option.key}:{outcome}", destination) for outcome, destination in option.goto.items()]
+    return listed
 
 
-async def _answer(screen: Screen, step: Step) -> tuple[str, Outcome]:
-    """The event that an input stands for and the handler's outcome, after it has acted. Raises Refusal or TimeoutError."""
+async def _take_input(screen: Screen, step: Step) -> tuple[str, Outcome]:
+    """Lets the handler act. The event that the input stands for, and the handler's outcome. Raises Refusal or TimeoutError."""
     if len(step.text) > MOST_INPUT_CHARACTERS:
         raise TooLong
     if isinstance(screen, Ask | Pick):
-        asked = replace(step, picked=_picked(screen, step)) if isinstance(screen, Pick) else step
-        outcome = await within(HANDLER_SECONDS, screen.do(asked))
+        step_with_pick = replace(step, picked=_pick_value(screen, step)) if isinstance(screen, Pick) else step
+        outcome = await within(HANDLER_SECONDS, screen.do(step_with_pick))
         return outcome.code, outcome
     assert isinstance(screen, Choice), f"nothing can be answered on {screen.name}"
-    option = _option(screen, step)
+    option = _get_option(screen, step)
     if option.do is None:
         return option.key, Outcome(option.key)
     outcome = await within(HANDLER_SECONDS, option.do(step))
     return f"{option.key}:{outcome.code}", outcome
 
 
-def _picked(screen: Pick, step: Step) -> str:
+def _pick_value(screen: Pick, step: Step) -> str:
     """The value of the item whose number was typed."""
     typed, items = step.text.strip(), step.session.items.get(screen.name, [])
     if not (typed.isascii() and typed.isdecimal() and 1 <= int(typed) <= len(items)):
@@ -203,7 +203,7 @@ def _picked(screen: Pick, step: Step) -> str:
     return items[int(typed) - 1].value
 
 
-def _option(screen: Choice, step: Step) -> Option:
+def _get_option(screen: Choice, step: Step) -> Option:
     typed = step.text.strip()
     for option in visible(screen, step.session):
         if option.key == typed:

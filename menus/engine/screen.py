@@ -11,7 +11,7 @@ from menus.engine.session import Session
 
 BACK_LINE = _("0. Back 00. Home")
 MORE_LINE = _("98. More")
-# What stands for a balance that is shown only after the PIN.
+# It stands in for a balance that is shown only after the PIN.
 HIDDEN = "***"
 DIAL_AGAIN = _("Please dial again when you are ready.")
 
@@ -25,7 +25,7 @@ class Rendered:
 
 
 def render(screen: Screen, session: Session, refusal: Refusal | None = None) -> Rendered:
-    """The session's present page of the screen. A refusal's sentence stands above the screen that it leads to."""
+    """The session's present page of the screen. A refusal's sentence stands above the screen to which it leads."""
     language = session.language
     below = [translate(BACK_LINE, language)] if has_navigation(screen, session) else []
     pages = paginate(body(screen, session, refusal), below, translate(MORE_LINE, language))
@@ -34,34 +34,34 @@ def render(screen: Screen, session: Session, refusal: Refusal | None = None) -> 
 
 
 def give_up(session: Session, refusal: Refusal) -> str:
-    """The last words where the same screen has refused too often."""
+    """The last text where one screen has refused too often."""
     return septets.plain(f"{sentence(refusal, session.language)}\n{translate(DIAL_AGAIN, session.language)}")
 
 
 def sentence(refusal: Refusal, language: str) -> str:
-    """A refusal in words."""
+    """A refusal's sentence in the language."""
     return translate(refusal.sentence, language).format(**refusal.params)
 
 
 def body(screen: Screen, session: Session, refusal: Refusal | None) -> list[str]:
-    """The screen's lines before paging: what was wrong, the text, the options."""
+    """The screen's lines before paging: the refusal, the text, the options."""
     language = session.language
     above = session.heading if screen.name == HOME_SCREEN else ""
     if refusal is not None:
         above = sentence(refusal, language)
-    text = septets.plain((above and above + "\n") + translate(screen.text, language).format(**_told(screen, session)))
+    text = septets.plain((above and above + "\n") + translate(screen.text, language).format(**_placeholders(screen, session)))
     return [*text.split("\n"), *numbered(screen, session)]
 
 
-def _told(screen: Screen, session: Session) -> dict[str, str]:
-    """What fills the placeholders. A question comes before the PIN, so to some customers it does not tell the balance."""
+def _placeholders(screen: Screen, session: Session) -> dict[str, str]:
+    """What fills the placeholders. A question comes before the PIN, so some customers do not see their balance there."""
     if isinstance(screen, Ask) and session.customer is not None and session.customer.asks_pin_for_balance:
         return {**session.slots, "balance": HIDDEN}
     return session.slots
 
 
 def numbered(screen: Screen, session: Session) -> list[str]:
-    """The lines that can be chosen by their number."""
+    """The lines with a number to choose."""
     if isinstance(screen, Pick):
         return [
             f"{number}. {septets.plain(item.label)}" for number, item in enumerate(session.items.get(screen.name, []), start=1)
@@ -76,31 +76,31 @@ def visible(screen: Choice, session: Session) -> tuple[Option, ...]:
 
 
 def has_navigation(screen: Screen, session: Session) -> bool:
-    """Is there anywhere to go back to, and has the text not said so itself?"""
+    """Is there a screen to go back to, and does the text not mention it already?"""
     return bool(session.stack) and not isinstance(screen, End) and (screen.navigation if isinstance(screen, Choice) else True)
 
 
 def paginate(lines: list[str], below: list[str], more_line: str) -> list[str]:
-    """Pages of at most 160 septets: whole lines where they fit, with `below` under each and `more_line` where one follows."""
+    """Pages of at most 160 septets: whole lines where they fit, `below` under each page, `more_line` where one follows."""
     whole = "\n".join([*lines, *below])
     if septets.count(whole) <= SCREEN_SEPTETS:
         return [whole]
     foot = [more_line, *below]
     room = SCREEN_SEPTETS - septets.count("\n".join(foot)) - 1
     pages: list[str] = []
-    taken = ""
+    page = ""
     for line in [piece for whole_line in lines for piece in _pieces(whole_line, room)]:
-        longer = f"{taken}\n{line}" if taken else line
+        longer = f"{page}\n{line}" if page else line
         if septets.count(longer) > room:
-            pages.append("\n".join([taken, *foot]))
-            taken = line
+            pages.append("\n".join([page, *foot]))
+            page = line
         else:
-            taken = longer
-    return [*pages, "\n".join([taken, *below])]
+            page = longer
+    return [*pages, "\n".join([page, *below])]
 
 
 def _pieces(line: str, room: int) -> list[str]:
-    """A line that no page can hold, cut between words, or in a word that is longer than a page."""
+    """A line that is longer than a page, cut between words, or within a word that is longer than a page."""
     pieces: list[str] = []
     while septets.count(line) > room:
         end = len(line)

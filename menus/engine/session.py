@@ -1,4 +1,4 @@
-"""A conversation with one phone, as far as it has come. It is what Redis keeps between two hops; a PIN is never in it."""
+"""A conversation with one phone. Redis keeps it between two hops; a PIN is never in it."""
 
 from dataclasses import dataclass
 
@@ -9,19 +9,19 @@ from core.runtime import Runtime
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
-    """A line of a list to pick from: how it reads, and what it stands for."""
+    """A line of a list to pick from: its text, and its value."""
 
     label: str
     value: str
 
 
 class Session(msgspec.Struct, array_like=True):
-    """`slots` fill the placeholders of texts and carry answers from screen to screen; `stack` is what Back returns to; `items`
-    are the lists of Pick screens, by screen. `confirmed` counts the PINs that were right.
+    """`slots` fill the placeholders of texts and carry answers from screen to screen; Back returns to the screens of `stack`.
 
-    `left` is an earlier conversation that broke off and may be continued, `origin` the id of the first one of those that this
-    continues: what was confirmed there is done once, however often it is continued. `heading` stands above the menu, once.
-    `may_be_kept`: something of this phone's may lie ready for the next dial to continue.
+    `items` are the lists of Pick screens, by screen. `confirmed` counts the PINs that were right. `left` is an earlier
+    conversation that broke off and may be continued. `origin` is the id of the first conversation that this one continues: what
+    was confirmed there is done once, however often it is continued. `heading` stands above the menu, once. `may_be_kept`: Redis
+    may hold something of this phone's that the next dial could continue.
     """
 
     id: str
@@ -42,12 +42,12 @@ class Session(msgspec.Struct, array_like=True):
 
     @property
     def key(self) -> str:
-        """The idempotency key of what is confirmed next."""
+        """The idempotency key of the next confirmation."""
         return self._key(self.confirmed)
 
     @property
     def keys(self) -> list[str]:
-        """The keys of everything that may have been confirmed so far, an unanswered last one included."""
+        """The keys of all confirmations so far, and of one that may have got no answer."""
         return [self._key(number) for number in range(self.confirmed + 1)]
 
     def _key(self, number: int) -> str:
@@ -62,11 +62,11 @@ class Session(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a handler is given. `text` may be a PIN, so it goes to a service and nowhere else.
+    """What a handler gets. `text` may be a PIN, so it goes to a service and nowhere else.
 
-    `previous_text` is what was typed on the hop before, as the network repeats it: how a repeated PIN is compared without
-    the first one being kept. `key` is the same when a hop is sent again: whoever moves money passes it on. `picked` is the
-    value of the item that was chosen, on a Pick.
+    `previous_text` is what was typed on the hop before, as the network repeats it: with it a repeated PIN is compared although
+    the first one is not kept. `key` is the same when a hop is sent again: a handler that moves money passes it on. `picked` is
+    the value of the item that was chosen, on a Pick.
     """
 
     runtime: Runtime

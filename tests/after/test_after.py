@@ -20,6 +20,8 @@ from tests import databases, pins
 from tests.conftest import FOLDER, LOGS, REDIS_DUMPS
 from tests.pins import found_in
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture(scope="module")
 def left_behind(servers: Servers) -> list[str]:
@@ -86,7 +88,7 @@ def test_no_one_time_code_is_kept_anywhere(left_behind: list[str]) -> None:
 
 
 def test_every_book_is_in_balance(left_behind: list[str]) -> None:
-    async def verify(url: str) -> audit.Report:
+    async def verify(url: str) -> audit.AuditReport:
         runtime = wiring.runtime(Settings(database_url=url))
         try:
             async with runtime.database.transaction() as connection:

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -23,8 +24,11 @@ class Source:
     def read(cls, path: Path) -> Self:
         return cls(path.relative_to(ROOT).as_posix(), path.read_text())
 
+    def tree(self) -> ast.Module:
+        return _parsed(self.text)
+
     def nodes(self) -> Iterator[ast.AST]:
-        return ast.walk(ast.parse(self.text))
+        return ast.walk(self.tree())
 
     def at(self, node: ast.AST, what: str) -> str:
         return f"{self.path}:{getattr(node, 'lineno', 1)} {what}"
@@ -38,6 +42,12 @@ def sources(*folders: str, ending: str = ".py") -> list[Source]:
     found = [Source.read(path) for folder in folders for path in sorted((ROOT / folder).rglob(f"*{ending}"))]
     assert found, f"nothing in {folders} ends in {ending}: the rule would look at nothing"
     return found
+
+
+@cache
+def _parsed(text: str) -> ast.Module:
+    """Most rules look at the same files."""
+    return ast.parse(text)
 
 
 def findings(rule: Rule, files: list[Source]) -> list[str]:

@@ -20,7 +20,7 @@ SECONDS = re.compile(r"(?:.*_)?seconds", re.IGNORECASE)
 
 def floats(source: Source) -> list[str]:
     """Every float of a file, and every division that makes one where money is."""
-    tree = ast.parse(source.text)
+    tree = source.tree()
     permitted = {id(part) for root in _seconds(tree) for part in ast.walk(root)}
     return [source.at(node, what) for node in ast.walk(tree) if id(node) not in permitted and (what := _inexact(node, source))]
 

@@ -78,7 +78,7 @@ def test_no_refusal_hides_below_another() -> None:
 
 def test_a_refusal_stands_where_its_family_keeps_them() -> None:
     homes = {refusal.__module__ for refusal in list_refusals()}
-    assert {home for home in homes if not home.endswith(".refusals")} == {"core.errors", "core.approvals"}
+    assert {home for home in homes if not home.endswith(".refusals")} == {"core.errors"}
 
 
 @pytest.mark.parametrize(

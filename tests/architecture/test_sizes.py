@@ -1,5 +1,7 @@
-"""Files and functions that can be read once, top to bottom; modules that are named for what they are."""
+"""Files, functions and folders that can be read once, top to bottom; modules that are named for what they are."""
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 import pytest
@@ -9,6 +11,9 @@ from tests.architecture.source import PACKAGES, Function, Source, findings, sour
 # The house aims at 250 and 40; these are where a reviewer no longer has to argue.
 MOST_LINES = 350
 MOST_FUNCTION_LINES = 50
+MOST_IN_A_FOLDER = 24
+# A file a menu, all of the same kind and listed in one order: the one on the phone.
+LARGE_AFTER_ALL = {"menus": 27}
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers", "shared", "base"}
 # `base` says something where there is one thing that a folder's files share.
 NAMED_AFTER_ALL = {"core/tables/base.py"}
@@ -30,6 +35,12 @@ def long_functions(source: Source) -> list[str]:
     return found
 
 
+def crowded(paths: Iterable[str]) -> dict[str, int]:
+    """Folders of more files than somebody takes in at a look, and of how many."""
+    files = Counter(PurePosixPath(path).parent.as_posix() for path in paths)
+    return {folder: count for folder, count in files.items() if count > MOST_IN_A_FOLDER}
+
+
 def nameless_modules(source: Source) -> list[str]:
     path = PurePosixPath(source.path)
     parts = {path.stem, *path.parent.parts}
@@ -45,6 +56,10 @@ def test_every_file_can_be_read_in_one_go(ending: str) -> None:
 def test_every_function_can_be_seen_at_once() -> None:
     # A migration is a list of what was done to the tables, and nobody changes it afterwards.
     assert findings(long_functions, [file for file in sources(*PACKAGES) if "/versions/" not in file.path]) == []
+
+
+def test_every_folder_can_be_taken_in_at_a_look() -> None:
+    assert crowded(file.path for file in sources(*PACKAGES, "locales", "tests")) == LARGE_AFTER_ALL
 
 
 def test_every_module_says_by_its_name_what_is_in_it() -> None:
@@ -67,6 +82,12 @@ def test_the_rule_finds_a_long_function(start: str) -> None:
     assert not any(
         "f is" in finding for finding in long_functions(Source("core/x.py", f"{start}\n{body * (MOST_FUNCTION_LINES - 1)}"))
     )
+
+
+def test_the_rule_finds_a_crowded_folder() -> None:
+    files = [f"core/savings/x{number}.py" for number in range(MOST_IN_A_FOLDER)]
+    assert crowded([*files, "core/x.py", "core/savings/deeper/x.py"]) == {}
+    assert crowded([*files, "core/savings/__init__.py"]) == {"core/savings": MOST_IN_A_FOLDER + 1}
 
 
 @pytest.mark.parametrize(

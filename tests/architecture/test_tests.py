@@ -1,12 +1,23 @@
 """Tests that can fail: each of them looks at something."""
 
 import ast
+from pathlib import Path
 
 import pytest
 
+from gateway.cli.embedded import embedded
 from tests.architecture.source import Function, Source, dotted, findings, sources
 
 LOOKS = ("assert", "check", "raises", "expect")
+# They look again and again until another process has got there, and fail where it never does.
+PATIENT = {
+    "tests/conftest.py",
+    "tests/core/ledger/test_verify.py",
+    "tests/crash/test_lost_answer.py",
+    "tests/crash/test_poster.py",
+    "tests/gateway/sms/test_crash.py",
+    "tests/gateway/ussd/conftest.py",
+}
 
 
 def idle_tests(source: Source) -> list[str]:
@@ -34,12 +45,16 @@ def skipped(source: Source) -> list[str]:
 
 
 def sleepy(source: Source) -> list[str]:
-    """Tests that hope a while is long enough."""
+    """Tests that hope a while is long enough. `asyncio.sleep(0)` is a turn of the loop and no while."""
     return [
-        source.at(node, dotted(node))
+        source.at(node, dotted(node.func))
         for node in source.nodes()
-        if isinstance(node, ast.Attribute) and dotted(node) == "time.sleep"
+        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "sleep" and not _is_a_turn(node)
     ]
+
+
+def _is_a_turn(sleep: ast.Call) -> bool:
+    return dotted(sleep.func) == "asyncio.sleep" and [ast.unparse(argument) for argument in sleep.args] == ["0"]
 
 
 def test_no_test_passes_without_looking_at_anything() -> None:
@@ -50,8 +65,15 @@ def test_no_test_is_switched_off() -> None:
     assert findings(skipped, sources("tests")) == []
 
 
-def test_no_unit_test_hopes_that_a_while_is_long_enough() -> None:
-    assert findings(sleepy, sources("tests/unit", "tests/architecture")) == []
+def test_no_test_hopes_that_a_while_is_long_enough() -> None:
+    hoping = findings(sleepy, sources("tests"))
+    assert {finding.partition(":")[0] for finding in hoping} == PATIENT, hoping
+
+
+def test_a_test_of_make_unit_that_starts_a_server_fails(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    assert request.node.get_closest_marker("unit")
+    with pytest.raises(pytest.fail.Exception, match="system"), embedded(tmp_path):
+        pass
 
 
 def test_every_folder_of_tests_is_a_package_so_that_none_is_missed() -> None:
@@ -74,7 +96,7 @@ def test_every_folder_of_tests_is_a_package_so_that_none_is_missed() -> None:
 )
 @pytest.mark.parametrize("start", ["def test_it():", "async def test_it():", "class TestIt:\n  def test_it(self):"])
 def test_the_rule_finds_a_test_that_cannot_fail(start: str, body: str) -> None:
-    assert len(idle_tests(Source("tests/unit/test_x.py", f"{start}\n    {body}\n"))) == 1
+    assert len(idle_tests(Source("tests/core/test_x.py", f"{start}\n    {body}\n"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -88,9 +110,17 @@ def test_the_rule_finds_a_test_that_cannot_fail(start: str, body: str) -> None:
     ],
 )
 def test_the_rule_lets_a_test_that_looks_be(body: str) -> None:
-    assert idle_tests(Source("tests/unit/test_x.py", f"def test_it():\n    {body}\n")) == []
+    assert idle_tests(Source("tests/core/test_x.py", f"def test_it():\n    {body}\n")) == []
 
 
-def test_the_rules_find_a_test_that_is_off_and_one_that_sleeps() -> None:
-    assert skipped(Source("tests/unit/test_x.py", "@pytest.mark.skip\ndef test_it(): assert send(5)"))
-    assert sleepy(Source("tests/unit/test_x.py", "def test_it():\n    time.sleep(1)\n    assert send(5)"))
+def test_the_rule_finds_a_test_that_is_off() -> None:
+    assert skipped(Source("tests/core/test_x.py", "@pytest.mark.skip\ndef test_it(): assert send(5)"))
+
+
+@pytest.mark.parametrize("nap", ["time.sleep(1)", "await asyncio.sleep(0.1)", "sleep(1)", "time.sleep(0)"])
+def test_the_rule_finds_a_test_that_sleeps(nap: str) -> None:
+    assert sleepy(Source("tests/core/test_x.py", f"async def test_it():\n    {nap}\n    assert send(5)"))
+
+
+def test_the_rule_lets_a_turn_of_the_loop_be() -> None:
+    assert sleepy(Source("tests/core/test_x.py", "async def test_it():\n    await asyncio.sleep(0)\n    assert send(5)")) == []

@@ -44,6 +44,7 @@ def workflow(name: str) -> dict[Any, Any]:
     return found
 
 
+@pytest.mark.system
 def test_make_alone_lists_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert undescribed(makefile) == set()

@@ -17,7 +17,7 @@ SQL_PERMITTED = {("core/ledger/post.sql", "outbox")}
 
 
 def family(path: str) -> str:
-    """`jobs` of core/jobs/hiring.py, `orders` of core/orders.py."""
+    """`jobs` of core/jobs/hiring.py, `orders` of core/orders/sms_orders.py."""
     parts = path.removesuffix(".py").split("/")
     return parts[1] if parts[0] == "core" and len(parts) > 1 else parts[0]
 

@@ -26,7 +26,7 @@ async def person(runtime: Runtime, phone: str) -> Customer:
 
 
 async def shop(runtime: Runtime) -> Agent:
-    return await directory.by_number(runtime, NUMBER)
+    return await directory.get_by_number(runtime, NUMBER)
 
 
 async def held(runtime: Runtime, phone: str, kind: str = "wallet") -> int:

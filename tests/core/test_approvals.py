@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from core import approvals, clock
+from core import clock
 from core.agents import approval as agent_approval
 from core.agents import directory
-from core.approvals import ApprovalClosed
+from core.approvals import consent
+from core.approvals.refusals import ApprovalClosed
 from core.credentials.refusals import MoneyOutWaits, WrongPin
 from core.customers import profiles
 from core.customers.refusals import OwnNumber, UnknownRecipient
@@ -29,12 +30,12 @@ async def ask(runtime: Runtime, shillings: int = 2_000, *, phone: str = ASHA, ke
     """The agent asks; what then waits for the customer."""
     agent = await shop(runtime)
     await agent_approval.ask(runtime, agent=agent, customer_phone=phone, amount=kes(shillings), pin=pin, key=key)
-    [waiting] = await approvals.waiting(runtime, await person(runtime, phone), CARRIERS)
+    [waiting] = await consent.list_waiting(runtime, await person(runtime, phone), CARRIERS)
     return waiting.id
 
 
-async def approve(runtime: Runtime, approval_id: UUID, *, phone: str = ASHA, pin: str = pins.RIGHT) -> approvals.Receipt:
-    return await approvals.approve(runtime, await person(runtime, phone), approval_id, pin, CARRIERS)
+async def approve(runtime: Runtime, approval_id: UUID, *, phone: str = ASHA, pin: str = pins.RIGHT) -> consent.ApprovalReceipt:
+    return await consent.approve(runtime, await person(runtime, phone), approval_id, pin, CARRIERS)
 
 
 async def outcomes(*asked: Awaitable[object]) -> list[str]:
@@ -75,7 +76,7 @@ async def test_her_yes_moves_the_money_and_tells_both(runtime: Runtime) -> None:
 async def test_two_yeses_at_the_same_moment_move_the_money_once(runtime: Runtime) -> None:
     approval_id = await ask(runtime)
     told = await outcomes(*(approve(runtime, approval_id) for _ in range(3)))
-    assert told == ["ApprovalClosed"] * 2 + ["Receipt"]
+    assert told == ["ApprovalClosed"] * 2 + ["ApprovalReceipt"]
     assert await held(runtime, ASHA) == 1_250_000 - 202_900
     with pytest.raises(ApprovalClosed):
         await approve(runtime, approval_id)
@@ -84,9 +85,9 @@ async def test_two_yeses_at_the_same_moment_move_the_money_once(runtime: Runtime
 
 async def test_a_yes_and_a_no_at_the_same_moment_end_in_one_of_them(runtime: Runtime) -> None:
     approval_id, asha = await ask(runtime), await person(runtime, ASHA)
-    told = await outcomes(approve(runtime, approval_id), approvals.refuse(runtime, asha, approval_id, CARRIERS))
+    told = await outcomes(approve(runtime, approval_id), consent.refuse(runtime, asha, approval_id, CARRIERS))
     moved = await held(runtime, ASHA) != 1_250_000
-    assert told == (["ApprovalClosed", "Receipt"] if moved else ["ApprovalClosed", "NoneType"])
+    assert told == (["ApprovalClosed", "ApprovalReceipt"] if moved else ["ApprovalClosed", "NoneType"])
     assert await status(runtime) == ("approved" if moved else "refused")
 
 
@@ -97,11 +98,11 @@ async def test_a_yes_and_the_end_of_its_day_at_the_same_moment_end_in_one_of_the
 
     async def expire() -> int:
         with clock.at(clock.now() + timedelta(minutes=1)):
-            return await approvals.expire(runtime, CARRIERS)
+            return await consent.expire(runtime, CARRIERS)
 
     told = await outcomes(approve(runtime, approval_id), expire(), expire())
     moved = await held(runtime, ASHA) != 1_250_000
-    assert told == (["Receipt", "int", "int"] if moved else ["ApprovalClosed", "int", "int"])
+    assert told == (["ApprovalReceipt", "int", "int"] if moved else ["ApprovalClosed", "int", "int"])
     assert await status(runtime) == ("approved" if moved else "expired")
     assert await received(runtime, NJERI, "Do not pay out") == (0 if moved else 1)
     await check_books(runtime)
@@ -109,7 +110,7 @@ async def test_a_yes_and_the_end_of_its_day_at_the_same_moment_end_in_one_of_the
 
 async def test_her_no_moves_nothing_and_the_agent_is_told_not_to_pay(runtime: Runtime) -> None:
     approval_id = await ask(runtime)
-    await approvals.refuse(runtime, await person(runtime, ASHA), approval_id, CARRIERS)
+    await consent.refuse(runtime, await person(runtime, ASHA), approval_id, CARRIERS)
     assert await received(runtime, NJERI, "Asha Wanjiku 0711000001 said no. Do not pay out KES 2,000.") == 1
     with pytest.raises(ApprovalClosed):
         await approve(runtime, approval_id)
@@ -121,21 +122,21 @@ async def test_somebody_elses_yes_or_no_counts_for_nothing(runtime: Runtime) -> 
     with pytest.raises(ApprovalClosed):
         await approve(runtime, approval_id, phone=BARAKA)
     with pytest.raises(ApprovalClosed):
-        await approvals.refuse(runtime, await person(runtime, NJERI), approval_id, CARRIERS)
+        await consent.refuse(runtime, await person(runtime, NJERI), approval_id, CARRIERS)
     assert await status(runtime) == "waiting"
 
 
 async def test_what_nobody_answers_in_a_day_ends_once_and_the_agent_is_told(runtime: Runtime) -> None:
     approval_id = await ask(runtime)
-    assert await approvals.expire(runtime, CARRIERS) == 0
+    assert await consent.expire(runtime, CARRIERS) == 0
     with clock.at(clock.now() + DAY):
-        assert await approvals.waiting(runtime, await person(runtime, ASHA), CARRIERS) == []
+        assert await consent.list_waiting(runtime, await person(runtime, ASHA), CARRIERS) == []
         assert (await person(runtime, ASHA)).has_approvals is False
         with pytest.raises(ApprovalClosed):
             await approve(runtime, approval_id)
-        done = await asyncio.gather(*(approvals.expire(runtime, CARRIERS) for _ in range(3)))
+        done = await asyncio.gather(*(consent.expire(runtime, CARRIERS) for _ in range(3)))
         assert sum(done) == 1
-        assert await approvals.expire(runtime, CARRIERS) == 0
+        assert await consent.expire(runtime, CARRIERS) == 0
     assert await status(runtime) == "expired"
     assert await received(runtime, NJERI, "Asha Wanjiku 0711000001 did not answer within a day.") == 1
 
@@ -150,9 +151,9 @@ async def test_a_worker_that_dies_before_it_has_told_the_agent_has_ended_nothing
     with clock.at(clock.now() + DAY):
         with monkeypatch.context() as fault:
             fault.setattr("core.agents.approval.notices.tell", die)
-            assert await approvals.expire(runtime, CARRIERS) == 0
+            assert await consent.expire(runtime, CARRIERS) == 0
         assert await status(runtime) == "waiting"
-        assert await approvals.expire(runtime, CARRIERS) == 1
+        assert await consent.expire(runtime, CARRIERS) == 1
     assert await received(runtime, NJERI, "did not answer") == 1
 
 
@@ -172,8 +173,8 @@ async def test_an_agent_has_one_request_open_to_a_customer_at_a_time(runtime: Ru
     )
     assert await outcomes(*asked) == ["Customer"] + ["RequestWaits"] * 2
     await ask(runtime, phone=BARAKA, key="baraka")
-    [waiting] = await approvals.waiting(runtime, await person(runtime, ASHA), CARRIERS)
-    await approvals.refuse(runtime, await person(runtime, ASHA), waiting.id, CARRIERS)
+    [waiting] = await consent.list_waiting(runtime, await person(runtime, ASHA), CARRIERS)
+    await consent.refuse(runtime, await person(runtime, ASHA), waiting.id, CARRIERS)
     assert await ask(runtime, key="again") is not None
 
 
@@ -181,7 +182,7 @@ async def test_two_agents_who_happen_to_use_the_same_key_ask_apart(runtime: Runt
     other = await directory.add(runtime, BARAKA, "Duka la Baraka", "Kisumu")
     await ask(runtime, 100)
     await agent_approval.ask(runtime, agent=other, customer_phone=ASHA, amount=kes(200), pin=pins.RIGHT, key="k")
-    waiting = await approvals.waiting(runtime, await person(runtime, ASHA), CARRIERS)
+    waiting = await consent.list_waiting(runtime, await person(runtime, ASHA), CARRIERS)
     assert [(one.other, one.amount) for one in waiting] == [("Mama Njeri Shop", kes(100)), ("Duka la Baraka", kes(200))]
 
 
@@ -223,10 +224,10 @@ async def test_a_shop_that_has_closed_gets_nothing_and_breaks_nothing(runtime: R
     approval_id = await ask(runtime)
     await change(runtime, "UPDATE customer SET status = 'closed' WHERE phone = :phone", phone=NJERI)
     asha = await person(runtime, ASHA)
-    assert [waiting.id for waiting in await approvals.waiting(runtime, asha, CARRIERS)] == [approval_id]
+    assert [waiting.id for waiting in await consent.list_waiting(runtime, asha, CARRIERS)] == [approval_id]
     with pytest.raises(Refusal):
-        await approvals.approve(runtime, asha, approval_id, pins.RIGHT, CARRIERS)
-    await approvals.refuse(runtime, asha, approval_id, CARRIERS)
+        await consent.approve(runtime, asha, approval_id, pins.RIGHT, CARRIERS)
+    await consent.refuse(runtime, asha, approval_id, CARRIERS)
     assert await held(runtime, ASHA) == 1_250_000
 
 
@@ -234,11 +235,11 @@ async def test_a_large_transfer_asked_for_by_sms_moves_after_her_yes_and_once(ru
     asha = await person(runtime, ASHA)
     first = await send_approval.ask(runtime, asha, BARAKA, kes(9_000), "sms")
     assert await send_approval.ask(runtime, asha, BARAKA, kes(9_000), "sms") == first
-    [waiting] = await approvals.waiting(runtime, asha, CARRIERS)
+    [waiting] = await consent.list_waiting(runtime, asha, CARRIERS)
     assert (waiting.kind, waiting.other, waiting.number, waiting.fee) == ("send", "Baraka Otieno", "0722000002", kes(90))
     assert await held(runtime, ASHA) == 1_250_000
     told = await outcomes(*(approve(runtime, first) for _ in range(3)))
-    assert told == ["ApprovalClosed", "ApprovalClosed", "Receipt"]
+    assert told == ["ApprovalClosed", "ApprovalClosed", "ApprovalReceipt"]
     assert await held(runtime, BARAKA) == 320_000 + 900_000
     assert await held(runtime, ASHA) == 1_250_000 - 909_000
     await check_books(runtime)
@@ -250,7 +251,7 @@ async def test_a_few_large_transfers_may_wait_and_no_more(runtime: Runtime) -> N
     told = await outcomes(*asked)
     assert told == ["RequestWaits"] * 3 + ["UUID"] * send_approval.MOST_WAITING
     with clock.at(clock.now() + DAY):
-        assert await approvals.expire(runtime, CARRIERS) == send_approval.MOST_WAITING
+        assert await consent.expire(runtime, CARRIERS) == send_approval.MOST_WAITING
     words = "You did not approve sending KES 5,000 to 0722000002 within a day."
     assert await received(runtime, ASHA, words) == send_approval.MOST_WAITING
 

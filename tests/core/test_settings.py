@@ -8,7 +8,7 @@ import pytest
 from core import settings
 from core.settings import BadSettings, Settings
 from gateway import wiring
-from gateway.wiring import load
+from gateway.wiring import read_settings
 
 KEY = bytes(range(100, 132))
 PRODUCTION = {
@@ -29,17 +29,17 @@ SECRETS = ("JASHO_CALLBACK_SECRET", "JASHO_PIN_PEPPER", "JASHO_DATA_KEY")
 
 def complaints(environment: dict[str, str]) -> list[str]:
     with pytest.raises(BadSettings) as refused:
-        load(environment)
+        read_settings(environment)
     return str(refused.value).splitlines()
 
 
 def test_a_developer_needs_no_settings() -> None:
-    assert load({}) == Settings()
-    assert load({}).is_local
+    assert read_settings({}) == Settings()
+    assert read_settings({}).is_local
 
 
 def test_production_starts_when_everything_is_set() -> None:
-    loaded = load(PRODUCTION)
+    loaded = read_settings(PRODUCTION)
     assert not loaded.is_local
     assert (loaded.data_key_bytes, loaded.callback_secret) == (KEY, "a-secret-of-our-own")
 
@@ -55,7 +55,7 @@ def test_production_without_anything_names_all_that_is_needed() -> None:
 
 
 def test_production_starts_without_a_provider_of_sms_and_has_none() -> None:
-    loaded = load({name: value for name, value in PRODUCTION.items() if name not in AFRICASTALKING})
+    loaded = read_settings({name: value for name, value in PRODUCTION.items() if name not in AFRICASTALKING})
     assert [vendor.read(loaded) for vendor in wiring.VENDORS] == [None, None]
     assert wiring.sms_pool(loaded) is None
 
@@ -63,7 +63,7 @@ def test_production_starts_without_a_provider_of_sms_and_has_none() -> None:
 @pytest.mark.parametrize("needed", [AFRICASTALKING, TWILIO])
 def test_one_provider_of_sms_is_enough(needed: tuple[str, ...]) -> None:
     others = {name: value for name, value in PRODUCTION.items() if name not in AFRICASTALKING}
-    loaded = load({**others, **dict.fromkeys(needed, "x")})
+    loaded = read_settings({**others, **dict.fromkeys(needed, "x")})
     pool = wiring.sms_pool(loaded)
     assert pool is not None
     assert pool.names == {"africastalking" if needed == AFRICASTALKING else "twilio"}
@@ -145,23 +145,23 @@ def test_an_operator_hears_of_everything_that_is_wrong_at_once() -> None:
 
 @pytest.mark.parametrize("spelt", [KEY.hex(), KEY.hex().upper(), base64.b64encode(KEY).decode()], ids=["hex", "HEX", "base64"])
 def test_the_data_key_is_the_same_in_hex_and_in_base64(spelt: str) -> None:
-    assert load({"JASHO_DATA_KEY": spelt}).data_key_bytes == KEY
+    assert read_settings({"JASHO_DATA_KEY": spelt}).data_key_bytes == KEY
 
 
 def test_networks_that_may_call_back_are_read_with_or_without_spaces() -> None:
-    networks = load({"JASHO_CALLBACK_ALLOW": " 192.0.2.0/24, 198.51.100.7 ,2001:db8::/32,"}).callback_networks
+    networks = read_settings({"JASHO_CALLBACK_ALLOW": " 192.0.2.0/24, 198.51.100.7 ,2001:db8::/32,"}).callback_networks
     assert [str(network) for network in networks] == ["192.0.2.0/24", "198.51.100.7/32", "2001:db8::/32"]
-    assert load({}).callback_networks == ()
+    assert read_settings({}).callback_networks == ()
 
 
 @pytest.mark.parametrize(("country", "currency"), [("KE", "KES"), ("UG", "UGX"), ("TZ", "TZS"), ("RW", "RWF")])
 def test_the_country_decides_the_currency(country: str, currency: str) -> None:
-    assert load({"JASHO_COUNTRY": country}).currency == currency
+    assert read_settings({"JASHO_COUNTRY": country}).currency == currency
 
 
 def test_worker_processes_are_told_the_same_settings() -> None:
-    loaded = load(PRODUCTION)
-    assert load(settings.as_environment(loaded)) == loaded
+    loaded = read_settings(PRODUCTION)
+    assert read_settings(settings.as_environment(loaded)) == loaded
 
 
 @pytest.fixture
@@ -175,19 +175,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_dotenv_file_in_the_folder_is_read(folder: Path) -> None:
     (folder / ".env").write_text("# ours\nJASHO_COUNTRY=UG\nJASHO_SERVICE_CODE='*100#'\nJASHO_REDIS_URL=\nPOSTGRES_PASSWORD=x\n")
-    loaded = load()
+    loaded = read_settings()
     assert (loaded.country, loaded.service_code, loaded.redis_url) == ("UG", "*100#", "")
 
 
 def test_the_environment_outranks_the_dotenv_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / ".env").write_text("JASHO_COUNTRY=UG\nJASHO_SERVICE_CODE=*100#\n")
     monkeypatch.setenv("JASHO_COUNTRY", "TZ")
-    assert (load().country, load().service_code) == ("TZ", "*100#")
+    assert (read_settings().country, read_settings().service_code) == ("TZ", "*100#")
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_folder_without_a_dotenv_file_is_no_mistake() -> None:
-    assert load() == Settings()
+    assert read_settings() == Settings()
 
 
 def test_the_example_file_names_only_settings_that_exist() -> None:

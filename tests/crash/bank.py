@@ -23,9 +23,9 @@ from core import clock, ids
 from core.db import Database, conninfo
 from core.errors import Busy
 from core.ledger import audit
-from core.ledger.chart import EXCISE, FEES, FLOAT, TRUST, WALLET, SystemAccount, every_system_account
+from core.ledger.chart import EXCISE, FEES, FLOAT, TRUST, WALLET, SystemAccount, list_system_accounts
 from core.ledger.poster import Poster
-from core.ledger.transfer import Account, Answer, Leg, Notice, Transfer
+from core.ledger.transfer import Account, Leg, Notice, PostingResult, Transfer
 from core.tables.ledger import account
 
 COUNTRY = "KE"
@@ -40,7 +40,7 @@ KIND = "bank_test"
 # Somebody may have crashed in between: what then became of the payment, only a retry can tell.
 UNHEARD = (OperationalError, OSError, Busy)
 
-_SYSTEM = dict(every_system_account())
+_SYSTEM = dict(list_system_accounts())
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -124,7 +124,7 @@ def _transfer(key: str, legs: tuple[Leg, ...]) -> Transfer:
 
 async def pay(poster: Poster, key: str) -> Receipt:
     wish = payment(key)
-    answers: Sequence[Answer] = [await poster.submit(wish[0])] if len(wish) == 1 else await poster.submit_chain(wish)
+    answers: Sequence[PostingResult] = [await poster.submit(wish[0])] if len(wish) == 1 else await poster.submit_chain(wish)
     return Receipt(
         key,
         [answer.outcome for answer in answers],
@@ -133,7 +133,7 @@ async def pay(poster: Poster, key: str) -> Receipt:
     )
 
 
-def _people_have(transfer: Transfer, answer: Answer) -> list[int]:
+def _people_have(transfer: Transfer, answer: PostingResult) -> list[int]:
     """What was left, without the service's own accounts: those have a stripe a call, and another one when asked again."""
     both = zip(transfer.legs, answer.available_minor, strict=False)  # a refused one has left nothing
     return [minor for leg, minor in both if isinstance(leg.account, UUID)]

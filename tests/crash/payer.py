@@ -25,8 +25,8 @@ from psycopg.pq import TransactionStatus
 
 from core.db import conninfo
 from core.ledger import poster
-from core.ledger.post import call
-from core.ledger.transfer import Answer, Transfer
+from core.ledger.post import post_on_driver
+from core.ledger.transfer import PostingResult, Transfer
 from tests.crash import bank
 
 FAILPOINTS = ("before", "sent", "answered", "told")
@@ -47,14 +47,14 @@ def install(failpoint: str, nth: int) -> None:
         transfers: Sequence[Transfer],
         country: str,
         chains: Sequence[int] | None = None,
-    ) -> list[Answer]:
+    ) -> list[PostingResult]:
         nonlocal number
         number += 1
         if number < nth:
-            return await call(driver, transfers, country, chains)
+            return await post_on_driver(driver, transfers, country, chains)
         if failpoint == "before":
             die()
-        answering = asyncio.ensure_future(call(driver, transfers, country, chains))
+        answering = asyncio.ensure_future(post_on_driver(driver, transfers, country, chains))
         if failpoint == "sent":
             while driver.pgconn.transaction_status != TransactionStatus.ACTIVE:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0)
@@ -62,7 +62,7 @@ def install(failpoint: str, nth: int) -> None:
             await answering
         die()
 
-    mock.patch.object(poster, "call", failing).start()
+    mock.patch.object(poster, "post_on_driver", failing).start()
 
 
 async def main(name: str, count: int, failpoint: str, nth: int) -> None:

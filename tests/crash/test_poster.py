@@ -13,9 +13,9 @@ from core import ids
 from core.db import conninfo
 from core.errors import Busy
 from core.ledger.chart import TRUST, SystemAccount
-from core.ledger.post import call
+from core.ledger.post import post_on_driver
 from core.ledger.poster import Poster
-from core.ledger.transfer import Answer, Leg, Transfer
+from core.ledger.transfer import Leg, PostingResult, Transfer
 from tests.crash import bank
 
 LOW, HIGH = sorted([bank.wallet("KES", 0), bank.wallet("KES", 1)])
@@ -39,12 +39,12 @@ class Calls:
         transfers: Sequence[Transfer],
         country: str,
         chains: Sequence[int] | None = None,
-    ) -> list[Answer]:
+    ) -> list[PostingResult]:
         self.batches.append([transfer.key for transfer in transfers])
         self.begun.set()
         await self.open.wait()
         try:
-            return await call(driver, transfers, country, chains)
+            return await post_on_driver(driver, transfers, country, chains)
         except Exception as error:
             self.errors.append(type(error))
             self.failed.set()
@@ -54,7 +54,7 @@ class Calls:
 @pytest.fixture
 async def calls(bank_url: str, monkeypatch: pytest.MonkeyPatch) -> Calls:  # noqa: ARG001 - opening the bank is not counted
     counted = Calls()
-    monkeypatch.setattr("core.ledger.poster.call", counted.call)
+    monkeypatch.setattr("core.ledger.poster.post_on_driver", counted.call)
     return counted
 
 
@@ -81,12 +81,12 @@ def keys_in(database_url: str) -> set[str]:
         return {key for (key,) in connection.execute("SELECT key FROM transfer WHERE kind = 'gift'")}
 
 
-async def submitted(poster: Poster, *transfers: Transfer) -> "list[Answer | BaseException]":
+async def submitted(poster: Poster, *transfers: Transfer) -> "list[PostingResult | BaseException]":
     return await asyncio.gather(*(poster.submit(transfer) for transfer in transfers), return_exceptions=True)
 
 
-def outcomes(answers: "Sequence[Answer | BaseException]") -> list[str]:
-    return [answer.outcome if isinstance(answer, Answer) else type(answer).__name__ for answer in answers]
+def outcomes(answers: "Sequence[PostingResult | BaseException]") -> list[str]:
+    return [answer.outcome if isinstance(answer, PostingResult) else type(answer).__name__ for answer in answers]
 
 
 async def test_payments_at_the_same_time_share_a_commit(bank_url: str, calls: Calls, poster: Poster) -> None:
@@ -198,7 +198,7 @@ async def test_a_chain_is_made_whole_or_not_at_all_whoever_its_neighbours_are(
     assert empty == []
     assert isinstance(broken, list)
     assert outcomes(broken) == ["chain_broken", "not_enough", "chain_broken"]
-    assert isinstance(single, Answer)
+    assert isinstance(single, PostingResult)
     assert isinstance(poisoned, psycopg.DataError)
     assert keys_in(bank_url) == {"whole_a", "whole_b", "single"}
 

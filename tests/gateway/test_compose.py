@@ -123,7 +123,7 @@ def test_every_setting_can_be_given(name: str) -> None:
 def test_the_settings_load_in_production(name: str) -> None:
     """Otherwise every container ends at once, and a restart policy starts it for ever."""
     given = {**dict.fromkeys(asked_for(), "0123456789abcdef" * 4), "JASHO_AT_USERNAME": "jasho", "JASHO_AT_API_KEY": "ours"}
-    loaded = wiring.load({key: filled(value, given) for key, value in services()[name]["environment"].items()})
+    loaded = wiring.read_settings({key: filled(value, given) for key, value in services()[name]["environment"].items()})
     assert not loaded.is_local
     assert loaded.database_url.endswith("@postgres:5432/jasho")
     assert loaded.redis_url.startswith("redis://redis:")
@@ -133,7 +133,7 @@ def test_without_secrets_nothing_loads() -> None:
     """A service that starts with the developers' secrets has none: they are public."""
     environment = {key: filled(value, {}) for key, value in services()["gateway"]["environment"].items()}
     with pytest.raises(BadSettings):
-        wiring.load(environment)
+        wiring.read_settings(environment)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -280,6 +280,7 @@ def test_every_command_is_one_that_jasho_has(where: str, command: list[str]) -> 
     found.make_parser(click.Context(found)).parse_args(list(arguments))
 
 
+@pytest.mark.system
 def test_ci_runs_the_same_tests() -> None:
     """A second list of what to check would drift from the one that contributors run."""
     lines = text(".ci/run").splitlines()

@@ -128,7 +128,7 @@ class Network:
 
     async def answer_prompts(self, person: Person, *, pays: bool) -> None:
         """Says yes or no to everything that M-Pesa asks on the phone."""
-        for prompt in await prompts.prompts(self._runtime, "local", person.phone):
+        for prompt in await prompts.list_prompts(self._runtime, "local", person.phone):
             await requests.report(self._runtime, prompt.id, paid=pays)
 
     async def newest_code(self, person: Person, purpose: str) -> str:

@@ -34,7 +34,7 @@ async def test_a_customer_sees_what_the_journey_says(journey: Path, client: http
     callers: dict[str, Phone] = {}
     codes: dict[str, str] = {}
     await deliver(runtime)
-    read = {person.phone: len(await notices.inbox(runtime, person.phone)) for person in demo.PEOPLE}
+    read = {person.phone: len(await notices.list_inbox(runtime, person.phone)) for person in demo.PEOPLE}
     for act in transcript.read(journey):
         number = phones.parse(act.phone, "KE")
         caller = callers.setdefault(number, Phone(client, number))
@@ -67,7 +67,7 @@ def check_screen(journey: Path, act: Act, screen: Screen) -> None:
 async def check_sms(act: Act, runtime: Runtime, number: str, read: dict[str, int]) -> str:
     """Compares the next SMS that the phone got, and returns what it says."""
     await deliver(runtime)
-    inbox = list(reversed(await notices.inbox(runtime, number)))
+    inbox = list(reversed(await notices.list_inbox(runtime, number)))
     position = read.get(number, 0)
     read[number] = position + 1
     assert len(inbox) > position, f"line {act.line}: no SMS has arrived"
@@ -88,7 +88,7 @@ async def send_sms(act: Act, client: httpx2.AsyncClient, number: str, text: str)
 async def answer_prompt(act: Act, runtime: Runtime, number: str) -> None:
     """Lets the worker hand the request to the local rail, and answers what the phone then shows."""
     await handover.ask(runtime)
-    prompts = await payment_prompts.prompts(runtime, "local", number)
+    prompts = await payment_prompts.list_prompts(runtime, "local", number)
     assert len(prompts) == 1, f"line {act.line}: the phone shows {len(prompts)} prompts"
     await requests.report(runtime, prompts[0].id, paid=act.verb == "pays")
 

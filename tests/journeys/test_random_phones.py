@@ -154,7 +154,7 @@ class RandomPhones(RuleBasedStateMachine):
         async with self.runtime.database.autocommit() as connection:
             bodies = (await connection.scalars(select(outbox.c.body))).all()
             waiting = select(func.coalesce(func.sum(invitation.c.amount), 0)).where(invitation.c.status == "waiting")
-            unclaimed = await statement.system_balance(connection, SystemAccount(UNCLAIMED, "KES"))
+            unclaimed = await statement.get_system_balance(connection, SystemAccount(UNCLAIMED, "KES"))
             assert unclaimed.minor == await connection.scalar(waiting)
         assert [body for body in bodies if septets.foreign(body) or septets.count(body) > septets.SCREEN_SEPTETS] == []
 

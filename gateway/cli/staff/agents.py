@@ -1,4 +1,4 @@
-"""What the office does for agents: `jasho agent` makes somebody one, `jasho float` sells her float and buys it back."""
+"""The office's commands for agents: `jasho agent` makes a customer one, `jasho float` sells float and buys it back."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -7,9 +7,8 @@ import click
 
 from core.agents import directory, floats
 from core.agents.directory import Agent
-from core.agents.refusals import UnknownAgent
 from core.customers.refusals import UnknownRecipient
-from core.errors import BadText, KeyConflict
+from core.errors import BadText, KeyConflict, UnknownAgent
 from core.ledger.refusals import NotEnoughMoney, OverLimit
 from core.runtime import Runtime
 from core.staff import Staff
@@ -24,7 +23,7 @@ _ADVICE: Advice = {
 }
 _WRITTEN_LIKE = "write letters, digits and spaces only: 40 characters at most, 20 for a place"
 
-# A negative amount is an amount all the same: it gets an answer of ours.
+# Click takes a negative amount for an option, and would answer in its own words.
 _ANY_AMOUNT = {"ignore_unknown_options": True}
 
 
@@ -40,26 +39,26 @@ def agent() -> None:
 @click.option("--float", "amount", help="Float to begin with, for money that is at the bank already.")
 def add(phone: str, name: str, place: str, amount: str | None) -> None:
     """Makes a customer an agent and prints the agent number. Twice is harmless."""
-    with configured() as at:
-        first = None if amount is None else words.amount(amount, at)
-        msisdn = words.phone(phone, at)
+    with configured() as settings:
+        opening = None if amount is None else words.amount(amount, settings)
+        msisdn = words.phone(phone, settings)
 
         async def work(runtime: Runtime) -> Agent:
-            made = await directory.add(runtime, msisdn, name, place)
-            if first is not None:
-                await floats.buy(runtime, made, first, reference=f"opening {made.number}", by=Staff("jasho agent add"))
-            return made
+            added = await directory.add(runtime, msisdn, name, place)
+            if opening is not None:
+                await floats.buy(runtime, added, opening, reference=f"opening {added.number}", by=Staff("jasho agent add"))
+            return added
 
-        with in_words(_ADVICE, service_code=at.service_code):
+        with in_words(_ADVICE, service_code=settings.service_code):
             try:
-                made = run(at, work)
+                added = run(settings, work)
             except BadText as error:
                 raise Failure(f"the shop's name or place cannot be read: {_WRITTEN_LIKE}") from error
             except KeyConflict as error:
                 raise Failure(f"{phone} was given another float to begin with: add to it with `jasho float buy`") from error
-    click.echo(made.number)
-    if (made.name, made.place) != (" ".join(name.split()), " ".join(place.split())):
-        click.echo(f"jasho: {phone} was an agent already, as {made.name!r} in {made.place!r}: that stays", err=True)
+    click.echo(added.number)
+    if (added.name, added.place) != (" ".join(name.split()), " ".join(place.split())):
+        click.echo(f"jasho: {phone} was an agent already, as {added.name!r} in {added.place!r}: that stays", err=True)
 
 
 @click.group("float")
@@ -68,7 +67,7 @@ def float_() -> None:
 
 
 def _trading(command: click.Command) -> click.Command:
-    """The arguments that selling float and buying it back share."""
+    """Gives a command the arguments that buying float and selling it share."""
     command.params = [
         click.Argument(["number"], metavar="AGENT_NUMBER"),
         click.Argument(["amount"]),
@@ -93,28 +92,28 @@ def sell(number: str, amount: str, reference: str, by: str) -> None:
 
 
 def _trade(
-    way: Callable[..., Coroutine[Any, Any, floats.Receipt]], done: str, number: str, amount: str, reference: str, by: str
+    trade: Callable[..., Coroutine[Any, Any, floats.FloatReceipt]], done: str, number: str, amount: str, reference: str, by: str
 ) -> None:
-    with configured() as at:
-        wanted = words.amount(amount, at)
+    with configured() as settings:
+        traded = words.amount(amount, settings)
 
-        async def work(runtime: Runtime) -> tuple[Agent, floats.Receipt]:
-            found = await directory.by_number(runtime, number)
+        async def work(runtime: Runtime) -> tuple[Agent, floats.FloatReceipt]:
+            trader = await directory.get_by_number(runtime, number)
             try:
-                return found, await way(runtime, found, wanted, reference=reference, by=words.staff(by))
+                return trader, await trade(runtime, trader, traded, reference=reference, by=words.staff(by))
             except NotEnoughMoney as error:
-                there = await floats.balance(runtime, found)
-                raise Failure(f"agent {number} has a float of {there}: {wanted} cannot be taken from it") from error
+                balance = await floats.get_balance(runtime, trader)
+                raise Failure(f"agent {number} has a float of {balance}: {traded} cannot be taken from it") from error
 
         with in_words(_ADVICE, number=number):
             try:
-                found, receipt = run(at, work)
+                trader, receipt = run(settings, work)
             except BadText as error:
                 raise Failure("--reference is a few letters and digits, 40 at most") from error
             except KeyConflict as error:
-                told = f"the bank's reference {reference} was worked off before, for another agent or amount: nothing was done"
-                raise Failure(told) from error
+                message = f"the bank's reference {reference} was worked off before, for another agent or amount: nothing was done"
+                raise Failure(message) from error
     if not receipt.is_new:
         click.echo(f"The bank's reference {reference} was worked off before, as {receipt.reference}: nothing was done now.")
         return
-    click.echo(f"{receipt.reference}: {wanted} {done} the float of {found.number} {found.name}. It is {receipt.balance} now.")
+    click.echo(f"{receipt.reference}: {traded} {done} the float of {trader.number} {trader.name}. It is {receipt.balance} now.")

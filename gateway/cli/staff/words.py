@@ -1,4 +1,4 @@
-"""What the office is told: a refusal in one line with what to do about it, and what it typed, read."""
+"""Reads what the office types, and says each refusal in one line with what to do about it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,16 +14,16 @@ Advice = Mapping[type[Refusal], str]
 
 
 @contextmanager
-def in_words(advice: Advice, **said: str) -> Iterator[None]:
-    """A refusal becomes a Failure: in the words of `advice` where it has some, else in its own, filled from both."""
+def in_words(advice: Advice, **params: str) -> Iterator[None]:
+    """Turns a refusal into a Failure in the words of `advice`, or else in its own; `params` and the refusal's fill them."""
     try:
         yield
     except Refusal as refusal:
-        raise Failure(advice.get(type(refusal), refusal.sentence).format(**{**said, **refusal.params})) from refusal
+        raise Failure(advice.get(type(refusal), refusal.sentence).format(**{**params, **refusal.params})) from refusal
 
 
 def staff(name: str) -> Staff:
-    """Who does it. Raises Failure."""
+    """The member of staff who does it. Raises Failure."""
     try:
         return Staff.named(name)
     except BadText as error:
@@ -31,7 +31,7 @@ def staff(name: str) -> Staff:
 
 
 def phone(text: str, settings: Settings) -> str:
-    """A number in E.164. Raises Failure."""
+    """A mobile number in E.164. Raises Failure."""
     try:
         return phones.parse(text, settings.country)
     except BadPhone as error:
@@ -39,7 +39,7 @@ def phone(text: str, settings: Settings) -> str:
 
 
 def amount(text: str, settings: Settings, option: str = "") -> Money:
-    """An amount above nothing; `option` names where it was typed. Raises Failure."""
+    """An amount above nothing; `option` names the option it was given to. Raises Failure."""
     try:
         return reading.amount(text, settings.currency)
     except BadAmount as error:

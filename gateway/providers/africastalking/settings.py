@@ -1,4 +1,4 @@
-"""What Africa's Talking has to be told: its settings."""
+"""The settings of Africa's Talking."""
 
 from dataclasses import dataclass, field
 
@@ -7,8 +7,11 @@ from core.settings import Vendor
 
 @dataclass(frozen=True, slots=True)
 class AfricasTalkingSettings:
-    """Each field is the variable `JASHO_AT_<FIELD>`. Without a sender it sends under what it uses by itself; without an address
-    the SDK's own is called, by the username (`sandbox` or live)."""
+    """Each field is the variable `JASHO_AT_<FIELD>`.
+
+    Without a sender it sends under its own default. Without an address the SDK calls its own, by the username (`sandbox` or
+    live).
+    """
 
     username: str
     api_key: str = field(repr=False)

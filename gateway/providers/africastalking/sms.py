@@ -7,32 +7,32 @@ from typing import Any
 from africastalking.Service import AfricasTalkingException
 from africastalking.SMS import SMSService
 
-from core.messaging.deliveries import Answer, Attempt, Outcome
+from core.messaging.deliveries import Attempt, ProviderAnswer, SendOutcome
 from gateway.providers.africastalking.settings import AfricasTalkingSettings
 from gateway.sms.provider import CALL_SECONDS, CONNECT_SECONDS, READ_SECONDS, Threads
 
 NAME = "africastalking"
 WEIGHT = 1
 
-# What it says of a recipient.
+# Its status codes of a recipient.
 _OUTCOMES = {
-    100: Outcome.SENT,  # Processed
-    101: Outcome.SENT,  # Sent
-    102: Outcome.SENT,  # Queued
-    401: Outcome.REFUSED,  # RiskHold
-    402: Outcome.AWAY,  # InvalidSenderId
-    403: Outcome.BARRED,  # InvalidPhoneNumber
-    404: Outcome.BARRED,  # UnsupportedNumberType
-    405: Outcome.AWAY,  # InsufficientBalance
-    406: Outcome.BARRED,  # UserInBlacklist
-    407: Outcome.REFUSED,  # CouldNotRoute
-    409: Outcome.BARRED,  # DoNotDisturbRejection
-    500: Outcome.AWAY,  # InternalServerError
-    501: Outcome.AWAY,  # GatewayError
-    502: Outcome.AWAY,  # RejectedByGateway
+    100: SendOutcome.SENT,  # Processed
+    101: SendOutcome.SENT,  # Sent
+    102: SendOutcome.SENT,  # Queued
+    401: SendOutcome.REFUSED,  # RiskHold
+    402: SendOutcome.AWAY,  # InvalidSenderId
+    403: SendOutcome.BARRED,  # InvalidPhoneNumber
+    404: SendOutcome.BARRED,  # UnsupportedNumberType
+    405: SendOutcome.AWAY,  # InsufficientBalance
+    406: SendOutcome.BARRED,  # UserInBlacklist
+    407: SendOutcome.REFUSED,  # CouldNotRoute
+    409: SendOutcome.BARRED,  # DoNotDisturbRejection
+    500: SendOutcome.AWAY,  # InternalServerError
+    501: SendOutcome.AWAY,  # GatewayError
+    502: SendOutcome.AWAY,  # RejectedByGateway
 }
 _OPTED_OUT = 406
-# What stands there instead of a name where it took nothing on.
+# Its message id where it took nothing on.
 _NO_ID = ("", "None")
 
 
@@ -50,33 +50,33 @@ class AfricasTalking:
         self._call_seconds = call_seconds
         self._threads = Threads()
 
-    async def send(self, attempt: Attempt) -> Answer:
+    async def send(self, attempt: Attempt) -> ProviderAnswer:
         return await self._threads.call(partial(self._call, attempt), self._call_seconds)
 
-    def _call(self, attempt: Attempt) -> Answer:
+    def _call(self, attempt: Attempt) -> ProviderAnswer:
         message = attempt.message
         timeout = (CONNECT_SECONDS, READ_SECONDS)
         try:
-            said = self._sms.send(message.body, [message.phone], sender_id=self._sender, timeout=timeout)
+            response = self._sms.send(message.body, [message.phone], sender_id=self._sender, timeout=timeout)
         except AfricasTalkingException:
-            return Answer(Outcome.AWAY, "HTTP")  # anything but 2xx; the SDK does not say what
-        return read_answer(said)
+            return ProviderAnswer(SendOutcome.AWAY, "HTTP")  # anything but 2xx; the SDK does not say what
+        return read_answer(response)
 
 
-def read_answer(said: object) -> Answer:
+def read_answer(response: object) -> ProviderAnswer:
     """What the SDK returned: parsed already, or a text where the content type was not exactly JSON's."""
     try:
-        about: Any = json.loads(said) if isinstance(said, str) else said
-        data = about["SMSMessageData"]
+        parsed: Any = json.loads(response) if isinstance(response, str) else response
+        data = parsed["SMSMessageData"]
         if not data["Recipients"]:
-            return Answer(Outcome.AWAY, str(data["Message"]))  # nothing was sent to anybody: InvalidSenderId, say
-        one = data["Recipients"][0]
-        code = int(one["statusCode"])
-        provider_id, cost = str(one.get("messageId", "")), str(one.get("cost", ""))
+            return ProviderAnswer(SendOutcome.AWAY, str(data["Message"]))  # nothing was sent to anybody: InvalidSenderId, say
+        recipient = data["Recipients"][0]
+        code = int(recipient["statusCode"])
+        provider_id, cost = str(recipient.get("messageId", "")), str(recipient.get("cost", ""))
     except (ValueError, LookupError, TypeError, AttributeError):
-        return Answer(Outcome.UNSURE, "not understood")
-    return Answer(
-        _OUTCOMES.get(code, Outcome.UNSURE),
+        return ProviderAnswer(SendOutcome.UNSURE, "not understood")
+    return ProviderAnswer(
+        _OUTCOMES.get(code, SendOutcome.UNSURE),
         str(code),
         None if provider_id in _NO_ID else provider_id[:128],
         cost[:32] or None,

@@ -1,6 +1,6 @@
 """Africa's Talking's SMS callbacks: what people write to us, delivery reports, and who wants no more of our notices.
 
-It proves nothing but that it knows the secret in the address. Each may come again, in any order.
+A callback proves only that the caller knows the secret in the address. Each may come again, in any order.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,12 +12,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from core.messaging import optouts
-from core.messaging.reports import DELIVERED, OPT_OUT, RECIPIENT, SENT, UNDELIVERED, Report
+from core.messaging.reports import DELIVERED, OPT_OUT, RECIPIENT, SENT, UNDELIVERED, DeliveryReport
 from core.runtime import Runtime
 from gateway.callbacks import Fields, Malformed, is_from_network, read_form, required
 from gateway.providers.africastalking.sms import NAME
 from gateway.sms import callbacks
-from gateway.sms.inbound import Sms, take
+from gateway.sms.inbound import Sms, answer
 from gateway.sms.pool import ProviderPool
 
 _DATES = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S")
@@ -46,11 +46,11 @@ log = structlog.get_logger()
 
 
 def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
-    """Where it delivers what people write, and reports to."""
+    """Where it delivers what people write, reports, and opt-outs."""
     country = runtime.settings.country
 
     async def delivery(fields: Fields, _: Mapping[str, str]) -> None:
-        await callbacks.report(runtime, pool, read_report(fields, country))
+        await callbacks.record_report(runtime, pool, read_report(fields, country))
 
     async def optout(fields: Fields, _: Mapping[str, str]) -> None:
         required(fields, "phoneNumber")
@@ -64,11 +64,11 @@ def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
     ]
 
 
-def read_report(fields: Fields, country: str) -> Report:
+def read_report(fields: Fields, country: str) -> DeliveryReport:
     """A delivery report. Raises Malformed."""
     required(fields, "id", "status", "phoneNumber")
     reason = fields.get("failureReason", "")
-    return Report(
+    return DeliveryReport(
         NAME,
         callbacks.read_id(fields["id"], "id"),
         callbacks.read_word(_REPORTED, fields["status"], "status"),
@@ -79,7 +79,7 @@ def read_report(fields: Fields, country: str) -> Report:
 
 
 def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
-    """It calls again, for hours, until it is answered 200."""
+    """It calls again, for hours, until the answer is 200."""
 
     async def receive(request: Request) -> Response:
         if not is_from_network(request, runtime.settings):
@@ -87,8 +87,8 @@ def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
         try:
             sms = _read_sms(await read_form(request), runtime.settings.country)
         except Malformed as error:
-            return callbacks.malformed(error)
-        return PlainTextResponse("") if await take(runtime, sms) else PlainTextResponse("try again", status_code=503)
+            return callbacks.refuse_malformed(error)
+        return PlainTextResponse("") if await answer(runtime, sms) else PlainTextResponse("try again", status_code=503)
 
     return receive
 
@@ -100,20 +100,20 @@ def _read_sms(fields: Fields, country: str) -> Sms:
     return Sms(NAME, sms_id, phone, fields["text"])
 
 
-def _guarded(runtime: Runtime, take: callbacks.Take) -> Callable[[Request], Awaitable[Response]]:
+def _guarded(runtime: Runtime, work: callbacks.Work) -> Callable[[Request], Awaitable[Response]]:
     async def receive(request: Request) -> Response:
         if not is_from_network(request, runtime.settings):
             return PlainTextResponse("Not Found", status_code=404)
         try:
-            return await callbacks.taken(take, await read_form(request), request.query_params)
+            return await callbacks.answer(work, await read_form(request), request.query_params)
         except Malformed as error:
-            return callbacks.malformed(error)
+            return callbacks.refuse_malformed(error)
 
     return receive
 
 
 def _check_date(fields: Fields) -> None:
-    """Both of its ways to write a date are right; whatever else it may send is worth a line in the log, and not a lost SMS."""
+    """Both of its ways to write a date are right. Any other is worth a line in the log, and not a lost SMS."""
     written = fields.get("date", "")
     for form in _DATES:
         try:

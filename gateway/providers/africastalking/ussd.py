@@ -1,6 +1,6 @@
 """Africa's Talking's USSD callback: its form in, `CON ...` or `END ...` out.
 
-The callback proves nothing about who holds the phone; the secret in its address only keeps strangers out.
+The callback does not prove who holds the phone; the secret in its address only keeps strangers out.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from gateway.providers.africastalking.ussd_events import ussd_events
 from gateway.ussd.road import Hop, Road
 
 _MOST_SESSION_ID_CHARACTERS = 128
-# The network hands this back with the session's end event; it allows 99 characters and no `|`.
+# The network returns it with the session's end event. It allows 99 characters and no `|`.
 _SCREEN_HEADER = "at-ussd-hop-metadata"
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ def _callback(settings: Settings, road: Road) -> Callable[[Request], Awaitable[R
 
 
 def read_hop(fields: Fields, settings: Settings) -> Hop:
-    """A hop out of the network's fields. Raises Malformed."""
+    """A hop from the network's fields. Raises Malformed."""
     required(fields, "sessionId", "phoneNumber", "serviceCode", "text")
     session_id = fields["sessionId"]
     if not session_id or len(session_id) > _MOST_SESSION_ID_CHARACTERS or not session_id.isprintable():
@@ -61,7 +61,7 @@ def read_hop(fields: Fields, settings: Settings) -> Hop:
 
 
 def _dialled(service_code: str, ours: str) -> str:
-    """What was dialled behind our own code: `4*500` of `*384*96*4*500#`."""
+    """What was dialled behind our own code: `4*500` of `*384*96*4*500#`. Raises Malformed."""
     code, stem = service_code.removesuffix("#"), ours.removesuffix("#")
     if code != stem and not code.startswith(stem + "*"):
         raise Malformed("serviceCode is not this service's")

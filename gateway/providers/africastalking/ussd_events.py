@@ -1,6 +1,6 @@
-"""How sessions ended, as Africa's Talking tells it afterwards: for the operator's log, never for the ledger.
+"""How sessions ended, as Africa's Talking tells afterwards: for the operator's log, never for the ledger.
 
-The form's `input` holds whatever was typed, PINs too, and `lastAppResponse` names and amounts: neither is looked at.
+The form's `input` holds what was typed, PINs too, and `lastAppResponse` names and amounts: nothing here looks at them.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""The rail of a developer's machine: a prompt on the simulated phone, and somebody who answers it there."""
+"""The rail of a developer's machine: a prompt on the simulated phone, which somebody answers there."""
 
 from core.rail import Ability, Order
 
@@ -6,7 +6,7 @@ NAME = "local"
 
 
 class LocalRail:
-    """Plays M-Pesa. It takes every order on at once, and has nobody to send it to: the prompt is the payment's own row."""
+    """Plays M-Pesa. It takes on every order at once and sends it to nobody: the payment's own row is the prompt."""
 
     name = NAME
     kind = "mpesa"

@@ -8,5 +8,5 @@ _MOST_AT_ONCE = 100
 
 
 async def deliver(runtime: Runtime) -> int:
-    """Delivers one batch and says how many there were. Nothing to carry: the inbox reads the outbox's delivered rows."""
+    """Delivers one batch and returns how many there were. Nothing is sent: the inbox shows the outbox's delivered rows."""
     return await outbox.hand_over(runtime, _MOST_AT_ONCE, NAME)

@@ -1,4 +1,4 @@
-"""What Twilio has to be told: its settings."""
+"""The settings of Twilio."""
 
 from dataclasses import dataclass, field
 

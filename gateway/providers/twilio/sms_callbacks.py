@@ -1,6 +1,6 @@
 """Twilio's webhooks: what people write to us, and what became of a message.
 
-It signs them. Either may come again, in any order.
+Twilio signs them. Each may come again, in any order.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,14 +12,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from twilio.request_validator import RequestValidator
 
-from core.messaging.reports import DELIVERED, OPT_OUT, RECIPIENT, SENT, UNDELIVERED, Report
+from core.messaging.reports import DELIVERED, OPT_OUT, RECIPIENT, SENT, UNDELIVERED, DeliveryReport
 from core.runtime import Runtime
 from core.settings import Settings
 from gateway.callbacks import Fields, Malformed, read_multiform, required
 from gateway.providers.twilio.settings import VENDOR
 from gateway.providers.twilio.sms import NAME, STATUS_PATH
 from gateway.sms import callbacks
-from gateway.sms.inbound import Sms, take
+from gateway.sms.inbound import Sms, answer
 from gateway.sms.pool import ProviderPool
 
 _EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -42,7 +42,7 @@ def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
     """Where it delivers what people write, and tells what became of a message."""
 
     async def status(fields: Fields, query: Mapping[str, str]) -> None:
-        await callbacks.report(runtime, pool, read_report(fields, query))
+        await callbacks.record_report(runtime, pool, read_report(fields, query))
 
     return [
         Route("/api/sms/twilio/inbound", _inbound(runtime), methods=["POST"]),
@@ -51,28 +51,28 @@ def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
 
 
 def is_signed(request: Request, form: "ImmutableMultiDict[str, str]", settings: Settings) -> bool:
-    """Is the request signed by Twilio: its address as the outside knows it, with its query, and every field received?
+    """Did Twilio sign the request: its address as the outside knows it, with its query, and every field?
 
     Never where no token is set: anybody could sign with an empty one.
     """
-    told = VENDOR.read(settings)
-    if told is None:
+    twilio_settings = VENDOR.read(settings)
+    if twilio_settings is None:
         return False
     query = request.scope["query_string"].decode("latin-1")
     address = f"{settings.public_url.rstrip('/')}{request.url.path}{'?' if query else ''}{query}"
     signature = request.headers.get("x-twilio-signature", "")
-    return bool(RequestValidator(told.auth_token).validate(address, form, signature))
+    return bool(RequestValidator(twilio_settings.auth_token).validate(address, form, signature))
 
 
-def read_report(fields: Fields, query: Mapping[str, str]) -> Report:
-    """What became of a message; `query` is that of the address which it was told to call. Raises Malformed."""
+def read_report(fields: Fields, query: Mapping[str, str]) -> DeliveryReport:
+    """What became of a message. `query` is that of the address which we gave to Twilio. Raises Malformed."""
     required(fields, "MessageSid", "MessageStatus")
     try:
         attempt_id = UUID(query["attempt"]) if "attempt" in query else None
     except ValueError as error:
         raise Malformed("attempt is not an id of ours") from error
     reason, price = fields.get("ErrorCode", ""), fields.get("Price", "")
-    return Report(
+    return DeliveryReport(
         NAME,
         callbacks.read_id(fields["MessageSid"], "MessageSid"),
         callbacks.read_word(_REPORTED, fields["MessageStatus"], "MessageStatus"),
@@ -84,7 +84,7 @@ def read_report(fields: Fields, query: Mapping[str, str]) -> Report:
 
 
 def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
-    """What is answered leaves by the outbox, not in the reply."""
+    """The answer to the SMS leaves by the outbox, not in this reply."""
 
     async def receive(request: Request) -> Response:
         try:
@@ -93,8 +93,8 @@ def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
                 return PlainTextResponse("Forbidden", status_code=403)
             sms = _read_sms(dict(form), runtime.settings.country)
         except Malformed as error:
-            return callbacks.malformed(error)
-        is_done = await take(runtime, sms)
+            return callbacks.refuse_malformed(error)
+        is_done = await answer(runtime, sms)
         return Response(_EMPTY_TWIML, status_code=200 if is_done else 503, media_type="application/xml")
 
     return receive
@@ -106,14 +106,14 @@ def _read_sms(fields: Fields, country: str) -> Sms:
     return Sms(NAME, sms_id, phone, fields["Body"])
 
 
-def _signed(runtime: Runtime, take: callbacks.Take) -> Callable[[Request], Awaitable[Response]]:
+def _signed(runtime: Runtime, work: callbacks.Work) -> Callable[[Request], Awaitable[Response]]:
     async def receive(request: Request) -> Response:
         try:
             form = await read_multiform(request) if "x-twilio-signature" in request.headers else None
             if form is None or not is_signed(request, form, runtime.settings):
                 return PlainTextResponse("Forbidden", status_code=403)
-            return await callbacks.taken(take, dict(form), request.query_params)
+            return await callbacks.answer(work, dict(form), request.query_params)
         except Malformed as error:
-            return callbacks.malformed(error)
+            return callbacks.refuse_malformed(error)
 
     return receive

@@ -1,4 +1,4 @@
-// The SMS that is being written: how long it gets, and its way to the service. It stays in its field until the service has it.
+// The SMS that is being written: its length, and its way to the service. The text stays in the field until the service has it.
 
 import { measure } from "./septets.js";
 import { fill } from "./words.js";
@@ -19,7 +19,7 @@ export class Compose {
   #hasFailed = false;
   #isSending = false;
 
-  /** `sender` promises the number (E.164) that sends, or null; `taken` is told it and the message that the service has taken. */
+  /** `sender` promises the sending number (E.164) or null; `taken` gets it and the message once the service has it. */
   constructor(sender, taken) {
     this.#sender = sender;
     this.#taken = taken;
@@ -35,14 +35,14 @@ export class Compose {
     this.#field.addEventListener("input", () => this.#changed());
   }
 
-  /** Says everything in `words` from now on. */
+  /** Uses `words` for every text from now on. */
   speak(words) {
     this.#words = words;
     this.#field.placeholder = words.smsExample;
     this.#draw();
   }
 
-  /** Puts a text into the field, to be sent by its writer. A touch keyboard is not called up for it. */
+  /** Puts a text into the field, for the writer to send. It does not open a touch keyboard. */
   write(text) {
     this.#field.value = text;
     this.#changed();
@@ -57,7 +57,7 @@ export class Compose {
     const phone = await this.#sender();
     const message = phone === null ? null : await deliver(phone, text).catch(() => null);
     this.#setSending(false);
-    if (phone === null) return; // it has said why
+    if (phone === null) return; // the page shows why
     this.#hasFailed = message === null;
     if (message !== null) {
       this.#field.value = "";

@@ -1,14 +1,14 @@
-// The chosen phone's SMS, sent and received: asks for new ones every other second while somebody looks, and announces them.
+// The chosen phone's SMS, sent and received. It asks for new ones every other second while somebody looks, and announces them.
 
 import { hasGiven, Sent } from "./sent.js";
 import { fill } from "./words.js";
 
 const EVERY_MS = 2_000;
-// An SMS that was sent just now is answered soon.
+// The answer to an SMS that was just sent comes soon.
 const SOON_MS = 400;
 const SOON_LASTS_MS = 5_000;
 const MOST_SHOWN = 20;
-// What a message asks to be answered with, and for how long that is good: core/orders.py.
+// The answer that a message asks for, and how long it is good: core/orders/sms_orders.py.
 const ASKS = /\b(?:Reply|Jibu) ((?:OK|SAWA) (\d{4}))\b/;
 const CODE_LASTS_MS = 5 * 60_000;
 const END_PIXELS = 8;
@@ -30,7 +30,7 @@ export class Inbox {
   #round = 0;
   #soonUntil = 0;
 
-  /** `suggest` is told the answer that its owner wants to write to a message. */
+  /** `suggest` gets the answer that the phone's owner wants to give to a message. */
   constructor(suggest) {
     this.#suggest = suggest;
     const section = document.getElementById("inbox");
@@ -47,14 +47,14 @@ export class Inbox {
     this.fetch();
   }
 
-  /** Says everything in `words` from now on. */
+  /** Uses `words` for every text from now on. */
   speak(words, language) {
     this.#words = words;
     this.#language = language;
     this.#draw();
   }
 
-  /** Shows a message that this phone (E.164) has sent, and looks out for the answer. */
+  /** Shows a message that this phone (E.164) has sent, and watches for the answer. */
   addSent(phone, message) {
     this.#sent.add(phone, message);
     this.#read();
@@ -69,21 +69,21 @@ export class Inbox {
     clearTimeout(this.#timer);
     if (document.visibilityState !== "visible" || this.#phone === null) return;
     const round = ++this.#round;
-    const found = await received(this.#phone).catch(() => null);
+    const messages = await received(this.#phone).catch(() => null);
     if (round !== this.#round) return; // another phone, or a later question
     this.#timer = setTimeout(() => this.fetch(), performance.now() < this.#soonUntil ? SOON_MS : EVERY_MS);
-    this.#take(found);
+    this.#take(messages);
   }
 
-  #take(found) {
-    const hasFailed = found === null;
+  #take(messages) {
+    const hasFailed = messages === null;
     const isFirst = this.#messages === null;
-    const known = new Set(this.#messages?.map((message) => message.id));
-    const arrived = hasFailed || isFirst ? [] : found.filter((message) => !known.has(message.id));
+    const seen = new Set(this.#messages?.map((message) => message.id));
+    const arrived = hasFailed || isFirst ? [] : messages.filter((message) => !seen.has(message.id));
     const isSame = !hasFailed && !isFirst && arrived.length === 0;
     if (isSame && !this.#isAway) return;
     this.#isAway = hasFailed;
-    if (!hasFailed) this.#messages = found;
+    if (!hasFailed) this.#messages = messages;
     for (const message of arrived) this.#fresh.add(message.id);
     this.#draw();
     if (arrived.length > 0) {
@@ -91,7 +91,7 @@ export class Inbox {
     }
   }
 
-  // Takes the marks away and leaves the messages as they are: a finger may be on one of them.
+  // Removes the marks without redrawing the messages: a finger may be on one of them.
   #read() {
     this.#fresh.clear();
     for (const mark of this.#list.querySelectorAll(".fresh")) mark.remove();
@@ -102,10 +102,10 @@ export class Inbox {
     const hadFocus = this.#list.contains(document.activeElement);
     const seenFrom = this.#list.scrollTop;
     const conversation = this.#conversation();
-    const asked = question(conversation);
+    const latest = question(conversation);
     this.#list.hidden = conversation.length === 0;
     this.#list.replaceChildren(
-      ...conversation.map((message) => this.#item(message, message === asked?.message ? asked.answer : null)),
+      ...conversation.map((message) => this.#item(message, message === latest?.message ? latest.answer : null)),
     );
     this.#list.scrollTop = isAtEnd ? this.#list.scrollHeight : seenFrom;
     if (hadFocus) (this.#list.querySelector("button") ?? this.#list).focus({ preventScroll: true });
@@ -125,10 +125,10 @@ export class Inbox {
     return this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < END_PIXELS;
   }
 
-  // Oldest first. What was sent stands before what came in the same instant: that is its answer.
+  // Oldest first. A sent message stands before one that came in the same instant: that is its answer.
   #conversation() {
     const sent = this.#sent.by(this.#phone).map((message) => ({ ...message, isSent: true }));
-    return [...sent, ...(this.#messages ?? []).toReversed()].sort((one, other) => momentOf(one) - momentOf(other)).slice(-MOST_SHOWN);
+    return [...sent, ...(this.#messages ?? []).toReversed()].sort((first, second) => momentOf(first) - momentOf(second)).slice(-MOST_SHOWN);
   }
 
   #noteText(conversation) {

@@ -1,4 +1,4 @@
-// Whose phone this is: one of the demo people, or any other mobile number. Remembered while the tab is open.
+// The phone's number: one of the demo people's, or any other mobile number. Remembered while the tab is open.
 
 const KEPT_AS = "jasho.number";
 const LANGUAGE_NAMES = { en: "English", sw: "Kiswahili" };
@@ -15,7 +15,7 @@ export class Numbers {
   #words;
   #refusal = "";
 
-  /** `listener` is told {phone, e164} at every choice, or null while there is no number. */
+  /** `listener` gets {phone, e164} at every choice, or null while there is no number. */
   constructor(people, listener) {
     this.#listener = listener;
     for (const person of people) {
@@ -33,7 +33,7 @@ export class Numbers {
     this.#restore(people[0]);
   }
 
-  /** The number that calls, in E.164. Takes what is written in the field as given; null where that is no number. */
+  /** The calling number in E.164, read from the field; null where that holds no number. */
   async current() {
     const isPending = this.#radios.get("other").checked && this.#field.value !== this.#chosen?.phone;
     if (isPending) await this.#useOther();

@@ -28,8 +28,6 @@ let numbers;
 let prompts;
 let phone = new Phone(settings, () => {});
 
-// What each key does now.
-
 const isInSession = () => phone.mode === "waiting" || phone.mode === "asking";
 const isWriting = () => !prompts.isOpen && (phone.mode === "idle" || phone.mode === "asking");
 
@@ -108,8 +106,6 @@ function scrollScreen(direction) {
   screenText.scrollBy({ top: direction * 60 });
 }
 
-// What is seen.
-
 function draw() {
   const { mode } = phone;
   lcd.dataset.mode = mode;
@@ -141,7 +137,7 @@ function drawEntry() {
 }
 
 function softLabels(isEmpty) {
-  if (prompts.isOpen) return ["", ""]; // it brings its own
+  if (prompts.isOpen) return ["", ""]; // the prompt has its own labels
   return {
     idle: isEmpty ? [words.messages, ""] : [words.dial, words.clear],
     waiting: ["", words.cancel],
@@ -189,8 +185,6 @@ function drawTime() {
   $("idle-clock").textContent = time;
 }
 
-// What is heard.
-
 function makeKeypad() {
   for (const [key, letters] of KEYS) {
     const button = document.createElement("button");
@@ -210,7 +204,7 @@ function listen() {
   const right = () => red();
   Object.assign(actions, { right, "left-key": left, "right-key": right, "dial-service": dialService });
   for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", action);
-  // The phone's keys leave the focus where it is, so that one can go on typing after a click.
+  // The phone's keys do not take the focus, so that people can go on typing after a click.
   for (const key of document.querySelectorAll(".handset button")) {
     key.addEventListener("mousedown", (event) => event.preventDefault());
   }

@@ -1,10 +1,10 @@
-// A USSD session as the network and its handset keep it. Knows no page: it holds `mode` and `text`, and tells when they change.
+// A USSD session as the network and its handset keep it. It knows no page: it holds `mode` and `text`, and says when they change.
 
 const SANDBOX_NETWORK = "99999";
 const PATIENCE_MS = 15_000; // no network waits longer for the service
 
 /**
- * Modes: "idle"; "waiting" for the service; "asking" (the service wants an answer); "ended" (its last words);
+ * Modes: "idle"; "waiting" for the service; "asking" (the service wants an answer); "ended" (its last screen);
  * "failed" (no proper answer came); "refused" (not a code of the service).
  */
 export class Phone {
@@ -20,7 +20,7 @@ export class Phone {
     this.#changed = changed;
   }
 
-  /** Begins a session from `caller` (E.164). What follows the service code is sent along as the first inputs. */
+  /** Begins a session from `caller` (E.164). What follows the service code goes along as the first inputs. */
   async dial(dialled, caller) {
     const inputs = inputsDialled(dialled, this.#settings.service_code);
     if (inputs === null) {
@@ -31,7 +31,7 @@ export class Phone {
     await this.#hop();
   }
 
-  /** Answers the screen. Ignored while an answer is under way, so nothing is ever sent twice. */
+  /** Answers the screen. Ignored while an answer is under way, so nothing is sent twice. */
   async answer(input) {
     if (this.mode !== "asking" || input === "") return;
     const session = this.#session;
@@ -39,7 +39,7 @@ export class Phone {
     await this.#hop();
   }
 
-  /** Drops the session, and whatever its last answer may still be. */
+  /** Drops the session, and an answer to it that is still under way. */
   hangUp() {
     const request = this.#request;
     this.#request = null;

@@ -1,5 +1,5 @@
-// What M-Pesa asks on the chosen phone. It stands over the phone's screen between two sessions, never in one, and waits for
-// an answer; the focus comes to the question and not to a button, so that no key pressed for something else pays.
+// M-Pesa's prompt on the chosen phone. It covers the phone's screen between two sessions, never during one, until it is answered.
+// The focus goes to the question and not to a button, so that no key pressed for something else pays.
 
 import { fill } from "./words.js";
 
@@ -22,7 +22,7 @@ export class Prompts {
   #timer;
   #round = 0;
 
-  /** `mayShow` says whether the screen is free; `changed` is told when `draw` has something else to show. */
+  /** `mayShow` says whether the screen is free; `changed` is called when `draw` has something new to show. */
   constructor(mayShow, changed) {
     this.#mayShow = mayShow;
     this.#changed = changed;
@@ -35,20 +35,20 @@ export class Prompts {
     return !this.#box.hidden;
   }
 
-  /** Shows what this phone (E.164) is asked from now on. */
+  /** Shows the prompts of this phone (E.164) from now on. */
   watch(phone) {
     this.#phone = phone;
     this.#take(null);
     this.#fetch();
   }
 
-  /** Says everything in `words` from now on. */
+  /** Uses `words` for every text from now on. */
   speak(words) {
     this.#words = words;
     this.draw();
   }
 
-  /** Brings the focus to the question, unless it is at an answer already. */
+  /** Moves the focus to the question, unless it is on an answer already. */
   focus() {
     if (!this.#box.contains(document.activeElement)) this.#box.focus({ preventScroll: true });
   }
@@ -65,7 +65,7 @@ export class Prompts {
     this.#trouble.textContent = this.#hasFailed ? this.#words.noAnswer : "";
   }
 
-  /** Answers what is shown: "pay" or "refuse". Ignored while an answer is under way, so nothing is answered twice. */
+  /** Answers the prompt: "pay" or "refuse". Ignored while an answer is under way, so no prompt is answered twice. */
   async answer(answer) {
     const prompt = this.#prompt;
     if (!this.isOpen || this.#isAnswering) return;
@@ -80,7 +80,7 @@ export class Prompts {
   }
 
   #take(prompt) {
-    this.#round += 1; // what is being asked now would tell of the time before
+    this.#round += 1; // a request that is under way would show the state before the answer
     this.#prompt = prompt;
     this.#changed();
   }
@@ -89,12 +89,12 @@ export class Prompts {
     clearTimeout(this.#timer);
     if (document.visibilityState !== "visible" || this.#phone === null) return;
     const round = ++this.#round;
-    const found = await waiting(this.#phone).catch(() => null);
+    const prompts = await waiting(this.#phone).catch(() => null);
     if (round !== this.#round) return; // another phone, an answer, or a later question
     this.#timer = setTimeout(() => this.#fetch(), EVERY_MS);
-    if (found === null || found[0]?.id === this.#prompt?.id) return;
+    if (prompts === null || prompts[0]?.id === this.#prompt?.id) return;
     this.#hasFailed = false;
-    this.#take(found[0] ?? null);
+    this.#take(prompts[0] ?? null);
   }
 }
 

@@ -1,4 +1,4 @@
-// What each phone has sent: remembered while the tab is open, a reload included.
+// The SMS that each phone has sent: remembered while the tab is open, a reload included.
 
 const KEPT_AS = "jasho.sent";
 const MOST_KEPT = 20; // of each phone
@@ -7,7 +7,7 @@ const HIDDEN = "•";
 export class Sent {
   #byPhone = JSON.parse(sessionStorage.getItem(KEPT_AS) ?? "{}");
 
-  /** What this phone (E.164) has sent, oldest first: {body, received_at}, the moment being the service's. */
+  /** The phone's (E.164) sent messages, oldest first: {body, received_at}, the moment by the service's clock. */
   by(phone) {
     return this.#byPhone[phone] ?? [];
   }
@@ -19,7 +19,7 @@ export class Sent {
   }
 }
 
-/** Has one of these messages given this code? After a reload nobody can tell which it was: then any counts. */
+/** Has one of these messages given this code? After a reload nobody can tell which one it was: then any counts. */
 export function hasGiven(messages, code) {
   return messages.some(({ body }) => body.includes(code) || body.includes(HIDDEN.repeat(code.length)));
 }

@@ -1,4 +1,4 @@
-// Every text of the page itself, in both languages. What the phone's screen says comes from the service, in its customer's own.
+// Every text of the page itself, in both languages. The texts on the phone's screen come from the service, in the customer's.
 
 export const WORDS = {
   en: {

@@ -2,13 +2,16 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
 
 import pytest
 
 from core.agents import directory, floats
-from core.agents.refusals import NoAgentNear, UnknownAgent
+from core.agents.refusals import NoAgentNear
+from core.customers import profiles
+from core.customers.profiles import Customer
 from core.customers.refusals import UnknownRecipient
-from core.errors import BadText, KeyConflict, NotPermitted, Refusal
+from core.errors import BadText, KeyConflict, NotPermitted, Refusal, UnknownAgent
 from core.ledger.refusals import NotEnoughMoney, OverLimit
 from core.membership import registration
 from core.membership.refusals import AlreadyRegistered
@@ -17,6 +20,12 @@ from core.runtime import Runtime
 from core.staff import Staff
 from tests import pins
 from tests.core.counter import ASHA, BARAKA, NJERI, NUMBER, change, check_books, held, kes, one, person, received, shop
+from tests.phone import Phone
+
+FLOAT_WITHOUT_A_NUMBER = (
+    "INSERT INTO account (id, owner, kind, currency, floor, created_at) SELECT gen_random_uuid(), id, "
+    "'float', 'KES', 0, created_at FROM customer WHERE phone = :phone"
+)
 
 
 async def test_an_agent_made_twice_or_at_the_same_moment_is_one_agent_with_one_float(runtime: Runtime) -> None:
@@ -32,12 +41,7 @@ async def test_an_agent_made_twice_or_at_the_same_moment_is_one_agent_with_one_f
 
 
 async def test_a_float_from_before_agents_had_numbers_is_kept(runtime: Runtime) -> None:
-    await change(
-        runtime,
-        "INSERT INTO account (id, owner, kind, currency, floor, created_at) SELECT gen_random_uuid(), id, "
-        "'float', 'KES', 0, created_at FROM customer WHERE phone = :phone",
-        phone=ASHA,
-    )
+    await change(runtime, FLOAT_WITHOUT_A_NUMBER, phone=ASHA)
     before = await one(
         runtime,
         "SELECT a.id FROM account a JOIN customer c ON c.id = a.owner WHERE a.kind = 'float' AND c.phone = :phone",
@@ -75,32 +79,61 @@ async def test_a_shop_without_a_proper_name_is_none(
     assert await one(runtime, "SELECT count(*) FROM agent") == "1"
 
 
+async def test_somebody_who_closes_her_account_meanwhile_is_made_no_agent(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = profiles.find
+
+    async def find_just_before_she_closes(runtime: Runtime, phone: str) -> Customer | None:
+        customer = await find(runtime, phone)
+        await change(runtime, "UPDATE customer SET status = 'closed' WHERE phone = :phone", phone=phone)
+        return customer
+
+    monkeypatch.setattr(profiles, "find", find_just_before_she_closes)
+    with pytest.raises(UnknownRecipient):
+        await directory.add(runtime, ASHA, "Kiosk")
+    assert await one(runtime, "SELECT count(*) FROM agent") == "1"
+    assert await received(runtime, ASHA, "Your agent number is") == 0
+
+
 @pytest.mark.parametrize("typed", ["200100", " 200 100 ", "200-100"])
 async def test_an_agent_is_found_by_the_number_however_it_is_spaced(runtime: Runtime, typed: str) -> None:
-    assert (await directory.by_number(runtime, typed)).name == "Mama Njeri Shop"
+    assert (await directory.get_by_number(runtime, typed)).name == "Mama Njeri Shop"
 
 
 @pytest.mark.parametrize("typed", ["", "20010", "2001000", "njeri", "٢٠٠١٠٠", "200100\x00", "x" * 182])
 async def test_a_number_that_is_no_agents_is_refused(runtime: Runtime, typed: str) -> None:
     with pytest.raises(UnknownAgent):
-        await directory.by_number(runtime, typed)
+        await directory.get_by_number(runtime, typed)
 
 
 async def test_a_customer_who_is_no_agent_has_no_counter(runtime: Runtime) -> None:
     with pytest.raises(NotPermitted):
-        await directory.of(runtime, await person(runtime, ASHA))
-    assert (await directory.of(runtime, await person(runtime, NJERI))).number == NUMBER
+        await directory.get_by_customer(runtime, await person(runtime, ASHA))
+    assert (await directory.get_by_customer(runtime, await person(runtime, NJERI))).number == NUMBER
+
+
+@pytest.mark.parametrize("choice", ["2", "3", "4"])
+async def test_a_float_from_before_agents_had_numbers_opens_no_counter_and_breaks_none(
+    runtime: Runtime, phone: Callable[[str], Phone], choice: str
+) -> None:
+    await change(runtime, FLOAT_WITHOUT_A_NUMBER, phone=ASHA)
+    asha = phone(ASHA)
+    assert "10. Agent" in (await asha.dial()).text + (await asha.type("98")).text
+    shown = await asha.type("10", choice)
+    assert shown.text.startswith("That is not for you to do.\n")
+    assert shown.is_open
 
 
 @pytest.mark.parametrize("typed", ["Kibera", "kib", "KIBERA", "  ki  ", "bera", "mama njeri", "shop", "Kibera, Nairobi"])
 async def test_an_agent_is_found_by_what_people_call_the_place_or_the_shop(runtime: Runtime, typed: str) -> None:
-    assert await directory.near(runtime, typed) == [directory.Shop(NUMBER, "Mama Njeri Shop", "Kibera")]
+    assert await directory.list_near(runtime, typed) == [directory.Shop(NUMBER, "Mama Njeri Shop", "Kibera")]
 
 
 @pytest.mark.parametrize("typed", ["", " ", "k", "Lodwar", "%", "__", "%%%", "\x00\x00", "ki\\", "x" * 182, "🙂🙂"])
 async def test_where_no_agent_is_known_she_is_told_so(runtime: Runtime, typed: str) -> None:
     with pytest.raises(NoAgentNear):
-        await directory.near(runtime, typed)
+        await directory.list_near(runtime, typed)
 
 
 async def test_the_list_begins_with_the_place_itself_and_ends_somewhere(runtime: Runtime) -> None:
@@ -115,7 +148,7 @@ async def test_the_list_begins_with_the_place_itself_and_ends_somewhere(runtime:
         await directory.add(
             runtime, phone, "To Kibera Shuttle" if number == 0 else "Duka", "Toi" if number == 0 else "Kibera West"
         )
-    found = await directory.near(runtime, "kibera")
+    found = await directory.list_near(runtime, "kibera")
     assert len(found) == directory.MOST_NEAR
     assert {shop.place for shop in found} == {"Kibera", "Kibera West"}
 
@@ -123,9 +156,9 @@ async def test_the_list_begins_with_the_place_itself_and_ends_somewhere(runtime:
 async def test_a_shop_that_has_closed_is_not_found(runtime: Runtime) -> None:
     await change(runtime, "UPDATE customer SET status = 'closed' WHERE phone = :phone", phone=NJERI)
     with pytest.raises(NoAgentNear):
-        await directory.near(runtime, "kibera")
+        await directory.list_near(runtime, "kibera")
     with pytest.raises(UnknownAgent):
-        await directory.by_number(runtime, NUMBER)
+        await directory.get_by_number(runtime, NUMBER)
 
 
 async def test_a_bank_reference_is_worked_off_once_whoever_asks_and_for_whichever_agent(runtime: Runtime) -> None:

@@ -8,11 +8,10 @@ import pytest
 
 from core import clock
 from core.agents import cash, directory, floats
-from core.agents.cash import Receipt
-from core.agents.refusals import UnknownAgent
+from core.agents.cash import CashReceipt
 from core.credentials.refusals import MoneyOutWaits, WrongPin
 from core.customers.refusals import OwnNumber, UnknownRecipient
-from core.errors import KeyConflict, Refusal
+from core.errors import KeyConflict, Refusal, UnknownAgent
 from core.ledger import tariffs
 from core.ledger.refusals import AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.money import Money
@@ -26,12 +25,12 @@ FLOAT = 10_000_000
 AT_ONCE = 3
 
 
-async def top_up(runtime: Runtime, shillings: int, key: str, *, phone: str = BARAKA, pin: str = pins.RIGHT) -> Receipt:
+async def top_up(runtime: Runtime, shillings: int, key: str, *, phone: str = BARAKA, pin: str = pins.RIGHT) -> CashReceipt:
     agent = await shop(runtime)
     return await cash.top_up(runtime, agent=agent, customer_phone=phone, amount=kes(shillings), pin=pin, key=key)
 
 
-async def withdraw(runtime: Runtime, shillings: int, key: str, *, number: str = NUMBER, pin: str = pins.RIGHT) -> Receipt:
+async def withdraw(runtime: Runtime, shillings: int, key: str, *, number: str = NUMBER, pin: str = pins.RIGHT) -> CashReceipt:
     customer = await person(runtime, ASHA)
     return await cash.withdraw(runtime, customer=customer, agent_number=number, amount=kes(shillings), pin=pin, key=key)
 
@@ -214,12 +213,12 @@ async def test_the_day_says_what_went_over_the_counter_since_midnight_at_home(ru
     with clock.at(before_midnight):
         await top_up(runtime, 700, "yesterday")
     with clock.at(before_midnight + timedelta(minutes=2)):
-        assert await directory.today(runtime, agent) == directory.Today(0, kes(0), 0, kes(0), kes(0))
+        assert await directory.get_today(runtime, agent) == directory.CounterDay(0, kes(0), 0, kes(0), kes(0))
         await top_up(runtime, 1_000, "a")
         await top_up(runtime, 500, "b", phone=ASHA)
         await withdraw(runtime, 2_000, "c")
         await floats.take_commission(runtime, agent=agent, amount=kes(3), pin=pins.RIGHT, key="d")
-        assert await directory.today(runtime, agent) == directory.Today(2, kes(1_500), 1, kes(2_000), kes(5 + 3 + 12))
+        assert await directory.get_today(runtime, agent) == directory.CounterDay(2, kes(1_500), 1, kes(2_000), kes(5 + 3 + 12))
 
 
 async def test_commission_moves_to_the_float_once_and_never_more_than_was_earned(runtime: Runtime) -> None:
@@ -231,6 +230,6 @@ async def test_commission_moves_to_the_float_once_and_never_more_than_was_earned
         await floats.take_commission(runtime, agent=agent, amount=kes(1), pin=pins.RIGHT, key="more")
     with pytest.raises(WrongPin):
         await floats.take_commission(runtime, agent=agent, amount=kes(1), pin=pins.WRONG, key="wrong")
-    assert await floats.earned(runtime, agent) == kes(0)
-    assert await floats.balance(runtime, agent) == kes(99_005)
+    assert await floats.get_commission(runtime, agent) == kes(0)
+    assert await floats.get_balance(runtime, agent) == kes(99_005)
     await check_books(runtime)

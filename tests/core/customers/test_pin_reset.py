@@ -48,7 +48,7 @@ async def told(runtime: Runtime) -> list[str]:
     """Every SMS that she has got so far, newest first."""
     while await worker.drain(runtime):
         pass
-    return [message.body for message in await notices.inbox(runtime, ASHA)]
+    return [message.body for message in await notices.list_inbox(runtime, ASHA)]
 
 
 async def code_of(runtime: Runtime) -> str:
@@ -62,7 +62,7 @@ async def proven(runtime: Runtime, asha: Customer) -> None:
     await pin_reset.prove_phone(runtime, asha, await code_of(runtime))
 
 
-async def pay(runtime: Runtime, sender: Customer, pin: str, key: str) -> transfers.Receipt:
+async def pay(runtime: Runtime, sender: Customer, pin: str, key: str) -> transfers.SendReceipt:
     amount = Money(10_000, "KES")
     return await transfers.send(runtime, sender=sender, recipient_phone=BARAKA, amount=amount, pin=pin, key=key)
 

@@ -12,7 +12,7 @@ from core.ledger import audit, holds, statement
 from core.ledger.chart import EXCISE, FEES, TRUST, WALLET, SystemAccount
 from core.ledger.limits import VERIFIED
 from core.ledger.post import post
-from core.ledger.transfer import Answer, Hold, Leg, Transfer
+from core.ledger.transfer import Hold, Leg, PostingResult, Transfer
 from core.runtime import Runtime
 from core.tables.ledger import account
 
@@ -37,7 +37,7 @@ class Shop:
             assert answer.outcome == "posted"
         return opened
 
-    async def post(self, *transfers: Transfer, chains: Sequence[int] | None = None) -> list[Answer]:
+    async def post(self, *transfers: Transfer, chains: Sequence[int] | None = None) -> list[PostingResult]:
         async with self.runtime.database.autocommit() as connection:
             return await post(connection, transfers, COUNTRY, chains)
 
@@ -54,13 +54,13 @@ class Shop:
         wish = holds.reserve(transfer, until)
         assert await self.outcome(wish) == "posted"
         async with self.runtime.database.autocommit() as connection:
-            hold = await holds.load(connection, wish.id)
+            hold = await holds.find(connection, wish.id)
         assert hold is not None
         return hold
 
     async def available(self, wallet: UUID) -> int:
         async with self.runtime.database.autocommit() as connection:
-            return (await statement.available(connection, wallet)).minor
+            return (await statement.get_available(connection, wallet)).minor
 
     async def balance(self, wallet: UUID) -> int:
         return int(await self.one("SELECT balance FROM account WHERE id = :id", id=wallet))

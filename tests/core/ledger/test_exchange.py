@@ -88,4 +88,4 @@ async def test_no_transfer_turns_one_currency_into_another_by_itself(runtime: Ru
 
 
 def test_a_fraction_of_a_minor_unit_stays_with_the_service() -> None:
-    assert [RATE.of(Money(minor, "KES")).minor for minor in (3, 4, 100, 103, 104, 10**15)] == [0, 1, 29, 29, 30, 29 * 10**13]
+    assert [RATE.convert(Money(minor, "KES")).minor for minor in (3, 4, 100, 103, 104, 10**15)] == [0, 1, 29, 29, 30, 29 * 10**13]

@@ -125,8 +125,8 @@ async def test_who_has_shown_no_id_can_move_far_less(shop: Shop) -> None:
     [answer] = await shop.post(payment(unknown, baraka, 1_000_001))
     assert (answer.outcome, answer.detail) == ("over_transfer_limit", 1_000_000)
     assert await shop.outcome(payment(unknown, baraka, 1_000_000)) == "posted"
-    small = {(limit.currency): limit for limit in limits.current(date(2026, 6, 1)) if limit.tier == UNVERIFIED}
-    large = {(limit.currency): limit for limit in limits.current(date(2026, 6, 1)) if limit.tier == VERIFIED}
+    small = {(limit.currency): limit for limit in limits.list_current(date(2026, 6, 1)) if limit.tier == UNVERIFIED}
+    large = {(limit.currency): limit for limit in limits.list_current(date(2026, 6, 1)) if limit.tier == VERIFIED}
     assert small.keys() == large.keys() == CURRENCIES.keys()
     for currency, limit in small.items():
         assert limit.transfer * 10 <= large[currency].transfer
@@ -142,6 +142,6 @@ def test_a_new_limit_holds_from_its_day_and_not_before(monkeypatch: pytest.Monke
     old = limits.Limit(VERIFIED, "KES", date(2026, 1, 1), transfer=100, day=200, balance=300, sms=50)
     new = replace(old, starts=date(2026, 7, 1), transfer=150)
     monkeypatch.setattr(limits, "_limits", lambda: (new, old))
-    assert limits.current(date(2025, 12, 31)) == []
-    assert limits.current(date(2026, 6, 30)) == [old]
-    assert limits.current(date(2026, 7, 1)) == [new]
+    assert limits.list_current(date(2025, 12, 31)) == []
+    assert limits.list_current(date(2026, 6, 30)) == [old]
+    assert limits.list_current(date(2026, 7, 1)) == [new]

@@ -19,7 +19,7 @@ from core.ledger import audit, holds, limits
 from core.ledger.chart import SystemAccount
 from core.ledger.limits import UNVERIFIED, VERIFIED, Limit
 from core.ledger.post import post
-from core.ledger.transfer import REFUSED, Answer, Hold, Notice, Transfer
+from core.ledger.transfer import REFUSALS, Hold, Notice, PostingResult, Transfer
 from core.runtime import Runtime
 from core.settings import Settings
 from core.tables.ledger import account, reversal
@@ -79,7 +79,7 @@ class Machine(RuleBasedStateMachine):
         self.limits_now[:] = self.initial_limits
         limits.as_json.cache_clear()
 
-    initial_limits = tuple(limits.current(BEGIN.date()))
+    initial_limits = tuple(limits.list_current(BEGIN.date()))
 
     async def _started(self) -> Runtime:
         runtime = wiring.runtime(Settings(database_url=self.database_url))
@@ -99,7 +99,7 @@ class Machine(RuleBasedStateMachine):
         databases.drop(self.database_url)
         assert report.findings == []
 
-    async def _closed(self) -> audit.Report:
+    async def _closed(self) -> audit.AuditReport:
         try:
             async with self.runtime.database.transaction() as connection:
                 return await audit.verify(connection)
@@ -224,9 +224,9 @@ class Machine(RuleBasedStateMachine):
 
     def _expected(self, asked: Sequence[Transfer], chains: Sequence[int]) -> list[Verdict]:
         today = clock.day(self.now, COUNTRY)
-        return self.ledger.post(asked, chains, self.now, today, limits.current(today))
+        return self.ledger.post(asked, chains, self.now, today, limits.list_current(today))
 
-    async def _post(self, asked: Sequence[Transfer], chains: Sequence[int]) -> list[Answer]:
+    async def _post(self, asked: Sequence[Transfer], chains: Sequence[int]) -> list[PostingResult]:
         async with self.runtime.database.autocommit() as connection:
             answers = await post(connection, asked, COUNTRY, chains if any(chains) else None)
             for transfer, answer in zip(asked, answers, strict=True):
@@ -236,9 +236,9 @@ class Machine(RuleBasedStateMachine):
             return answers
 
 
-def said(transfer: Transfer, answer: Answer | Verdict) -> tuple[object, ...]:
+def said(transfer: Transfer, answer: PostingResult | Verdict) -> tuple[object, ...]:
     """An answer without what depends on which of an account's rows the service happened to use."""
-    available = answer.available_minor if isinstance(answer, Answer) else answer.available
+    available = answer.available_minor if isinstance(answer, PostingResult) else answer.available
     mine = [left for leg, left in zip(transfer.legs, available, strict=False) if isinstance(leg.account, UUID)]
     is_done = answer.outcome in ("posted", "repeated")
     return answer.outcome, answer.detail, mine, answer.transfer_id if is_done else None
@@ -260,5 +260,5 @@ def test_whatever_is_asked_in_whatever_order_the_books_are_those_of_the_referenc
     profile = "soak" if request.config.getoption("--hypothesis-profile") == "soak" else "ledger"
     run_state_machine_as_test(Machine, settings=settings.get_profile(profile))
     # Nearly all that the ledger can say was heard: the comparison was not about a few easy cases.
-    unheard = {"posted", "repeated", "invalid", "chain_broken", *REFUSED} - set(Machine.outcomes)
+    unheard = {"posted", "repeated", "invalid", "chain_broken", *REFUSALS} - set(Machine.outcomes)
     assert len(unheard) <= 2, unheard

@@ -15,7 +15,7 @@ from core.features import CHECKS
 from core.ledger import audit
 from core.ledger.chart import FEES, SystemAccount
 from core.ledger.post import post
-from core.ledger.transfer import Answer, Leg, Notice, Transfer
+from core.ledger.transfer import Leg, Notice, PostingResult, Transfer
 from core.money import Money
 from core.runtime import Runtime
 
@@ -34,7 +34,7 @@ def payment(payer: UUID, payee: UUID, minor: int, key: str, fee_minor: int = 700
     return Transfer(ids.new_id(), payer, key, "send", legs)
 
 
-async def posted(runtime: Runtime, *transfers: Transfer) -> list[Answer]:
+async def posted(runtime: Runtime, *transfers: Transfer) -> list[PostingResult]:
     async with runtime.database.autocommit() as connection:
         return await post(connection, transfers, "KE")
 

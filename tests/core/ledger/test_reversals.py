@@ -11,7 +11,7 @@ from core.errors import BadText, Refusal
 from core.ledger.chart import EXCISE, FEES
 from core.ledger.refusals import AccountClosed, AlreadyReversed, NeedsApproval, NotEnoughMoney
 from core.ledger.reversals import ALONE_BELOW, reverse
-from core.ledger.transfer import Answer
+from core.ledger.transfer import PostingResult
 from core.runtime import Runtime
 from core.staff import Staff
 from tests.core.ledger.shop import Shop, payment
@@ -24,7 +24,9 @@ def shop(runtime: Runtime) -> Shop:
     return Shop(runtime)
 
 
-async def undo(shop: Shop, transfer_id: UUID, *, approved_by: Staff | None = None, as_much_as_there: bool = False) -> Answer:
+async def undo(
+    shop: Shop, transfer_id: UUID, *, approved_by: Staff | None = None, as_much_as_there: bool = False
+) -> PostingResult:
     return await reverse(
         shop.runtime.database,
         transfer_id,

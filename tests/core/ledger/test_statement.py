@@ -36,7 +36,7 @@ async def test_pages_hold_every_posting_once_and_their_balances_run_on(runtime: 
     cursor: int | None = None
     async with runtime.database.autocommit() as connection:
         while True:
-            page = await statement.page(connection, asha.wallet, most=5, cursor=cursor)
+            page = await statement.get_page(connection, asha.wallet, most=5, cursor=cursor)
             lines += page.lines
             closings.append(page.closing)
             openings.append(page.opening)
@@ -55,10 +55,10 @@ async def test_pages_hold_every_posting_once_and_their_balances_run_on(runtime: 
 async def test_a_time_of_the_statement_opens_and_closes_with_the_balances_of_then(runtime: Runtime, asha: Customer) -> None:
     since, until = BEGIN + timedelta(days=3), BEGIN + timedelta(days=6)
     async with runtime.database.autocommit() as connection:
-        page = await statement.page(connection, asha.wallet, since=since, until=until)
-        before = await statement.balance_at(connection, asha.wallet, since - timedelta(seconds=1))
-        after = await statement.balance_at(connection, asha.wallet, until - timedelta(seconds=1))
-        empty = await statement.page(connection, asha.wallet, since=until, until=until)
+        page = await statement.get_page(connection, asha.wallet, since=since, until=until)
+        before = await statement.get_balance_at(connection, asha.wallet, since - timedelta(seconds=1))
+        after = await statement.get_balance_at(connection, asha.wallet, until - timedelta(seconds=1))
+        empty = await statement.get_page(connection, asha.wallet, since=until, until=until)
     assert [line.amount.minor for line in page.lines] == [-500, -400, -300]
     assert (page.opening, page.closing) == (before, after) == (Money(1_249_700, "KES"), Money(1_248_500, "KES"))
     assert (empty.lines, empty.opening, empty.closing) == ([], after, after)
@@ -67,7 +67,7 @@ async def test_a_time_of_the_statement_opens_and_closes_with_the_balances_of_the
 async def test_the_balance_of_any_moment(runtime: Runtime, asha: Customer) -> None:
     async with runtime.database.autocommit() as connection:
         moments = [datetime(2020, 1, 1, tzinfo=UTC), BEGIN, BEGIN + timedelta(days=1), BEGIN + timedelta(days=99)]
-        balances = [(await statement.balance_at(connection, asha.wallet, moment)).minor for moment in moments]
+        balances = [(await statement.get_balance_at(connection, asha.wallet, moment)).minor for moment in moments]
     assert balances == [0, 1_250_000, 1_249_900, 1_242_200]
 
 
@@ -86,6 +86,6 @@ async def test_the_services_own_accounts_are_exact_over_all_their_stripes(runtim
         legs = (Leg(asha.wallet, -7), Leg(SystemAccount(FEES, "KES"), 7))
         await runtime.poster.submit(Transfer(ids.new_id(), asha.wallet, f"fee {number}", "send", legs))
     async with runtime.database.autocommit() as connection:
-        assert await statement.system_balance(connection, SystemAccount(FEES, "KES")) == Money(280, "KES")
-        trust = await statement.system_balance(connection, SystemAccount(TRUST, "KES"))
+        assert await statement.get_system_balance(connection, SystemAccount(FEES, "KES")) == Money(280, "KES")
+        trust = await statement.get_system_balance(connection, SystemAccount(TRUST, "KES"))
     assert trust == Money(-(1_250_000 + 320_000 + 150_000 + 10_000_000), "KES")

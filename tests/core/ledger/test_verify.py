@@ -71,7 +71,7 @@ async def books(runtime: Runtime) -> AsyncIterator[Books]:
     wishes = [wish("payment"), wish("mistake"), holds.reserve(wish("open"), later), holds.reserve(wish("settled"), later)]
     async with runtime.database.autocommit() as connection:
         answers = await post(connection, wishes, "KE")
-        held = await holds.load(connection, wishes[3].id)
+        held = await holds.find(connection, wishes[3].id)
         assert held is not None
         answers += await post(connection, [holds.capture(held, "capture")], "KE")
     assert all(answer.is_done for answer in answers)

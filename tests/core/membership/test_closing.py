@@ -48,7 +48,7 @@ async def joined(runtime: Runtime, phone: str = ZAWADI, pin: str = RIGHT) -> Cus
     return await registration.register(runtime, phone=phone, name="Zawadi Atieno", national_id="33445577", language="en", pin=pin)
 
 
-async def pay(runtime: Runtime, sender: Customer, phone: str, minor: int, pin: str = RIGHT) -> transfers.Receipt:
+async def pay(runtime: Runtime, sender: Customer, phone: str, minor: int, pin: str = RIGHT) -> transfers.SendReceipt:
     return await transfers.send(
         runtime, sender=sender, recipient_phone=phone, amount=Money(minor, "KES"), pin=pin, key=uuid4().hex
     )
@@ -75,7 +75,7 @@ async def test_an_empty_account_is_closed_with_all_that_is_in_it_and_she_is_told
     assert closed_at is not None
     while await worker.drain(runtime):
         pass
-    assert (await notices.inbox(runtime, ZAWADI))[0].body.startswith("Goodbye, Zawadi Atieno.")
+    assert (await notices.list_inbox(runtime, ZAWADI))[0].body.startswith("Goodbye, Zawadi Atieno.")
 
 
 async def test_a_wrong_pin_closes_nothing(runtime: Runtime) -> None:
@@ -103,7 +103,7 @@ async def test_money_anywhere_in_the_account_is_named_and_keeps_it_open(runtime:
             assert refused.value.params["balance"] == left
     assert await profiles.find(runtime, ASHA) == asha
     assert await rows(runtime, "SELECT DISTINCT status FROM account WHERE owner = :owner", owner=asha.id) == [("open",)]
-    assert [one.is_open for one in await goals.goals(runtime, asha)] == [True], "a refused closing closed the goal"
+    assert [one.is_open for one in await goals.list_goals(runtime, asha)] == [True], "a refused closing closed the goal"
 
 
 async def test_an_empty_goal_and_an_unanswered_application_end_with_the_account(runtime: Runtime) -> None:
@@ -225,10 +225,10 @@ async def test_the_number_joins_anew_as_somebody_else(runtime: Runtime) -> None:
 async def test_an_agent_who_has_closed_is_found_by_no_customer(runtime: Runtime) -> None:
     zawadi = await joined(runtime)
     shop = await directory.add(runtime, ZAWADI, "Zawadi Shop", "Kibera")
-    assert (await directory.by_number(runtime, shop.number)).number == shop.number
+    assert (await directory.get_by_number(runtime, shop.number)).number == shop.number
     await closing.close(runtime, zawadi, RIGHT, ENDINGS)
     with pytest.raises(Refusal) as refused:
-        await directory.by_number(runtime, shop.number)
+        await directory.get_by_number(runtime, shop.number)
     assert refused.value.code == "unknown_agent"
 
 

@@ -16,7 +16,7 @@ from core.ledger.chart import SystemAccount
 from core.messaging import notices
 from core.money import Money
 from core.payments import handover, requests
-from core.payments.requests import Requested, Withdrawal
+from core.payments.requests import DepositRequest, WithdrawalReceipt
 from core.rail import Ability, Order, RailRefused
 from core.runtime import Runtime
 from gateway import worker
@@ -77,10 +77,10 @@ class Stage:
     rail: PlayedRail
     asha: Customer
 
-    async def deposit(self, units: int = 500, key: str = "key") -> Requested:
+    async def deposit(self, units: int = 500, key: str = "key") -> DepositRequest:
         return await requests.deposit(self.runtime, self.asha, kes(units), key=key)
 
-    async def withdraw(self, units: int = 500, key: str = "key", pin: str = pins.RIGHT) -> Withdrawal:
+    async def withdraw(self, units: int = 500, key: str = "key", pin: str = pins.RIGHT) -> WithdrawalReceipt:
         return await requests.withdraw(self.runtime, self.asha, kes(units), pin=pin, key=key)
 
     async def ask(self) -> int:
@@ -113,7 +113,7 @@ class Stage:
 
     async def own(self, kind: str) -> int:
         async with self.runtime.database.autocommit() as connection:
-            return (await statement.system_balance(connection, SystemAccount(kind, "KES"))).minor
+            return (await statement.get_system_balance(connection, SystemAccount(kind, "KES"))).minor
 
     async def status(self, payment_id: UUID) -> str:
         return await self.one("SELECT status FROM payment WHERE id = :id", id=payment_id)
@@ -130,7 +130,8 @@ class Stage:
         """Her new messages, oldest first."""
         while await worker.drain(self.runtime):
             pass
-        return [message.body for message in reversed(await notices.inbox(self.runtime, ASHA))][1:]  # the first one says welcome
+        messages = reversed(await notices.list_inbox(self.runtime, ASHA))
+        return [message.body for message in messages][1:]  # the first one says welcome
 
     async def findings(self) -> list[tuple[str, str]]:
         async with self.runtime.database.transaction() as connection:

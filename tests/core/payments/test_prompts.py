@@ -60,10 +60,10 @@ async def test_a_prompt_to_pay_goes_away_and_money_to_be_had_waits(runtime: Runt
     with clock.at(NOW + timedelta(seconds=1)):
         await requests.withdraw(runtime, asha, kes(500), pin=pins.RIGHT, key="out")
         await handover.ask(runtime)
-        assert [prompt.direction for prompt in await prompts.prompts(runtime, "local", ASHA)] == ["in", "out"]
+        assert [prompt.direction for prompt in await prompts.list_prompts(runtime, "local", ASHA)] == ["in", "out"]
     with clock.at(NOW + timedelta(minutes=10)):
         assert await handover.give_up(runtime) == 2
-        assert [prompt.direction for prompt in await prompts.prompts(runtime, "local", ASHA)] == ["out"]
+        assert [prompt.direction for prompt in await prompts.list_prompts(runtime, "local", ASHA)] == ["out"]
 
 
 @pytest.mark.parametrize(

@@ -34,11 +34,11 @@ def asha(runtime: Runtime) -> Saver:
     return Saver(runtime)
 
 
-async def save(saver: Saver, goal_id: UUID, units: int, key: str = "key", pin: str = pins.RIGHT) -> goals.Receipt:
+async def save(saver: Saver, goal_id: UUID, units: int, key: str = "key", pin: str = pins.RIGHT) -> goals.GoalReceipt:
     return await goals.save(saver.runtime, await saver.customer(), goal_id, kes(units), pin=pin, key=key)
 
 
-async def withdraw(saver: Saver, goal_id: UUID, units: int, key: str = "key") -> goals.Receipt:
+async def withdraw(saver: Saver, goal_id: UUID, units: int, key: str = "key") -> goals.GoalReceipt:
     return await goals.withdraw(saver.runtime, await saver.customer(), goal_id, kes(units), pin=pins.RIGHT, key=key)
 
 
@@ -106,18 +106,18 @@ async def test_nobody_touches_the_goal_of_somebody_else(asha: Saver, runtime: Ru
     customer = await thief.customer()
     for goal_id in (goal.id, uuid4()):
         tries = (
-            goals.find(runtime, customer, goal_id),
+            goals.get(runtime, customer, goal_id),
             goals.check_withdrawal(runtime, customer, goal_id, kes(1)),
             save(thief, goal_id, 1),
             withdraw(thief, goal_id, 1),
             opening.close_goal(runtime, customer, goal_id),
             rules.set_rule(runtime, customer, goal_id, "weekly", kes(1), pin=pins.RIGHT),
-            rules.set_rule(runtime, customer, goal_id, None),
-            rules.set_round_up(runtime, customer, goal_id),
+            rules.stop_rule(runtime, customer, goal_id),
+            rules.round_up_into(runtime, customer, goal_id),
         )
         assert [type(one) for one in await asyncio.gather(*tries, return_exceptions=True)] == [NotPermitted] * len(tries)
     assert (await asha.balance(goal.id), await thief.balance()) == (500, 3_200)
-    assert [one.name for one in await goals.goals(runtime, customer)] == ["Karo"]
+    assert [one.name for one in await goals.list_goals(runtime, customer)] == ["Karo"]
 
 
 async def test_a_locked_goal_opens_on_its_day_and_not_before(asha: Saver) -> None:
@@ -150,7 +150,7 @@ async def test_a_withdrawal_fills_the_wallet_no_further_than_it_may_hold_and_lea
 async def test_a_goal_is_opened_once_however_often_it_is_asked_for(asha: Saver, runtime: Runtime) -> None:
     opened = await asyncio.gather(*(asha.goal() for _ in range(6)))
     assert opened == [opened[0]] * 6
-    assert [goal.id for goal in await goals.goals(runtime, await asha.customer())] == [opened[0].id]
+    assert [goal.id for goal in await goals.list_goals(runtime, await asha.customer())] == [opened[0].id]
     customer = await asha.customer()
     for name, target, due in (("Hen", 1_000, None), ("Cow", 999, None), ("Cow", 1_000, TODAY)):
         with pytest.raises(KeyConflict):
@@ -162,13 +162,13 @@ async def test_ten_goals_fit_and_no_two_of_them_share_a_name(asha: Saver, runtim
     wishes = (opening.open_goal(runtime, customer, name=name.title(), target=kes(10), key=f"{n}") for n in range(12))
     opened = await asyncio.gather(*wishes, return_exceptions=True)
     assert sum(isinstance(one, TooManyGoals) for one in opened) == 2
-    names = [goal.name for goal in await goals.goals(runtime, customer)]
+    names = [goal.name for goal in await goals.list_goals(runtime, customer)]
     assert len({one.casefold() for one in names}) == len(names) == 10
     assert "School Fees For Ju 2" in names
     assert all(len(one) <= 20 for one in names)
     with pytest.raises(TooManyGoals):
         await opening.check_room(runtime, customer)
-    closed = (await goals.goals(runtime, customer))[4]
+    closed = (await goals.list_goals(runtime, customer))[4]
     await opening.close_goal(runtime, customer, closed.id)
     assert (
         await opening.open_goal(runtime, customer, name=name, target=kes(10), key="12")
@@ -178,17 +178,17 @@ async def test_ten_goals_fit_and_no_two_of_them_share_a_name(asha: Saver, runtim
 async def test_a_closed_goal_takes_no_money_and_does_nothing_by_itself_any_more(asha: Saver, runtime: Runtime) -> None:
     goal, customer = await asha.goal(), await asha.customer()
     await rules.set_rule(runtime, customer, goal.id, "weekly", kes(10), pin=pins.RIGHT)
-    await rules.set_round_up(runtime, customer, goal.id)
+    await rules.round_up_into(runtime, customer, goal.id)
     await opening.close_goal(runtime, customer, goal.id)
     await opening.close_goal(runtime, customer, goal.id)
     assert (await asha.customer()).round_up_goal is None
-    closed = await goals.find(runtime, customer, goal.id)
+    closed = await goals.get(runtime, customer, goal.id)
     assert (closed.is_open, closed.rule, closed.rule_next) == (False, None, None)
-    assert await goals.goals(runtime, customer) == []
+    assert await goals.list_goals(runtime, customer) == []
     for attempt in (
         save(asha, goal.id, 10),
         rules.set_rule(runtime, customer, goal.id, "weekly", kes(10), pin=pins.RIGHT),
-        rules.set_round_up(runtime, customer, goal.id),
+        rules.round_up_into(runtime, customer, goal.id),
     ):
         with pytest.raises(AccountClosed):
             await attempt
@@ -215,7 +215,7 @@ async def test_a_goal_is_never_closed_over_money_that_arrives_meanwhile(asha: Sa
             goals.save_confirmed(runtime, customer, goal.id, kes(10), f"{number}"),
             return_exceptions=True,
         )
-        is_open = (await goals.find(runtime, customer, goal.id)).is_open
+        is_open = (await goals.get(runtime, customer, goal.id)).is_open
         if is_open:
             assert isinstance(closed, AccountNotEmpty)
             assert await asha.balance(goal.id) == 10
@@ -259,7 +259,7 @@ def test_a_day_that_is_not_ahead_or_too_far_off_is_refused(due: date) -> None:
 )
 def test_a_day_within_ten_years_is_taken(now: datetime, due: date) -> None:
     with clock.at(now):
-        assert opening.check_due(due, "KE") is None  # type: ignore[func-returns-value]
+        assert opening.check_due(due, "KE") is None
 
 
 async def test_what_a_goal_cannot_be_is_refused_and_nothing_is_opened(asha: Saver, runtime: Runtime) -> None:
@@ -275,7 +275,7 @@ async def test_what_a_goal_cannot_be_is_refused_and_nothing_is_opened(asha: Save
     for refusal, target, due, is_locked in wrong:
         with pytest.raises(refusal):
             await opening.open_goal(runtime, customer, name="Cow", target=target, due=due, is_locked=is_locked, key="key")
-    assert await goals.goals(runtime, customer) == []
+    assert await goals.list_goals(runtime, customer) == []
 
 
 @pytest.mark.parametrize("minor", [0, -100, 150, 100_000_000_000])

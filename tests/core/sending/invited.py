@@ -17,7 +17,7 @@ from core.messaging import notices
 from core.money import Money
 from core.runtime import Runtime
 from core.sending import invitations, transfers
-from core.sending.invitations import Promise
+from core.sending.invitations import InvitationReceipt
 from core.tables.sending import invitation
 from gateway import worker
 from tests import pins
@@ -36,7 +36,7 @@ async def person(runtime: Runtime, phone: str) -> Customer:
 
 async def invite(
     runtime: Runtime, *, sender: str = ASHA, phone: str = NEEMA, amount: Money = AMOUNT, pin: str = pins.RIGHT, key: str = ""
-) -> Promise | transfers.Receipt:
+) -> InvitationReceipt | transfers.SendReceipt:
     who = await person(runtime, sender)
     return await invitations.send(runtime, sender=who, phone=phone, amount=amount, pin=pin, key=key or f"key {next(_keys)}")
 
@@ -53,7 +53,7 @@ async def balance_minor(runtime: Runtime, phone: str) -> int:
 
 async def system_minor(runtime: Runtime, *kinds: str) -> int:
     async with runtime.database.autocommit() as connection:
-        return sum([(await statement.system_balance(connection, SystemAccount(kind, "KES"))).minor for kind in kinds])
+        return sum([(await statement.get_system_balance(connection, SystemAccount(kind, "KES"))).minor for kind in kinds])
 
 
 async def states(runtime: Runtime) -> list[str]:
@@ -74,7 +74,7 @@ async def told(runtime: Runtime, phone: str) -> list[str]:
     """What the phone has got by SMS, newest first."""
     while await worker.drain(runtime):
         pass
-    return [message.body for message in await notices.inbox(runtime, phone)]
+    return [message.body for message in await notices.list_inbox(runtime, phone)]
 
 
 async def paid_in(runtime: Runtime, phone: str, minor: int) -> None:

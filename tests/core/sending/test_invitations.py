@@ -17,7 +17,7 @@ from core.membership.refusals import AccountInUse
 from core.money import Money
 from core.runtime import Runtime
 from core.sending import invitations, transfers
-from core.sending.invitations import Promise
+from core.sending.invitations import InvitationReceipt
 from core.sending.refusals import TooManyWaiting
 from tests import pins
 from tests.core.sending.invited import (
@@ -42,7 +42,7 @@ from tests.core.sending.invited import (
 async def test_the_money_leaves_the_sender_once_and_waits_under_its_receipt(runtime: Runtime) -> None:
     with clock.at(clock.now()):
         promise = await invite(runtime)
-        assert isinstance(promise, Promise)
+        assert isinstance(promise, InvitationReceipt)
         assert (promise.phone, promise.amount, promise.fee) == (NEEMA, AMOUNT, FEE)
         assert promise.until == clock.now() + timedelta(days=7)
     assert promise.balance.minor == await balance_minor(runtime, ASHA) == ASHA_MINOR - 50_700
@@ -82,7 +82,7 @@ async def test_another_request_under_the_same_key_is_refused_and_takes_nothing(
 async def test_where_she_has_registered_meanwhile_it_is_an_ordinary_send(runtime: Runtime) -> None:
     neema = await register(runtime)
     receipt = await invite(runtime)
-    assert isinstance(receipt, transfers.Receipt)
+    assert isinstance(receipt, transfers.SendReceipt)
     assert receipt.recipient == neema
     assert await balance_minor(runtime, NEEMA) == 50_000
     assert await states(runtime) == []
@@ -110,7 +110,7 @@ async def test_one_sender_cannot_have_more_than_ten_payments_waiting_however_fas
     for one in asked[:9]:
         await one
     answers = await asyncio.gather(*asked[9:], return_exceptions=True)
-    assert sum(isinstance(answer, Promise) for answer in answers) == 1
+    assert sum(isinstance(answer, InvitationReceipt) for answer in answers) == 1
     assert sum(isinstance(answer, TooManyWaiting) for answer in answers) == 2
     assert await balance_minor(runtime, ASHA) == ASHA_MINOR - invitations.MOST_FROM_ONE_SENDER * 1_000
     with pytest.raises(TooManyWaiting):
@@ -125,7 +125,7 @@ async def test_one_number_is_not_flooded_with_more_than_twenty(runtime: Runtime)
         await asyncio.gather(invite(runtime, amount=small), invite(runtime, sender=BARAKA, amount=small))
     await invite(runtime, amount=small)
     last = await asyncio.gather(*(invite(runtime, sender=who, amount=small) for who in (BARAKA, NJERI)), return_exceptions=True)
-    assert sorted(type(answer).__name__ for answer in last) == ["Promise", "TooManyWaiting"]
+    assert sorted(type(answer).__name__ for answer in last) == ["InvitationReceipt", "TooManyWaiting"]
     await register(runtime)
     assert await balance_minor(runtime, NEEMA) == 20 * 1_000
 
@@ -150,6 +150,6 @@ async def test_closing_an_account_while_its_last_money_is_sent_blocks_neither_an
             closing.close(runtime, sender, pins.NEW, ENDINGS),
             return_exceptions=True,
         )
-        assert isinstance(answers[0], Promise)
+        assert isinstance(answers[0], InvitationReceipt)
         assert isinstance(answers[1], AccountInUse | AccountNotEmpty)
     await check_books(runtime)

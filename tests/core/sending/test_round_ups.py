@@ -15,7 +15,7 @@ from core.runtime import Runtime
 from core.savings import goals, opening, rules
 from core.savings.goals import Goal
 from core.sending import round_ups, transfers
-from core.sending.transfers import Receipt
+from core.sending.transfers import SendReceipt
 from core.staff import Staff
 from tests import pins
 from tests.core.savings.saver import BARAKA, Saver, findings, kes
@@ -33,11 +33,11 @@ def baraka(runtime: Runtime) -> Saver:
 
 async def rounding_up(saver: Saver, name: str = "Cow") -> Goal:
     goal = await saver.goal(name)
-    await rules.set_round_up(saver.runtime, await saver.customer(), goal.id)
+    await rules.round_up_into(saver.runtime, await saver.customer(), goal.id)
     return goal
 
 
-async def send(saver: Saver, units: int, key: str = "key") -> Receipt:
+async def send(saver: Saver, units: int, key: str = "key") -> SendReceipt:
     return await transfers.send(
         saver.runtime, sender=await saver.customer(), recipient_phone=BARAKA, amount=kes(units), pin=pins.RIGHT, key=key
     )
@@ -81,7 +81,7 @@ async def test_a_send_with_cents_goes_out_as_it_is_because_no_phone_could_take_c
         key="key",
     )
     assert (receipt.saved, await asha.balance(goal.id)) == (None, 0)
-    assert await round_ups.due(asha.runtime, customer, Money(50_050, "KES")) is None
+    assert await round_ups.find_due(asha.runtime, customer, Money(50_050, "KES")) is None
 
 
 @pytest.mark.parametrize("left", [0, 30])
@@ -152,7 +152,7 @@ async def test_a_send_that_was_rounded_up_is_known_again_whatever_is_rounded_up_
     cow = await rounding_up(asha, "Cow")
     first = await send(asha, 500)
     if now == "off":
-        await rules.set_round_up(asha.runtime, await asha.customer(), None)
+        await rules.stop_rounding_up(asha.runtime, await asha.customer())
     elif now == "another goal":
         await rounding_up(asha, "Hen")
     assert await send(asha, 500) == first
@@ -188,7 +188,7 @@ async def test_another_send_under_a_key_that_was_used_stays_a_conflict(asha: Sav
 async def test_only_one_goal_at_a_time_is_rounded_up_into(asha: Saver) -> None:
     await rounding_up(asha, "Cow")
     await rounding_up(asha, "Hen")
-    mine = await goals.goals(asha.runtime, await asha.customer())
+    mine = await goals.list_goals(asha.runtime, await asha.customer())
     assert [(goal.name, goal.rounds_up) for goal in mine] == [("Cow", False), ("Hen", True)]
 
 
@@ -199,7 +199,7 @@ async def test_a_send_to_the_wrong_number_can_be_undone_in_part_and_what_was_sav
     goal = await rounding_up(asha)
     await send(asha, 500)
     if is_spent:
-        karo = (await goals.goals(runtime, await baraka.customer()))[0]
+        karo = (await goals.list_goals(runtime, await baraka.customer()))[0]
         await goals.save_confirmed(runtime, await baraka.customer(), karo.id, kes(3_500), "spent")
     sent = await sent_id(runtime)
     await reversals.reverse(

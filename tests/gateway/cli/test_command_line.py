@@ -15,6 +15,8 @@ from tests import databases, pins
 from tests.conftest import JASHO, free_port, serving
 from tests.gateway.cli.command import check_failed_in_one_line, jasho
 
+pytestmark = pytest.mark.system
+
 # What production does not start without, beside its servers.
 SECRETS = {
     "JASHO_CALLBACK_SECRET": "s3cret",

@@ -12,6 +12,8 @@ from core.runtime import Runtime
 from gateway.providers.local import sms
 from tests.gateway.cli.command import check_failed_in_one_line, jasho
 
+pytestmark = pytest.mark.system
+
 ASHA = "0711000001"
 
 

@@ -112,7 +112,7 @@ async def test_a_worker_that_died_with_the_only_try_does_not_keep_the_provider_a
     rested_until = (await post.provider(AT)).rested_until
     with clock.at(rested_until):
         await post.queue("lost", "+254722009999")
-        [attempt] = (await outbox.claim(post.runtime, 1, post.pool)).attempts
+        [attempt] = (await outbox.lease(post.runtime, 1, post.pool)).attempts
         assert attempt.provider == AT
     with clock.at(rested_until + timedelta(seconds=31)):
         await post.queue("x")

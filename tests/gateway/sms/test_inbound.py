@@ -48,7 +48,7 @@ class Handset:
         """Every SMS so far, newest first."""
         while await worker.drain(self.runtime):
             pass
-        return [message.body for message in await notices.inbox(self.runtime, self.number, most=100)]
+        return [message.body for message in await notices.list_inbox(self.runtime, self.number, most=100)]
 
     async def order(self, body: str) -> str:
         """Sends an order and returns the code that comes back."""
@@ -93,7 +93,7 @@ async def test_an_order_delivered_again_does_not_make_its_code_worthless(asha: H
 async def test_an_sms_whose_gateway_died_is_answered_by_another(asha: Handset, runtime: Runtime) -> None:
     before = len(await asha.read())
     with clock.at(clock.now() - timedelta(minutes=2)):
-        assert await inbound.take(runtime, "africastalking", "orphan", ASHA) is inbound.Taken.YES
+        assert await inbound.lease(runtime, "africastalking", "orphan", ASHA) is inbound.Intake.LEASED
     assert (await asha.send("BAL", sms_id="orphan")).status_code == 200
     assert len(await asha.read()) == before + 1
 

@@ -11,7 +11,7 @@ from twilio.request_validator import RequestValidator
 
 from core import clock
 from core.messaging import optouts, outbox
-from core.messaging.deliveries import Answer, Answered, Outcome
+from core.messaging.deliveries import AnsweredAttempt, ProviderAnswer, SendOutcome
 from core.messaging.kinds import CODE, RECEIPT
 from gateway.sms import sending
 from gateway.sms.pool import ProviderPool
@@ -290,7 +290,7 @@ async def test_a_report_saves_a_message_whose_worker_has_died(
     post: PostOffice, report: Reporter, africastalking: Vendor, twilio: Vendor
 ) -> None:
     message = await post.queue("x")
-    await outbox.claim(post.runtime, 1, post.pool)  # and nothing more is heard of this worker
+    await outbox.lease(post.runtime, 1, post.pool)  # and nothing more is heard of this worker
     await report.at("ATXid_1", "Success")
     assert await post.status(message) == "sending"
     assert await sending.release(post.runtime, post.pool) == 0, "it may still be at work"
@@ -303,13 +303,13 @@ async def test_a_report_saves_a_message_whose_worker_has_died(
 
 async def test_an_answer_that_comes_after_all_counts(post: PostOffice) -> None:
     message = await post.queue("x")
-    [attempt] = (await outbox.claim(post.runtime, 1, post.pool)).attempts
+    [attempt] = (await outbox.lease(post.runtime, 1, post.pool)).attempts
     with clock.at(clock.now() + timedelta(seconds=61)):
         await sending.release(post.runtime, post.pool)
     assert await post.status(message) == "unsure"
-    answered = Answered(attempt, Answer(Outcome.SENT, provider_id="ATXid_1"))
+    answered = AnsweredAttempt(attempt, ProviderAnswer(SendOutcome.SENT, provider_id="ATXid_1"))
     for _ in range(2):
-        await outbox.answered(post.runtime, [answered], post.pool)
+        await outbox.record_answers(post.runtime, [answered], post.pool)
         assert await post.status(message) == "sent"
     assert await post.in_doubt() == 0
 

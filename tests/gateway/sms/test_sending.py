@@ -12,7 +12,7 @@ from core.credentials import codes
 from core.customers import profiles
 from core.hashing import code_digits
 from core.messaging import notices, optouts
-from core.messaging.deliveries import Answer, Outcome
+from core.messaging.deliveries import ProviderAnswer, SendOutcome
 from core.messaging.kinds import CODE
 from core.runtime import Runtime
 from gateway import worker
@@ -121,18 +121,18 @@ async def test_a_provider_that_hangs_is_given_up_on_in_time(
 async def test_calls_that_never_end_are_bounded_and_others_are_told_so() -> None:
     threads, ended = Threads(most=2), threading.Event()
 
-    def stuck() -> Answer:
+    def stuck() -> ProviderAnswer:
         ended.wait()
-        return Answer(Outcome.SENT)
+        return ProviderAnswer(SendOutcome.SENT)
 
     both = [threads.call(stuck, 0.05) for _ in range(2)]
-    assert [answer.outcome for answer in await asyncio.gather(*both)] == [Outcome.UNSURE] * 2
+    assert [answer.outcome for answer in await asyncio.gather(*both)] == [SendOutcome.UNSURE] * 2
     assert (await threads.call(stuck, 0.05)).code == "no thread is free"
     ended.set()
     async with asyncio.timeout(10):
-        while (await threads.call(lambda: Answer(Outcome.SENT), 5)).code:
+        while (await threads.call(lambda: ProviderAnswer(SendOutcome.SENT), 5)).code:
             pass  # the threads are about to end
-    assert (await threads.call(lambda: Answer(Outcome.SENT), 5)).outcome is Outcome.SENT
+    assert (await threads.call(lambda: ProviderAnswer(SendOutcome.SENT), 5)).outcome is SendOutcome.SENT
 
 
 async def test_a_slow_yes_is_a_yes(post: PostOffice, africastalking: Vendor) -> None:
@@ -171,4 +171,4 @@ async def test_with_one_provider_only_an_ambiguous_message_is_sent_again_by_it(p
 async def test_without_a_provider_messages_arrive_in_the_simulators_inbox(runtime: Runtime) -> None:
     while await worker.drain(runtime):
         pass
-    assert "Welcome to Jasho" in (await notices.inbox(runtime, ASHA))[-1].body
+    assert "Welcome to Jasho" in (await notices.list_inbox(runtime, ASHA))[-1].body

@@ -27,7 +27,7 @@ async def test_codes_go_before_security_notices_before_receipts_before_reminders
         await post.queue(kind, f"+2547220001{next(numbers):02}", kind)
     claimed: list[str] = []
     while len(claimed) < 6:
-        claim = await outbox.claim(post.runtime, 1, post.pool)
+        claim = await outbox.lease(post.runtime, 1, post.pool)
         claimed += [attempt.message.body for attempt in claim.attempts]
     assert claimed == [CODE, CODE, SECURITY, RECEIPT, REMINDER, REMINDER]
 

@@ -179,8 +179,8 @@ async def test_both_sides_are_told_in_the_same_transaction_and_once(phone: MakeP
     await asha.send_again()
     drained = await asyncio.gather(worker.drain(runtime), worker.drain(runtime))
     assert sum(drained) == 6, "three welcomes, an agent's number and two notices"
-    [to_asha, *_] = await notices.inbox(runtime, ASHA)
-    [to_baraka, *_] = await notices.inbox(runtime, BARAKA)
+    [to_asha, *_] = await notices.list_inbox(runtime, ASHA)
+    [to_baraka, *_] = await notices.list_inbox(runtime, BARAKA)
     assert "KES 500 sent to Baraka Otieno 0722000002. Fee KES 7. Balance KES 11,993." in to_asha.body
     assert "Umepokea KES 500 kutoka kwa Asha Wanjiku 0711000001. Salio KES 3,700." in to_baraka.body
 

@@ -184,4 +184,4 @@ async def _sum_sent_lately(runtime: Runtime, customer: Customer) -> Money:
 def _sms_limit(runtime: Runtime, customer: Customer) -> Money:
     today = clock.today(runtime.settings.country)
     # A customer with a PIN has given her ID number too.
-    return Money(limits.of(limits.VERIFIED, customer.currency, today).sms, customer.currency)
+    return Money(limits.get(limits.VERIFIED, customer.currency, today).sms, customer.currency)

@@ -1,9 +1,0 @@
-"""The same request under the same key gets the first answer again; another one is a conflict."""
-
-from core.errors import KeyConflict
-
-
-def check_same(earlier: object, **asked: object) -> None:
-    """Raises KeyConflict unless the request that was made before under the key, a row or a record, asked for the same."""
-    if any(getattr(earlier, name) != value for name, value in asked.items()):
-        raise KeyConflict

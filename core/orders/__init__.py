@@ -1,0 +1,1 @@
+"""What customers order on a channel that proves nothing, until they confirm it."""
