@@ -1,7 +1,6 @@
 """Help: fees, agents near a place, terms, and questions in a customer's own words."""
 
 from core.agents import directory
-from core.agents.refusals import NoAgentNear
 from core.i18n import _, translate
 from core.ledger import tariffs
 from core.ledger.refusals import AmountTooSmall, OverLimit
@@ -26,7 +25,7 @@ _COSTS = {
 }
 
 
-@outcomes("ok", NoAgentNear)
+@outcomes("ok", calls=(directory.list_near,))
 async def find_agents(step: Step) -> Outcome:
     shops = await directory.list_near(step.runtime, step.text)
     return ok(lines="\n".join(f"{shop.number} {shop.name}" + (shop.place and f", {shop.place}") for shop in shops))

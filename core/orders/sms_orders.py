@@ -14,9 +14,8 @@ from sqlalchemy import Row, func, insert, select, update
 from core import clock
 from core.credentials import codes, pins
 from core.customers.profiles import Customer
-from core.errors import BadAmount, KeyConflict, NotPermitted, Refusal, RequestWaits
+from core.errors import Refusal
 from core.ledger import limits, tariffs
-from core.ledger.refusals import NotEnoughMoney
 from core.money import Money
 from core.refusing import refuses
 from core.runtime import Runtime
@@ -55,12 +54,10 @@ class DoneOrder:
     transfers.get_recipient,
     transfers.quote,
     approval.ask,
-    RequestWaits,
-    KeyConflict,
     codes.check_not_guessed,
 )
 async def place_send(runtime: Runtime, sender: Customer, recipient_phone: str, amount: Money, key: str) -> PlacedOrder:
-    """Orders a transfer. RequestWaits, KeyConflict: only above the SMS limit."""
+    """Orders a transfer. RequestWaits: five sends above the SMS limit wait for an approval already."""
     await pins.require_open_for_payment(runtime, sender.id)
     recipient = await transfers.get_recipient(runtime, sender, recipient_phone)
     quoted = await transfers.quote(runtime, sender, amount)
@@ -71,7 +68,7 @@ async def place_send(runtime: Runtime, sender: Customer, recipient_phone: str, a
     return PlacedOrder(code_id, amount, quoted.fee, recipient)
 
 
-@refuses(pins.require_open, goals.check_enough, BadAmount, NotEnoughMoney, codes.check_not_guessed)
+@refuses(pins.require_open, goals.check_enough, codes.check_not_guessed)
 async def place_saving(runtime: Runtime, customer: Customer, goal: Goal, amount: Money) -> PlacedOrder:
     """Orders a payment into one of her goals. Her balance is its only limit."""
     await pins.require_open(runtime, customer.id)
@@ -87,8 +84,6 @@ async def place_saving(runtime: Runtime, customer: Customer, goal: Goal, amount:
     tariffs.quote,
     transfers.send_confirmed,
     goals.save_confirmed,
-    NotPermitted,
-    BadAmount,
 )
 async def confirm(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder:
     """Carries out the newest order whose code this is, once.

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from core.countries import COUNTRIES
-from core.credentials.refusals import BadPin, MoneyOutWaits, PinLocked, WrongPin
 from core.errors import BadChoice, Busy, Refusal, TooLong
 from core.refusing import refused_by
 from menus.engine.session import Item, Session, Step
@@ -121,11 +120,6 @@ def outcomes_of(handler: Handler) -> frozenset[str]:
     """The outcomes that a handler has declared."""
     codes: frozenset[str] = getattr(handler, "outcomes", frozenset())
     return codes
-
-
-# What a PIN may be refused with, and one that lets money leave for somebody else.
-PIN = (BadPin, WrongPin, PinLocked)
-PAYING_PIN = (*PIN, MoneyOutWaits)
 
 
 def again(screen: str) -> dict[str, str]:
