@@ -14,15 +14,16 @@ _COLOURS = {Choice: "#e7f0ea", Ask: "#fdf3dc", Pick: "#e3eef7", End: "#e9e7f2"}
 
 def ways(screen: Screen) -> list[tuple[str, str]]:
     """(destination, the keys that lead there) without refusals, each destination once: the way of somebody who is understood."""
+    refused = {refusal.code for refusal in list_refusals()}
     keys_of: dict[str, list[str]] = {}
     if isinstance(screen, Ask | Pick):
-        refused = {refusal.code for refusal in list_refusals()}
         for outcome, destination in screen.goto.items():
             if outcome not in refused:
                 keys_of[destination] = [""]
     elif isinstance(screen, Choice):
         for option in screen.options:
-            for destination in [option.goto] if isinstance(option.goto, str) else option.goto.values():
+            goto = {"": option.goto} if isinstance(option.goto, str) else option.goto
+            for destination in dict.fromkeys(destination for outcome, destination in goto.items() if outcome not in refused):
                 keys_of.setdefault(destination, []).append(option.key)
     return [(destination, ", ".join(keys)) for destination, keys in keys_of.items() if destination != screen.name]
 

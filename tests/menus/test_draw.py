@@ -6,7 +6,8 @@ import pytest
 
 from menus import screens as jasho_screens
 from menus.draw import mermaid, svg, ways
-from menus.engine.dsl import Ask, Choice, End, Option, Screen
+from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Screen, ok
+from menus.engine.session import Step
 from tests.menus.engine import shop
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -83,3 +84,11 @@ def test_options_that_lead_to_one_screen_share_an_arrow() -> None:
 def test_a_question_is_drawn_by_where_the_right_answer_leads() -> None:
     ask = Ask("order", "How many?", do=shop.order, goto={"ok": "done", "bad_amount": "order", "not_enough": "home"})
     assert ways(ask) == [("done", "")]
+
+
+def test_an_option_is_drawn_once_and_without_its_refusals() -> None:
+    async def pour(step: Step) -> Outcome:
+        return ok()
+
+    goto = {"ok": "done", "poured": "done", "bad_amount": "home", "not_enough": "money"}
+    assert ways(Choice("home", "Tea?", (Option("1", "Yes", goto=goto, do=pour),))) == [("done", "1")]
