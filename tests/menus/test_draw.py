@@ -87,7 +87,7 @@ def test_a_question_is_drawn_by_where_the_right_answer_leads() -> None:
 
 
 def test_an_option_is_drawn_once_and_without_its_refusals() -> None:
-    async def pour(step: Step) -> Outcome:
+    async def pour(_: Step) -> Outcome:
         return ok()
 
     goto = {"ok": "done", "poured": "done", "bad_amount": "home", "not_enough": "money"}
