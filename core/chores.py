@@ -1,4 +1,4 @@
-"""What the background workers do: each due row once, with any number of workers and whenever one dies."""
+"""Tools for the duties in `core/features.py`: work on each due row once, with any number of workers and whenever one dies."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass

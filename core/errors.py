@@ -34,7 +34,7 @@ class Kind(StrEnum):
 class Refusal(Exception):
     """The service says no, and why.
 
-    `code` is the outcome that menus and the REST API use. `sentence` is what a customer reads, its placeholders filled from
+    `code` is the outcome that menus know. `sentence` is what a customer reads, its placeholders filled from
     `params`.
     """
 

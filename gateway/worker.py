@@ -28,19 +28,19 @@ async def work(runtime: Runtime, pool: ProviderPool | None) -> None:
     """Works until it is cancelled, and then until no message is in a provider's hands. The database may go away and come back."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_send(runtime, pool))
-        tasks.create_task(_repeat(lambda: sending.release(runtime, pool), _DEAD_SECONDS))
-        tasks.create_task(_repeat(lambda: sending.catch_up(runtime, pool), _REPORTS_SECONDS))
+        tasks.create_task(_repeat("sms: release", lambda: sending.release(runtime, pool), _DEAD_SECONDS))
+        tasks.create_task(_repeat("sms: catch up", lambda: sending.catch_up(runtime, pool), _REPORTS_SECONDS))
         for duty in features.DUTIES:
-            tasks.create_task(_repeat(partial(duty.round, runtime), duty.rest_seconds))
+            tasks.create_task(_repeat(duty.name, partial(duty.round, runtime), duty.rest_seconds))
 
 
-async def _repeat(work_once: Callable[[], Awaitable[int]], rest_seconds: float) -> None:
+async def _repeat(duty: str, work_once: Callable[[], Awaitable[int]], rest_seconds: float) -> None:
     """Works in rounds. It rests after a round that had nothing to do."""
     while True:
         try:
             count = await work_once()
         except Exception:
-            log.exception("a round failed")
+            log.exception("a round failed", duty=duty)
             await asyncio.sleep(_AFTER_ERROR_SECONDS)
         else:
             if not count:
@@ -64,4 +64,4 @@ async def _send(runtime: Runtime, pool: ProviderPool | None) -> None:
         return
     if not runtime.settings.is_local:
         log.warning("no provider of SMS is configured: messages wait, and expire")
-    await _repeat(lambda: drain(runtime), _OUTBOX_SECONDS)
+    await _repeat("sms: send", lambda: drain(runtime), _OUTBOX_SECONDS)

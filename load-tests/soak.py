@@ -35,7 +35,7 @@ SERVICE_KILLS = 25
 POSTGRES_KILLS = 6
 PAYMENTS = 400
 ENDLESS = 10_000_000
-MODEL = "tests/ledger/test_model.py"
+MODEL = "tests/core/ledger/test_model.py"
 MODEL_SECONDS = 170
 
 

@@ -1,4 +1,4 @@
-"""Limits how often somebody may try something in a day."""
+"""Limits how often somebody may try something in a day. PINs and one-time codes have counters of their own."""
 
 from uuid import UUID
 

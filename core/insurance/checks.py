@@ -1,4 +1,4 @@
-"""What must hold between covers, claims and the ledger: see `core/ledger/audit.py`."""
+"""What must hold between covers, claims and the ledger. `jasho ledger verify` runs these after the ledger's own."""
 
 CHECKS = {
     "a cover was paid for": """

@@ -1,4 +1,4 @@
-"""What must hold between jobs and the ledger: see `core/ledger/audit.py`."""
+"""What must hold between jobs and the ledger. `jasho ledger verify` runs these after the ledger's own."""
 
 CHECKS = {
     "a job's escrow holds its pay until the job is over, and then nothing": """

@@ -31,9 +31,11 @@ async def meet(runtime: Runtime) -> int:
     is_unpaid = job_table.c.status == market.FINISHED
     is_reminded = exists().where(chore.c.subject == job_table.c.id, chore.c.kind == _REMINDER)
     since = job_table.c.changed_at
-    count = await _each(runtime, "jobs: expire", (job_table.c.status == market.OPEN) & (job_table.c.expires_at <= now), _expire)
-    count += await _each(runtime, "jobs: dispute", is_unpaid & (since <= now - DISPUTED_AFTER), _dispute)
-    return count + await _each(runtime, "jobs: remind", is_unpaid & (since <= now - REMINDED_AFTER) & ~is_reminded, _remind)
+    count = await _each(
+        runtime, "jobs: deadlines", (job_table.c.status == market.OPEN) & (job_table.c.expires_at <= now), _expire
+    )
+    count += await _each(runtime, "jobs: deadlines", is_unpaid & (since <= now - DISPUTED_AFTER), _dispute)
+    return count + await _each(runtime, "jobs: deadlines", is_unpaid & (since <= now - REMINDED_AFTER) & ~is_reminded, _remind)
 
 
 async def _each(runtime: Runtime, duty: str, is_due: ColumnElement[bool], act: _Act) -> int:

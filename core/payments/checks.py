@@ -1,4 +1,4 @@
-"""What must hold between payments and the ledger: see `core/ledger/audit.py`."""
+"""What must hold between payments and the ledger. `jasho ledger verify` runs these after the ledger's own."""
 
 CHECKS = {
     "a payment out holds its money until it is settled, and then no more": """

@@ -1,4 +1,4 @@
-"""What must hold between savings goals and the ledger: see `core/ledger/audit.py`."""
+"""What must hold between savings goals and the ledger. `jasho ledger verify` runs these after the ledger's own."""
 
 CHECKS = {
     "a goal has an account of its owner's, and a closed one is empty": """

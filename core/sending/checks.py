@@ -1,4 +1,4 @@
-"""What must hold between the money that waits for people and the ledger: see `core/ledger/audit.py`."""
+"""What must hold between the money that waits for people and the ledger. `jasho ledger verify` runs these after its own."""
 
 CHECKS = {
     "what is unclaimed is what waits for people who have not joined, and what came for closed accounts": """

@@ -38,7 +38,7 @@ def main() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that answer requests.")
-@click.option("--no-worker", is_flag=True, help="Leave the outbox to `jasho worker`.")
+@click.option("--no-worker", is_flag=True, help="Leave the outbox and all duties to `jasho worker`.")
 def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
     """Serves. With no database or Redis configured it starts the embedded ones."""
     _check_port(host, port)

@@ -1,4 +1,4 @@
-"""Sessions in Redis, in two keys of each phone.
+"""Sessions in Redis, in three keys of each phone: the session, what may be continued, and its turn.
 
 `ussd:{+254722000111}:session` is kept 120 seconds after the last hop. `ussd:{+254722000111}:resume`, kept 15 minutes, is the
 same session where it may be continued, or has moved money.

@@ -1,12 +1,14 @@
 """What is written beside the code is true as far as a machine can tell: paths, tests, commands and settings that are there."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
 
 from core import settings
+from core.features import DUTIES
 from core.i18n import catalogue
 from core.settings import Settings
 from gateway import wiring
@@ -150,3 +152,19 @@ def test_the_rules_find_what_is_not_there() -> None:
     assert missing_paths(text) == ["core/services/codes.py"]
     assert missing_tests("`test_a` and `tests/x/test_b.py`", {"test_a"}) == ["test_b"]
     assert broken_links(ROOT / "README.md", "[a](docs/x.md) [b](README.md) [c](https://example.org/x)") == ["docs/x.md"]
+
+
+def test_the_architecture_lists_every_duty_of_the_worker_with_its_rest() -> None:
+    rows = re.findall(
+        r"^\| `([^`]+)` \| [^|]+ \| ([\d.]+) s \| `([^`]+)` \|$", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE
+    )
+    assert [(name, float(rest)) for name, rest, _ in rows] == [(duty.name, duty.rest_seconds) for duty in DUTIES]
+    assert all((ROOT / path).exists() for _, _, path in rows)
+
+
+def test_the_architecture_shows_every_floor_of_core_in_its_order() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [layers] = [contract["layers"] for contract in contracts if contract.get("containers") == ["core"]]
+    table = (ROOT / "docs/architecture.md").read_text().partition("## The floors of core")[2].partition("Families meet")[0]
+    shown = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in table.splitlines() if line.startswith("| `")]
+    assert shown == [[name.strip() for name in layer.split("|")] for layer in layers]

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from core import features
 from core.errors import BadAmount
-from menus import lint
+from menus import approvals, lint
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Screen, ok, outcomes
 from menus.engine.session import Step
 from menus.lint import Catalogues
@@ -187,3 +188,7 @@ def test_the_lint_finds_a_translators_broken_brace(translation: str) -> None:
 def test_the_real_menus_have_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert lint.lint() == []
+
+
+def test_every_kind_of_approval_has_a_screen_that_asks_for_it() -> None:
+    assert approvals.OFFERED.keys() == features.CARRIERS.keys()
