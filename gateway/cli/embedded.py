@@ -60,16 +60,18 @@ class Servers:
 
 
 @contextmanager
-def embedded(folder: Path = FOLDER) -> Iterator[Servers]:
-    """Both servers, running, with their data under `folder`. Raises CannotStart."""
+def embedded(folder: Path | None = None) -> Iterator[Servers]:
+    """Both servers, running, with their data under `folder`, the checkout's where none is named. Raises CannotStart."""
+    folder = folder or FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "in-use.lock").open("w") as in_use:
-        with _turn(folder):
-            fcntl.flock(in_use, fcntl.LOCK_SH)
-            postgres, valkey = _Postgres(folder), _Valkey(folder)
-            postgres.start()
-            valkey.start()
+        postgres, valkey = _Postgres(folder), _Valkey(folder)
+        # A signal during the start counts too: what runs by then is stopped.
         try:
+            with _turn(folder):
+                fcntl.flock(in_use, fcntl.LOCK_SH)
+                postgres.start()
+                valkey.start()
             yield Servers(postgres.url, valkey.url)
         finally:
             with _turn(folder):
@@ -125,7 +127,7 @@ class _Postgres:
         self.url = f"postgresql://postgres@/postgres?host={self._sockets}"
 
     def stop(self) -> None:
-        if self._is_running():
+        if self._server is not None and self._is_running():
             self._pg_ctl("stop", "-m", "fast")
 
     def _options(self) -> str:
