@@ -13,6 +13,7 @@ from core.ledger import audit
 from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
 from gateway import logs, wiring, worker
+from gateway.cli import embedded
 from gateway.cli.command import Failure, OneLine, configured, read_settings, run, until_stopped
 from gateway.cli.dial import converse
 from gateway.cli.serve import bring_up_to_date, prepare, serve
@@ -58,6 +59,18 @@ def demo() -> None:
         for person in demo_people.PEOPLE:
             click.echo(f"{person.phone}  {person.name}")
         click.echo("Their PIN is in the README.")
+
+
+@main.command()
+def forget() -> None:
+    """Deletes this checkout's local data. Refused while a service works with them."""
+    try:
+        embedded.forget()
+    except embedded.InUse as error:
+        raise Failure("a service or a command works with the local data: stop it first") from error
+    except (embedded.CannotStart, OSError) as error:
+        raise Failure(f"the local data could not be deleted: {error}") from error
+    click.echo("The local data are deleted.")
 
 
 @main.command()
