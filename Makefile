@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit check fmt coverage bench soak lock catalogues picture clean
+.PHONY: help run test unit check fmt coverage bench soak lock catalogues picture clean forget
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,8 +59,11 @@ lock:  ## upgrades every pinned version; needs uv (UPGRADE= keeps the versions)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
 		--extra build --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 
-clean:  ## removes the virtual environment, the local data and everything built
-	rm -rf $(VENV) .jasho build *.egg-info .coverage .coverage.*
+clean:  ## removes the virtual environment and everything built; the local data stay
+	rm -rf $(VENV) build *.egg-info .coverage .coverage.*
+
+forget: $(VENV)/.runtime  ## deletes the local data: customers, books and what tests have left
+	@$(BIN)/jasho forget
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Jasho needs Python 3.11 or newer; try: make $(MAKECMDGOALS) PYTHON=python3.12")'

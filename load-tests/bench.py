@@ -30,7 +30,7 @@ from core.membership.refusals import AlreadyRegistered
 from core.settings import Settings, as_environment
 from gateway import wiring
 from gateway.cli.embedded import FOLDER, embedded
-from gateway.cli.main import prepare
+from gateway.cli.serve import prepare
 
 HERE = Path(__file__).parent
 CALLBACK = "/api/ussd/africastalking/local"

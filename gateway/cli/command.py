@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -18,6 +19,9 @@ from gateway import wiring
 from gateway.cli.embedded import CannotStart, embedded
 
 _Result = TypeVar("_Result")
+
+# What a shell says of a command that was stopped from outside, by whichever signal.
+_STOPPED = 128 + signal.SIGTERM
 
 
 class Failure(click.ClickException):
@@ -50,20 +54,60 @@ class OneLine(click.Group):
 
 @contextmanager
 def configured() -> Iterator[Settings]:
-    """Settings with the addresses of database and Redis. Starts embedded servers where none are configured."""
+    """Settings with the addresses of database and Redis. Starts embedded servers where none are configured.
+
+    Whoever stops the command, by SIGTERM or by closing its terminal, stops them too.
+    """
     settings = read_settings()
-    try:
+    with _stopped_by_signals():
         if settings.database_url and settings.redis_url:
             yield settings
             return
-        with embedded() as servers:
-            yield replace(
-                settings,
-                database_url=settings.database_url or servers.database_url,
-                redis_url=settings.redis_url or servers.redis_url,
-            )
-    except CannotStart as error:
-        raise Failure(str(error)) from error
+        try:
+            with embedded() as servers:
+                yield replace(
+                    settings,
+                    database_url=settings.database_url or servers.database_url,
+                    redis_url=settings.redis_url or servers.redis_url,
+                )
+        except CannotStart as error:
+            raise Failure(str(error)) from error
+
+
+@contextmanager
+def until_stopped() -> Iterator[None]:
+    """For a command that runs until somebody stops it: to be stopped is how it ends well."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass  # as good an end, before and after the moments in which uvicorn and asyncio take it
+    except SystemExit as end:
+        if end.code != _STOPPED:
+            raise
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Turns SIGTERM and SIGHUP into SystemExit, so that what is open is closed. What `nohup` ignores stays ignored."""
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, _stop)}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, _pass_on)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    # Whoever is impatient does not interrupt the stopping of the servers.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(_STOPPED)
+
+
+def _pass_on(_number: int, _frame: FrameType | None) -> None:
+    """A closed terminal stops as SIGTERM does: by the handler of whoever is at work, uvicorn's or asyncio's."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 def read_settings() -> Settings:
@@ -88,12 +132,16 @@ def run(settings: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _R
         finally:
             await runtime.close()
 
+    before = signal.getsignal(signal.SIGTERM)
     try:
         return asyncio.run(working())
     except (SQLAlchemyError, psycopg.Error) as error:
         raise Failure(f"the database does not answer: {first_line(error)}") from error
     except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.exit(0)
+        sys.exit(_STOPPED)
+    finally:
+        # asyncio leaves the system's own handler behind, which would end the process and leave its servers running.
+        signal.signal(signal.SIGTERM, before)
 
 
 def first_line(error: SQLAlchemyError | psycopg.Error) -> str:

@@ -9,6 +9,7 @@ end.
 import fcntl
 import hashlib
 import shlex
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -31,6 +32,7 @@ with warnings.catch_warnings():
 
 FOLDER = Path(__file__).parents[2] / ".jasho"
 
+_IN_USE = "in-use.lock"
 _START_SECONDS = 60
 # The system's limit for the address of a Unix socket is 108 bytes, 104 on macOS.
 _LONGEST_SOCKET_PATH = 100
@@ -53,6 +55,10 @@ class CannotStart(RuntimeError):
     """An embedded server did not start or stop. The message says where its log is."""
 
 
+class InUse(RuntimeError):
+    """Somebody works with the data that were to be deleted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Servers:
     database_url: str
@@ -60,22 +66,43 @@ class Servers:
 
 
 @contextmanager
-def embedded(folder: Path = FOLDER) -> Iterator[Servers]:
-    """Both servers, running, with their data under `folder`. Raises CannotStart."""
+def embedded(folder: Path | None = None) -> Iterator[Servers]:
+    """Both servers, running, with their data under `folder`, the checkout's where none is named. Raises CannotStart."""
+    folder = folder or FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "in-use.lock").open("w") as in_use:
-        with _turn(folder):
-            fcntl.flock(in_use, fcntl.LOCK_SH)
-            postgres, valkey = _Postgres(folder), _Valkey(folder)
-            postgres.start()
-            valkey.start()
+    with (folder / _IN_USE).open("w") as in_use:
+        postgres, valkey = _Postgres(folder), _Valkey(folder)
+        # A signal during the start counts too: what runs by then is stopped.
         try:
+            with _turn(folder):
+                fcntl.flock(in_use, fcntl.LOCK_SH)
+                postgres.start()
+                valkey.start()
             yield Servers(postgres.url, valkey.url)
         finally:
             with _turn(folder):
                 if _is_last(in_use):
                     valkey.stop()
                     postgres.stop()
+
+
+def forget(folder: Path | None = None) -> None:
+    """Deletes the data under `folder`, those of the tests with them. Raises InUse, CannotStart."""
+    folder = folder or FOLDER
+    for lock in [*folder.glob(_IN_USE), *folder.glob(f"test/{_IN_USE}"), *folder.glob(f"test/*/{_IN_USE}")]:
+        with lock.open("w") as in_use:
+            if not _is_last(in_use):
+                raise InUse
+        _stop_left_behind(lock.parent)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _stop_left_behind(folder: Path) -> None:
+    """Stops what runs on after a kill -9: it would write into what is deleted under it."""
+    if _Postgres(folder).is_running() or _Valkey(folder).is_running():
+        with embedded(folder):
+            pass
 
 
 @contextmanager
@@ -118,14 +145,14 @@ class _Postgres:
             if self._server.system_user and self._sockets != self._data:
                 self._sockets.chmod(0o777)  # the server runs as a user of its own, because it refuses to be root
             self._server.ensure_pgdata_inited()
-            if not self._is_running():
+            if not self.is_running():
                 self._pg_ctl("start", "-t", str(_START_SECONDS), "-l", str(self._log), "-o", self._options())
         except (subprocess.SubprocessError, OSError, RuntimeError) as error:
             raise CannotStart(f"PostgreSQL did not start; its log is {self._log}") from error
         self.url = f"postgresql://postgres@/postgres?host={self._sockets}"
 
     def stop(self) -> None:
-        if self._is_running():
+        if self._server is not None and self.is_running():
             self._pg_ctl("stop", "-m", "fast")
 
     def _options(self) -> str:
@@ -140,7 +167,7 @@ class _Postgres:
             user=self._server.system_user,
         )
 
-    def _is_running(self) -> bool:
+    def is_running(self) -> bool:
         """Also removes what a power cut leaves: a PID file whose process id belongs to another process by now."""
         pid_file = self._data / "postmaster.pid"
         if not pid_file.exists():
@@ -165,7 +192,7 @@ class _Valkey:
         self.url = f"unix://{self._socket}"
 
     def start(self) -> None:
-        if self._says(b"PING\r\n", b"+PONG"):
+        if self.is_running():
             return
         options = {
             "port": "0",
@@ -192,9 +219,12 @@ class _Valkey:
         self._says(b"SHUTDOWN NOSAVE\r\n", b"")
         self._wait(is_up=False)
 
+    def is_running(self) -> bool:
+        return self._says(b"PING\r\n", b"+PONG")
+
     def _wait(self, *, is_up: bool) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while self._says(b"PING\r\n", b"+PONG") is not is_up:
+        while self.is_running() is not is_up:
             if time.monotonic() > deadline:
                 raise CannotStart(f"Valkey did not {'start' if is_up else 'stop'}; its log is {self._log}")
             time.sleep(0.02)

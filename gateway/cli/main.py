@@ -1,26 +1,22 @@
 """The `jasho` command, for people who run the service. Each subcommand says in one line what is wrong, and exits 1."""
 
-import socket
 import sys
 from pathlib import Path
 
 import click
-import uvicorn
-from sqlalchemy import create_engine
-from sqlalchemy.exc import SQLAlchemyError
 
 import core
 import gateway
 from core import demo as demo_people
-from core import features, inventory, migrations
-from core.db import engine_url
+from core import features, inventory
 from core.ledger import audit
 from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
-from core.settings import Settings, hand_down
 from gateway import logs, wiring, worker
-from gateway.cli.command import Failure, OneLine, configured, first_line, read_settings, run
+from gateway.cli import embedded
+from gateway.cli.command import Failure, OneLine, configured, read_settings, run, until_stopped
 from gateway.cli.dial import converse
+from gateway.cli.serve import bring_up_to_date, prepare, serve
 from gateway.cli.staff import agents, claims, jobs
 from gateway.cli.texting import text
 from menus import draw
@@ -34,41 +30,13 @@ def main() -> None:
     """Jasho: money, savings, work and cover for people with a feature phone."""
 
 
-@main.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that answer requests.")
-@click.option("--no-worker", is_flag=True, help="Leave the outbox and all duties to `jasho worker`.")
-def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
-    """Serves. With no database or Redis configured it starts the embedded ones."""
-    _check_port(host, port)
-    with configured() as settings:
-        if settings.is_local:
-            prepare(settings)
-        elif not _is_current(settings.database_url):
-            raise Failure("the database is not at this version's schema: run `jasho migrate` first")
-        hand_down(settings)
-        _say_where(settings, f"http://{host}:{port}")
-        uvicorn.run(
-            "gateway.app:create_without_worker" if no_worker else "gateway.app:create",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            loop="uvloop",
-            http="httptools",
-            # The callback's address holds its secret.
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
+main.add_command(serve)
 
 
 @main.command("worker")
 def work() -> None:
     """Runs the background worker alone (`serve` runs one too, unless --no-worker)."""
-    with configured() as settings:
+    with until_stopped(), configured() as settings:
         logs.configure(settings)
         run(settings, _work)
 
@@ -77,7 +45,7 @@ def work() -> None:
 def migrate() -> None:
     """Brings the database to the newest schema."""
     with configured() as settings:
-        _migrate(settings)
+        bring_up_to_date(settings)
         click.echo("The database is at the newest schema.")
 
 
@@ -91,6 +59,18 @@ def demo() -> None:
         for person in demo_people.PEOPLE:
             click.echo(f"{person.phone}  {person.name}")
         click.echo("Their PIN is in the README.")
+
+
+@main.command()
+def forget() -> None:
+    """Deletes this checkout's local data. Refused while a service works with them."""
+    try:
+        embedded.forget()
+    except embedded.InUse as error:
+        raise Failure("a service or a command works with the local data: stop it first") from error
+    except (embedded.CannotStart, OSError) as error:
+        raise Failure(f"the local data could not be deleted: {error}") from error
+    click.echo("The local data are deleted.")
 
 
 @main.command()
@@ -187,30 +167,6 @@ def graph(svg: Path | None) -> None:
         raise Failure(f"cannot write {svg}: {error.strerror}") from error
 
 
-def prepare(settings: Settings) -> None:
-    """Brings a developer's machine to the newest schema and loads the demo people."""
-    _migrate(settings)
-    run(settings, demo_people.create_people)
-
-
-def _migrate(settings: Settings) -> None:
-    try:
-        migrations.migrate(settings.database_url)
-    except SQLAlchemyError as error:
-        raise Failure(f"the database could not be migrated: {first_line(error)}") from error
-
-
-def _is_current(database_url: str) -> bool:
-    engine = create_engine(engine_url(database_url))
-    try:
-        with engine.connect() as connection:
-            return migrations.is_current(connection)
-    except SQLAlchemyError as error:
-        raise Failure(f"the database does not answer: {first_line(error)}") from error
-    finally:
-        engine.dispose()
-
-
 async def _work(runtime: Runtime) -> None:
     click.echo("The worker runs. Ctrl-C stops it.")
     await worker.work(runtime, wiring.sms_pool(runtime.settings))
@@ -224,24 +180,3 @@ async def _verify(runtime: Runtime) -> audit.AuditReport:
 def _show_progress(invariant: str) -> None:
     if sys.stderr.isatty():
         click.echo(f"  {invariant} ...", err=True)
-
-
-def _check_port(host: str, port: int) -> None:
-    """It runs before anything is started, so that the error is one line."""
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((host, port))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise Failure(
-                f"cannot serve on {host}:{port} ({reason}): choose another with --port, or PORT=... make run"
-            ) from error
-
-
-def _say_where(settings: Settings, url: str) -> None:
-    click.echo(f"Jasho serves on {url}. Ctrl-C stops it.")
-    if settings.is_local:
-        click.echo(f"  {url}/simulator  a feature phone in the browser")
-        click.echo(f"  .venv/bin/jasho dial '{settings.service_code}' --phone 0711000001 --url {url}  the same in a terminal")
-        click.echo("  Demo people and their PIN: README.md.")

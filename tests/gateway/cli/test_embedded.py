@@ -5,17 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import redis
 
-from gateway.cli.embedded import FOLDER, CannotStart, Servers, embedded
+from gateway.cli.embedded import FOLDER, CannotStart, InUse, Servers, embedded, forget
+from tests.architecture.test_imports import recipe
 
 _HOLD = """
 import sys
 from pathlib import Path
 from gateway.cli.embedded import FOLDER, embedded
-from gateway.cli.embedded import embedded
 with embedded(Path(sys.argv[1])):
     print("up", flush=True)
     sys.stdin.read()
@@ -79,6 +80,32 @@ def test_a_server_that_cannot_start_is_told_with_the_place_of_its_log(own_folder
     (own_folder / "postgres" / "PG_VERSION").write_text("18\n")
     with pytest.raises(CannotStart, match="PostgreSQL did not start; its log is"), embedded(own_folder):
         pass
+
+
+def test_data_that_a_service_works_with_are_not_deleted_under_it(own_folder: Path) -> None:
+    with embedded(own_folder / "test") as servers:
+        with pytest.raises(InUse):
+            forget(own_folder)
+        assert answer(servers)
+
+
+def test_data_are_deleted_when_nobody_uses_them_though_servers_were_left_behind(own_folder: Path) -> None:
+    data = own_folder / "data"
+    process = hold(data)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    postgres = psutil.Process(int((data / "postgres" / "postmaster.pid").read_text().split("\n")[0]))
+    forget(data)
+    assert not data.exists()
+    # Nobody here may collect a process whose parent was killed; a zombie writes nothing.
+    assert not postgres.is_running() or postgres.status() == psutil.STATUS_ZOMBIE
+    forget(data)
+
+
+def test_cleaning_up_after_a_build_leaves_the_data() -> None:
+    """Somebody's customers and books, and a service may run over them."""
+    deleted = [word for command in recipe((FOLDER.parent / "Makefile").read_text(), "clean") for word in command.split()]
+    assert ".jasho" not in deleted
 
 
 def test_the_data_of_a_checkout_lie_at_its_root_where_git_and_make_look_for_them() -> None:

@@ -1,0 +1,95 @@
+"""`jasho serve`: prepares a developer's database, and serves until it is stopped."""
+
+import signal
+import socket
+
+import click
+import uvicorn
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.supervisors.multiprocess import Multiprocess
+
+from core import demo as demo_people
+from core import migrations
+from core.db import engine_url
+from core.settings import Settings, hand_down
+from gateway.cli.command import Failure, configured, first_line, run, until_stopped
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that answer requests.")
+@click.option("--no-worker", is_flag=True, help="Leave the outbox and all duties to `jasho worker`.")
+def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
+    """Serves. With no database or Redis configured it starts the embedded ones."""
+    _check_port(host, port)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        # A closed terminal stops several processes too, where uvicorn would start them anew.
+        Multiprocess.handle_hup = Multiprocess.handle_term  # type: ignore[method-assign]
+    with until_stopped(), configured() as settings:
+        if settings.is_local:
+            prepare(settings)
+        elif not _is_current(settings.database_url):
+            raise Failure("the database is not at this version's schema: run `jasho migrate` first")
+        hand_down(settings)
+        _say_where(settings, f"http://{host}:{port}")
+        uvicorn.run(
+            "gateway.app:create_without_worker" if no_worker else "gateway.app:create",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            loop="uvloop",
+            http="httptools",
+            # The callback's address holds its secret.
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+
+
+def prepare(settings: Settings) -> None:
+    """Brings a developer's machine to the newest schema and loads the demo people."""
+    bring_up_to_date(settings)
+    run(settings, demo_people.create_people)
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    try:
+        migrations.migrate(settings.database_url)
+    except SQLAlchemyError as error:
+        raise Failure(f"the database could not be migrated: {first_line(error)}") from error
+
+
+def _is_current(database_url: str) -> bool:
+    engine = create_engine(engine_url(database_url))
+    try:
+        with engine.connect() as connection:
+            return migrations.is_current(connection)
+    except SQLAlchemyError as error:
+        raise Failure(f"the database does not answer: {first_line(error)}") from error
+    finally:
+        engine.dispose()
+
+
+def _check_port(host: str, port: int) -> None:
+    """It runs before anything is started, so that the error is one line."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise Failure(
+                f"cannot serve on {host}:{port} ({reason}): choose another with --port, or PORT=... make run"
+            ) from error
+
+
+def _say_where(settings: Settings, url: str) -> None:
+    click.echo(f"Jasho serves on {url}. Ctrl-C stops it.")
+    if settings.is_local:
+        click.echo(f"  {url}/simulator  a feature phone in the browser")
+        click.echo(f"  .venv/bin/jasho dial '{settings.service_code}' --phone 0711000001 --url {url}  the same in a terminal")
+        click.echo("  Demo people and their PIN: README.md.")

@@ -1,0 +1,99 @@
+"""Whoever stops a command of `jasho` stops the servers that it has started: nothing is left running behind a closed terminal."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from core.settings import Settings, as_environment
+from gateway.cli.embedded import embedded
+from tests.conftest import FOLDER, JASHO, LOGS, free_port
+
+pytestmark = pytest.mark.system
+
+# `jasho` with its data in another folder than the checkout's.
+ELSEWHERE = """
+import sys
+from pathlib import Path
+from gateway.cli import embedded
+from gateway.cli.main import main
+embedded.FOLDER = Path(sys.argv.pop(1))
+main(prog_name="jasho")
+"""
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """One for all: to make a database takes seconds, to start it does not."""
+    made = FOLDER / uuid4().hex[:8]
+    made.mkdir(parents=True)
+    yield made
+    if left_running(made):
+        with embedded(made):
+            pass  # adopts them, and stops them
+    for log in made.rglob("server.log"):
+        shutil.copyfile(log, LOGS / f"{made.name}-{log.parent.name}.log")
+    shutil.rmtree(made)
+
+
+@contextmanager
+def started(command: list[str], environment: dict[str, str] | None = None) -> Iterator["subprocess.Popen[str]"]:
+    with (
+        (LOGS / "stopping.log").open("a") as log,
+        subprocess.Popen(
+            command, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(("Jasho serves on ", "The worker runs."))
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def left_running(folder: Path) -> list[Path]:
+    """What a server that runs has in its folder."""
+    return [*folder.rglob("postmaster.pid"), *folder.rglob("valkey.sock")]
+
+
+@pytest.mark.parametrize(
+    ("command", "stop"),
+    [
+        (["serve"], signal.SIGTERM),
+        (["serve"], signal.SIGHUP),
+        (["serve"], signal.SIGINT),
+        (["serve", "--workers", "2"], signal.SIGHUP),
+        (["worker"], signal.SIGTERM),
+        (["worker"], signal.SIGHUP),
+    ],
+)
+def test_no_server_is_left_running_behind_a_command_that_was_stopped(
+    folder: Path, command: list[str], stop: signal.Signals
+) -> None:
+    port = ["--port", str(free_port())] if "serve" in command else []
+    with started([sys.executable, "-c", ELSEWHERE, str(folder), *command, *port]) as process:
+        assert left_running(folder), "nothing to stop"
+        process.send_signal(stop)
+        assert process.wait(30) == 0
+    assert left_running(folder) == []
+
+
+def test_a_service_that_a_manager_stops_has_not_failed(settings: Settings) -> None:
+    with started([str(JASHO), "serve", "--port", str(free_port())], as_environment(settings)) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def test_a_service_that_must_outlive_its_terminal_does(settings: Settings) -> None:
+    with started(["nohup", str(JASHO), "serve", "--port", str(free_port())], as_environment(settings)) as process:
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGUSR1)
+        assert process.wait(30) == -signal.SIGUSR1, "it ended of the first signal"
