@@ -117,6 +117,7 @@ async def test_an_empty_goal_and_an_unanswered_application_end_with_the_account(
     assert await rows(runtime, "SELECT status FROM application WHERE worker_id = :id", id=zawadi.id) == [("withdrawn",)]
 
 
+@pytest.mark.usefixtures("contrived")
 async def test_a_job_that_waits_for_her_keeps_the_account_open(runtime: Runtime) -> None:
     zawadi = await joined(runtime)
     for column, status in (("employer_id", "open"), ("employer_id", "disputed"), ("worker_id", "hired")):
@@ -129,6 +130,7 @@ async def test_a_job_that_waits_for_her_keeps_the_account_open(runtime: Runtime)
     await closing.close(runtime, zawadi, RIGHT, ENDINGS)
 
 
+@pytest.mark.usefixtures("contrived")
 async def test_a_cover_that_renews_keeps_the_account_open_and_one_that_does_not_ends_with_it(runtime: Runtime) -> None:
     zawadi, today = await joined(runtime), clock.now().date()
     cover = {"id": uuid4(), "customer_id": zawadi.id, "product": "health", "transfer_id": uuid4(), "currency": "KES"}
@@ -142,6 +144,7 @@ async def test_a_cover_that_renews_keeps_the_account_open_and_one_that_does_not_
     assert await rows(runtime, "SELECT status FROM policy") == [("ended",)]
 
 
+@pytest.mark.usefixtures("contrived")
 async def test_money_on_its_way_keeps_the_account_open(runtime: Runtime) -> None:
     zawadi, now = await joined(runtime), clock.now()
     await _insert(
@@ -232,6 +235,7 @@ async def test_an_agent_who_has_closed_is_found_by_no_customer(runtime: Runtime)
     assert refused.value.code == "unknown_agent"
 
 
+@pytest.mark.usefixtures("contrived")
 async def test_a_claim_made_while_the_account_closes_is_refused_and_none_is_left_that_nobody_could_be_paid(
     runtime: Runtime,
 ) -> None:

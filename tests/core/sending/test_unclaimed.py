@@ -172,6 +172,7 @@ async def test_of_two_workers_one_of_which_credits_and_one_sends_back_only_one_d
     await check_books(runtime)
 
 
+@pytest.mark.usefixtures("contrived")
 async def test_the_ledger_itself_refuses_to_send_back_what_was_credited(runtime: Runtime) -> None:
     await invite(runtime)
     await register(runtime)
