@@ -52,12 +52,12 @@ async def give_up(runtime: Runtime) -> int:
     async def tell(connection: AsyncConnection, row: Row[Any]) -> bool:
         await connection.execute(update(payment).where(payment.c.id == row.id).values(status="unanswered"))
         text = texts.DEPOSIT_UNANSWERED if row.direction == IN else texts.WITHDRAWAL_UNANSWERED
-        params = settlements.sms_params(row, runtime.rails[row.rail].kind)
+        rail = runtime.rails.get(row.rail)  # None of a rail that is no longer connected: its customers are told too
+        params = settlements.sms_params(row, rail.kind if rail else runtime.settings.network)
         await notices.tell(runtime, connection, settlements.get_reader(row), text, **params)
         return True
 
-    silent = settlements.PAYMENTS.where(payment.c.rail.in_(runtime.rails.keys()), is_silent)
-    due = Due(silent, payment.c.id, (payment.c.answer_by,))
+    due = Due(settlements.PAYMENTS.where(is_silent), payment.c.id, (payment.c.answer_by,))
     return await chores.work_through(runtime.database, "payments: give up", due, tell)
 
 

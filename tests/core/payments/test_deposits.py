@@ -110,6 +110,17 @@ async def test_an_unanswered_deposit_is_told_once_and_still_credited_when_it_was
     assert "You received KES 500" in receipt
 
 
+async def test_a_customer_whose_rail_is_no_longer_connected_is_told_that_it_is_silent(stage: Stage) -> None:
+    with clock.at(NOW):
+        payment_id = await stage.asked_deposit()
+    await stage.change("UPDATE payment SET rail = 'gone' WHERE id = :id", id=payment_id)
+    with clock.at(NOW + timedelta(minutes=2)):
+        assert await stage.give_up() == 1
+    assert await stage.status(payment_id) == "unanswered"
+    [silence] = await stage.inbox()
+    assert silence.startswith("M-Pesa has not answered")
+
+
 async def test_an_unanswered_deposit_that_is_refused_late_moves_nothing(stage: Stage) -> None:
     with clock.at(NOW):
         payment_id = await stage.asked_deposit()
