@@ -52,8 +52,7 @@ async def give_up(runtime: Runtime) -> int:
     async def tell(connection: AsyncConnection, row: Row[Any]) -> bool:
         await connection.execute(update(payment).where(payment.c.id == row.id).values(status="unanswered"))
         text = texts.DEPOSIT_UNANSWERED if row.direction == IN else texts.WITHDRAWAL_UNANSWERED
-        rail = runtime.rails.get(row.rail)  # None of a rail that is no longer connected: its customers are told too
-        params = settlements.sms_params(row, rail.kind if rail else runtime.settings.network)
+        params = settlements.sms_params(row, settlements.network_of(runtime, row))
         await notices.tell(runtime, connection, settlements.get_reader(row), text, **params)
         return True
 

@@ -123,7 +123,7 @@ async def withdraw(runtime: Runtime, customer: Customer, amount: Money, *, pin: 
         id=row["id"],
         initiator=customer.wallet,
         key=key,
-        kind=settlements.kind_out(rail),
+        kind=settlements.kind_out(rail.kind),
         legs=(
             Leg(customer.wallet, -quoted.total.minor),
             Leg(SystemAccount(SETTLEMENT, amount.currency), amount.minor),

@@ -18,7 +18,7 @@ from core.ledger.transfer import Hold, Leg, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.payments import texts
-from core.rail import NETWORKS, Rail
+from core.rail import NETWORKS
 from core.runtime import Runtime
 from core.tables.customers import customer
 from core.tables.ledger import account
@@ -47,24 +47,30 @@ def select_locked(payment_id: UUID) -> Select[Any]:
     return PAYMENTS.where(payment.c.id == payment_id).with_for_update(of=payment)
 
 
-def kind_in(rail: Rail) -> str:
+def kind_in(network: str) -> str:
     """The ledger's kind of transfer for a deposit."""
-    return f"{rail.kind}_in"
+    return f"{network}_in"
 
 
-def kind_out(rail: Rail) -> str:
+def kind_out(network: str) -> str:
     """The ledger's kind of transfer for a withdrawal."""
-    return f"{rail.kind}_out"
+    return f"{network}_out"
 
 
-def kind_unclaimed(rail: Rail) -> str:
+def kind_unclaimed(network: str) -> str:
     """The ledger's kind of transfer for a deposit into a closed account."""
-    return f"{rail.kind}_unclaimed"
+    return f"{network}_unclaimed"
 
 
 async def settle(runtime: Runtime, connection: AsyncConnection, row: Row[Any], *, paid: bool) -> None:
     """Settles a row of `select_locked` that is not settled yet, in the caller's transaction."""
-    await _SETTLE[row.direction, paid](runtime, connection, row, runtime.rails[row.rail])
+    await _SETTLE[row.direction, paid](runtime, connection, row, network_of(runtime, row))
+
+
+def network_of(runtime: Runtime, row: Row[Any]) -> str:
+    """The payment's network, a key of NETWORKS; the country's own for a rail that is no longer connected."""
+    rail = runtime.rails.get(row.rail)
+    return rail.kind if rail else runtime.settings.network
 
 
 def get_reader(row: Row[Any]) -> Customer:
@@ -79,16 +85,16 @@ def sms_params(row: Row[Any], network: str) -> dict[str, Any]:
     return {"reference": reference, "amount": amount, "fee": fee, "phone": phone, "rail": NETWORKS[network].title}
 
 
-async def _paid_in(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
+async def _paid_in(runtime: Runtime, connection: AsyncConnection, row: Row[Any], network: str) -> None:
     """Credits the wallet, above its limits too: the customer has paid. For a closed account it keeps the money unclaimed."""
     settlement_leg = Leg(SystemAccount(SETTLEMENT, row.currency), -row.amount)
     transfer = Transfer(
         id=row.id,
         initiator=row.wallet,
         key=_key(row),
-        kind=kind_in(rail),
+        kind=kind_in(network),
         legs=(Leg(row.wallet, row.amount), settlement_leg),
-        notices=(notices.write(get_reader(row), texts.PAID_IN, **sms_params(row, rail.kind)),),
+        notices=(notices.write(get_reader(row), texts.PAID_IN, **sms_params(row, network)),),
     )
     if row.customer_status == "active":
         [answer] = await post(connection, [transfer], runtime.settings.country)
@@ -98,30 +104,30 @@ async def _paid_in(runtime: Runtime, connection: AsyncConnection, row: Row[Any],
             return
     unclaimed = replace(
         transfer,
-        kind=kind_unclaimed(rail),
+        kind=kind_unclaimed(network),
         legs=(Leg(SystemAccount(UNCLAIMED, row.currency), row.amount), settlement_leg),
-        notices=(notices.write(get_reader(row), texts.PAID_INTO_CLOSED, **sms_params(row, rail.kind)),),
+        notices=(notices.write(get_reader(row), texts.PAID_INTO_CLOSED, **sms_params(row, network)),),
     )
     await post_one(connection, unclaimed, country=runtime.settings.country, currency=row.currency)
     log.warning("paid into a closed account: kept as unclaimed", payment=str(row.id))
 
 
-async def _not_paid_in(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
-    await notices.tell(runtime, connection, get_reader(row), texts.NOT_PAID_IN, **sms_params(row, rail.kind))
+async def _not_paid_in(runtime: Runtime, connection: AsyncConnection, row: Row[Any], network: str) -> None:
+    await notices.tell(runtime, connection, get_reader(row), texts.NOT_PAID_IN, **sms_params(row, network))
 
 
-async def _paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
-    notice = notices.write(get_reader(row), texts.PAID_OUT, **sms_params(row, rail.kind))
+async def _paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any], network: str) -> None:
+    notice = notices.write(get_reader(row), texts.PAID_OUT, **sms_params(row, network))
     capture = holds.capture(await _get_hold(connection, row), _key(row))
-    transfer = replace(capture, kind=kind_out(rail), notices=(notice,))
+    transfer = replace(capture, kind=kind_out(network), notices=(notice,))
     await post_one(connection, transfer, country=runtime.settings.country, currency=row.currency)
 
 
-async def _not_paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any], rail: Rail) -> None:
+async def _not_paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any], network: str) -> None:
     transfer = holds.give_back(await _get_hold(connection, row), _key(row))
     await post_one(connection, transfer, country=runtime.settings.country, currency=row.currency)
     balance = await statement.get_available(connection, row.wallet)
-    await notices.tell(runtime, connection, get_reader(row), texts.NOT_PAID_OUT, balance=balance, **sms_params(row, rail.kind))
+    await notices.tell(runtime, connection, get_reader(row), texts.NOT_PAID_OUT, balance=balance, **sms_params(row, network))
 
 
 async def _get_hold(connection: AsyncConnection, row: Row[Any]) -> Hold:
@@ -135,7 +141,7 @@ def _key(row: Row[Any]) -> str:
     return f"payment:{row.id}"
 
 
-_SETTLE: dict[tuple[str, bool], Callable[[Runtime, AsyncConnection, Row[Any], Rail], Awaitable[None]]] = {
+_SETTLE: dict[tuple[str, bool], Callable[[Runtime, AsyncConnection, Row[Any], str], Awaitable[None]]] = {
     (IN, True): _paid_in,
     (IN, False): _not_paid_in,
     (OUT, True): _paid_out,

@@ -110,15 +110,19 @@ async def test_an_unanswered_deposit_is_told_once_and_still_credited_when_it_was
     assert "You received KES 500" in receipt
 
 
-async def test_a_customer_whose_rail_is_no_longer_connected_is_told_that_it_is_silent(stage: Stage) -> None:
+async def test_a_deposit_by_a_rail_that_is_no_longer_connected_is_told_of_and_credited_when_it_was_paid(stage: Stage) -> None:
     with clock.at(NOW):
         payment_id = await stage.asked_deposit()
     await stage.change("UPDATE payment SET rail = 'gone' WHERE id = :id", id=payment_id)
     with clock.at(NOW + timedelta(minutes=2)):
         assert await stage.give_up() == 1
     assert await stage.status(payment_id) == "unanswered"
-    [silence] = await stage.inbox()
+    with clock.at(NOW + timedelta(days=1)):
+        await stage.report(payment_id, paid=True)
+    silence, receipt = await stage.inbox()
     assert silence.startswith("M-Pesa has not answered")
+    assert "You received KES 500" in receipt
+    assert await stage.findings() == []
 
 
 async def test_an_unanswered_deposit_that_is_refused_late_moves_nothing(stage: Stage) -> None:
