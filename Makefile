@@ -36,7 +36,7 @@ fmt: $(VENV)/.development  ## formats the code and applies the fixes that ruff k
 
 coverage: $(VENV)/.development  ## all tests under branch coverage of core and menus; fails below the floor in pyproject.toml
 	$(BIN)/coverage erase
-	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/pytest -n 2 --dist loadgroup --ignore tests/after
+	COVERAGE_PROCESS_START="$$PWD/pyproject.toml" $(BIN)/pytest -n 2 --dist loadgroup --ignore tests/after
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

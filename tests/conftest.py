@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -231,7 +232,7 @@ def serving(environment: dict[str, str], *options: str) -> Iterator[str]:
         process.wait(20)
 
 
-def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_until_ready(url: str, process: "subprocess.Popen[Any]", log: Path) -> None:
     for _ in range(300):
         if process.poll() is not None:
             break

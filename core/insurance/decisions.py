@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, update
+from sqlalchemy import Row, Select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
@@ -31,6 +31,10 @@ from core.tables.insurance import policy as policy_table
 
 KIND = "claim"
 
+_WITH_OWNER: Select[Any] = CLAIMS.add_columns(customer_table.c.name, customer_table.c.phone).join(
+    customer_table, customer_table.c.id == policy_table.c.customer_id
+)
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingClaim:
@@ -47,15 +51,22 @@ class UnknownClaim(LookupError):
 
 async def list_waiting(runtime: Runtime, most: int = 100) -> list[WaitingClaim]:
     """The claims that wait for a decision, the oldest first."""
-    query = (
-        CLAIMS.add_columns(customer_table.c.name, customer_table.c.phone)
-        .join(customer_table, customer_table.c.id == policy_table.c.customer_id)
-        .where(claim_table.c.status == WAITING)
-        .order_by(claim_table.c.created_at, claim_table.c.id)
-        .limit(most)
-    )
+    query = _WITH_OWNER.where(claim_table.c.status == WAITING).order_by(claim_table.c.created_at, claim_table.c.id).limit(most)
     async with runtime.database.autocommit() as connection:
-        return [WaitingClaim(read_claim(row), row.name, row.phone) for row in await connection.execute(query)]
+        return [_read_waiting(row) for row in await connection.execute(query)]
+
+
+@refuses(ClaimDecided)
+async def get_waiting(runtime: Runtime, number: int) -> WaitingClaim:
+    """The claim of this number, while it waits. Raises UnknownClaim."""
+    query = _WITH_OWNER.where(claim_table.c.number == number)
+    async with runtime.database.autocommit() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise UnknownClaim(number)
+    if row.status != WAITING:
+        raise ClaimDecided
+    return _read_waiting(row)
 
 
 @refuses(ClaimDecided, BadAmount, OverLimit, AccountClosed)
@@ -107,6 +118,10 @@ def _payout(row: Row[Any], customer: Customer, paid: Money) -> Transfer:
     )
     legs = (Leg(customer.wallet, paid.minor), Leg(SystemAccount(PREMIUMS, paid.currency), -paid.minor))
     return Transfer(transfer_id, customer.wallet, f"claim:{row.id}", KIND, legs, (notice,))
+
+
+def _read_waiting(row: Row[Any]) -> WaitingClaim:
+    return WaitingClaim(read_claim(row), row.name, row.phone)
 
 
 async def _lock_waiting(connection: AsyncConnection, number: int) -> Row[Any]:

@@ -50,7 +50,8 @@ def is_current(connection: Connection) -> bool:
 def configuration(connection: Connection) -> Config:
     """Alembic's settings, for a connection that is open already."""
     config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
+    # A percent sign begins something of the configuration's own.
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 

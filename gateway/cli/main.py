@@ -13,7 +13,7 @@ from core.ledger import audit
 from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
 from gateway import logs, wiring, worker
-from gateway.cli import embedded
+from gateway.cli import address, embedded
 from gateway.cli.command import Failure, OneLine, configured, read_settings, run, until_stopped
 from gateway.cli.dial import converse
 from gateway.cli.serve import bring_up_to_date, prepare, serve
@@ -35,7 +35,7 @@ main.add_command(serve)
 
 @main.command("worker")
 def work() -> None:
-    """Runs the background worker alone (`serve` runs one too, unless --no-worker)."""
+    """Runs the background worker alone. `serve` runs one too, unless --no-worker."""
     with until_stopped(), configured() as settings:
         logs.configure(settings)
         run(settings, _work)
@@ -76,7 +76,7 @@ def forget() -> None:
 @main.command()
 @click.argument("code")
 @click.option("--phone", required=True, help="The number that dials, for example 0711000001.")
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the service runs.")
+@click.option("--url", default=address.find, help="Where the service runs, unless it is this checkout's.")
 def dial(code: str, phone: str, url: str) -> None:
     """A phone in the terminal: shows screens, takes input. CODE is what you would dial, for example '*384*96#'."""
     try:
@@ -88,7 +88,7 @@ def dial(code: str, phone: str, url: str) -> None:
 @main.command()
 @click.argument("message")
 @click.option("--phone", required=True, help="The number that sends, for example 0711000001.")
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Where the service runs.")
+@click.option("--url", default=address.find, help="Where the service runs, unless it is this checkout's.")
 def sms(message: str, phone: str, url: str) -> None:
     """Sends an SMS as a phone and prints what comes back. MESSAGE is what you would write, for example BAL."""
     try:
@@ -104,7 +104,7 @@ def ledger() -> None:
 
 @ledger.command()
 def verify() -> None:
-    """Proves the books: every invariant; exits 1 with the finding where one is broken."""
+    """Proves every invariant of the books. Exits 1 with the finding where one is broken."""
     with configured() as settings:
         report = run(settings, _verify)
     for invariant, finding in report.findings:
@@ -123,7 +123,7 @@ def tariffs() -> None:
 @tariffs.command("check")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def check_tariffs(file: Path | None) -> None:
-    """Reads a tariff file (the service's own, if none is named) and says what is wrong with it."""
+    """Reads a tariff file and says what is wrong with it. The service's own, if none is named."""
     try:
         table = tariff_tables.read((file or tariff_tables.FILE).read_text())
     except (tariff_tables.BadTariffs, UnicodeDecodeError) as error:

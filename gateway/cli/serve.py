@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from contextlib import nullcontext
 
 import click
 import uvicorn
@@ -13,16 +14,17 @@ from core import demo as demo_people
 from core import migrations
 from core.db import engine_url
 from core.settings import Settings, hand_down
+from gateway.cli import address, embedded
 from gateway.cli.command import Failure, configured, first_line, run, until_stopped
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that answer requests.")
 @click.option("--no-worker", is_flag=True, help="Leave the outbox and all duties to `jasho worker`.")
 def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
-    """Serves. With no database or Redis configured it starts the embedded ones."""
+    """Serves phones, SMS and the API. With no database or Redis configured it starts the embedded ones."""
     _check_port(host, port)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         # A closed terminal stops several processes too, where uvicorn would start them anew.
@@ -33,21 +35,24 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
         elif not _is_current(settings.database_url):
             raise Failure("the database is not at this version's schema: run `jasho migrate` first")
         hand_down(settings)
-        _say_where(settings, f"http://{host}:{port}")
-        uvicorn.run(
-            "gateway.app:create_without_worker" if no_worker else "gateway.app:create",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            loop="uvloop",
-            http="httptools",
-            # The callback's address holds its secret.
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
+        url = f"http://{host}:{port}"
+        # Another database's service is not the one that a terminal in this checkout means.
+        with address.kept(url) if embedded.serves(settings.database_url) else nullcontext():
+            _say_where(settings, url)
+            uvicorn.run(
+                "gateway.app:create_without_worker" if no_worker else "gateway.app:create",
+                factory=True,
+                host=host,
+                port=port,
+                workers=workers,
+                loop="uvloop",
+                http="httptools",
+                # The callback's address holds its secret.
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=10,
+            )
 
 
 def prepare(settings: Settings) -> None:
@@ -80,8 +85,8 @@ def _check_port(host: str, port: int) -> None:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((host, port))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
+        except OSError as error:
+            reason = error.strerror or str(error)
             raise Failure(
                 f"cannot serve on {host}:{port} ({reason}): choose another with --port, or PORT=... make run"
             ) from error
@@ -91,5 +96,5 @@ def _say_where(settings: Settings, url: str) -> None:
     click.echo(f"Jasho serves on {url}. Ctrl-C stops it.")
     if settings.is_local:
         click.echo(f"  {url}/simulator  a feature phone in the browser")
-        click.echo(f"  .venv/bin/jasho dial '{settings.service_code}' --phone 0711000001 --url {url}  the same in a terminal")
+        click.echo(f"  .venv/bin/jasho dial '{settings.service_code}' --phone 0711000001  the same in a terminal")
         click.echo("  Demo people and their PIN: README.md.")

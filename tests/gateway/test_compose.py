@@ -304,6 +304,9 @@ def test_the_workflow_runs_ci_on_the_oldest_and_the_newest_python() -> None:
     newest = re.findall(r"python:(\d+\.\d+)", text("Dockerfile"))[-1]
     assert job["strategy"]["matrix"]["python"] == [oldest, newest]
     assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    folder = job["defaults"]["run"]["working-directory"]
+    assert " " in folder, "a checkout whose path has a blank is tried nowhere else"
+    assert job["steps"][0]["with"]["path"] == folder
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step["uses"]) for step in job["steps"] if "uses" in step)
     assert workflow["permissions"] == {"contents": "read"}
     assert job["timeout-minutes"] <= 90

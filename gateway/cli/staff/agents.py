@@ -10,10 +10,12 @@ from core.agents.directory import Agent
 from core.customers.refusals import UnknownRecipient
 from core.errors import BadText, KeyConflict, UnknownAgent
 from core.ledger.refusals import NotEnoughMoney, OverLimit
+from core.money import Money
 from core.runtime import Runtime
 from core.staff import Staff
 from gateway.cli.command import Failure, configured, run
 from gateway.cli.staff import words
+from gateway.cli.staff.asking import require_terminal, require_yes, yes_option
 from gateway.cli.staff.words import Advice, in_words
 
 _ADVICE: Advice = {
@@ -21,6 +23,8 @@ _ADVICE: Advice = {
     UnknownAgent: "no agent has the number {number}: `jasho agent add` prints it",
     OverLimit: "the most at once is {most}",
 }
+Trade = Callable[..., Coroutine[Any, Any, floats.FloatReceipt]]
+
 _WRITTEN_LIKE = "write letters, digits and spaces only: 40 characters at most, 20 for a place"
 
 # Click takes a negative amount for an option, and would answer in its own words.
@@ -56,7 +60,7 @@ def add(phone: str, name: str, place: str, amount: str | None) -> None:
                 raise Failure(f"the shop's name or place cannot be read: {_WRITTEN_LIKE}") from error
             except KeyConflict as error:
                 raise Failure(f"{phone} was given another float to begin with: add to it with `jasho float buy`") from error
-    click.echo(added.number)
+    click.echo(f"Agent number: {added.number}")
     if (added.name, added.place) != (" ".join(name.split()), " ".join(place.split())):
         click.echo(f"jasho: {phone} was an agent already, as {added.name!r} in {added.place!r}: that stays", err=True)
 
@@ -74,28 +78,32 @@ def _trading(command: click.Command) -> click.Command:
         click.Option(["--reference"], required=True, help="The bank's: it is worked off once."),
         click.Option(["--by"], required=True, metavar="NAME", help="Who in the office does it."),
     ]
-    return command
+    return yes_option(command)
 
 
 @_trading
 @float_.command(context_settings=_ANY_AMOUNT)
-def buy(number: str, amount: str, reference: str, by: str) -> None:
+def buy(yes: bool, **given: str) -> None:
     """An agent has paid at the bank: adds it to her float."""
-    _trade(floats.buy, "added to", number, amount, reference, by)
+    require_terminal(is_agreed=yes)
+    _trade(floats.buy, "added to", yes=yes, **given)
 
 
 @_trading
 @float_.command(context_settings=_ANY_AMOUNT)
-def sell(number: str, amount: str, reference: str, by: str) -> None:
+def sell(yes: bool, **given: str) -> None:
     """The bank pays an agent out: takes it from her float."""
-    _trade(floats.sell, "taken from", number, amount, reference, by)
+    require_terminal(is_agreed=yes)
+    _trade(floats.sell, "taken from", yes=yes, **given)
 
 
-def _trade(
-    trade: Callable[..., Coroutine[Any, Any, floats.FloatReceipt]], done: str, number: str, amount: str, reference: str, by: str
-) -> None:
+def _trade(trade: Trade, done: str, *, number: str, amount: str, reference: str, by: str, yes: bool) -> None:
     with configured() as settings:
         traded = words.amount(amount, settings)
+
+        async def look(runtime: Runtime) -> tuple[Agent, Money]:
+            trader = await directory.get_by_number(runtime, number)
+            return trader, await floats.get_balance(runtime, trader)
 
         async def work(runtime: Runtime) -> tuple[Agent, floats.FloatReceipt]:
             trader = await directory.get_by_number(runtime, number)
@@ -106,6 +114,9 @@ def _trade(
                 raise Failure(f"agent {number} has a float of {balance}: {traded} cannot be taken from it") from error
 
         with in_words(_ADVICE, number=number):
+            if not yes:
+                trader, balance = run(settings, look)
+                require_yes(f"{traded} will be {done} the float of {trader.number} {trader.name}, which is {balance} now.")
             try:
                 trader, receipt = run(settings, work)
             except BadText as error:

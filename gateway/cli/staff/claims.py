@@ -1,6 +1,7 @@
 """Staff decide claims: `jasho claims` lists those that wait, pays one or declines it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -8,12 +9,15 @@ from core import phones
 from core.errors import BadText
 from core.insurance import decisions
 from core.insurance.claims import MOST_TEXT_CHARACTERS, Claim
-from core.insurance.decisions import UnknownClaim
+from core.insurance.decisions import UnknownClaim, WaitingClaim
 from core.insurance.refusals import ClaimDecided
 from core.ledger.refusals import AccountClosed, OverLimit
+from core.money import Money
 from core.runtime import Runtime
+from core.settings import Settings
 from gateway.cli.command import Failure, configured, run
 from gateway.cli.staff import words
+from gateway.cli.staff.asking import require_terminal, require_yes, yes_option
 from gateway.cli.staff.words import Advice, in_words
 
 _ADVICE: Advice = {
@@ -48,14 +52,27 @@ def list_waiting() -> None:
 @click.argument("number")
 @click.option("--by", required=True, metavar="NAME", help="Who in the office decides.")
 @click.option("--amount", help="Less than the cover pays at most, for example 5000.")
-def approve(number: str, by: str, amount: str | None) -> None:
-    """Pays a claim into its owner's wallet, and tells her by SMS. A claim is decided once."""
+@yes_option
+def approve(number: str, by: str, amount: str | None, yes: bool) -> None:
+    """Pays a claim into its owner's wallet. She is told by SMS, and a claim is decided once."""
+    require_terminal(is_agreed=yes)
+
+    def read_amount(settings: Settings) -> Money | None:
+        return None if amount is None else words.amount(amount, settings, "--amount")
+
+    async def look(runtime: Runtime) -> WaitingClaim:
+        return await decisions.get_waiting(runtime, _number(number))
 
     async def work(runtime: Runtime) -> Claim:
-        paid = None if amount is None else words.amount(amount, runtime.settings, "--amount")
-        return await decisions.approve(runtime, _number(number), words.staff(by), paid)
+        return await decisions.approve(runtime, _number(number), words.staff(by), read_amount(runtime.settings))
 
-    click.echo(f"Claim {number} is paid: {_decide(number, work).paid}.")
+    with _deciding(number) as settings:
+        if not yes:
+            waiting, paid = run(settings, look), read_amount(settings)
+            owner = f"{waiting.customer} {phones.national(waiting.phone)}"
+            require_yes(f"Claim {number}, {waiting.claim.name}: {paid or waiting.claim.cover} goes to {owner}.")
+        claim = run(settings, work)
+    click.echo(f"Claim {number} is paid: {claim.paid}.")
 
 
 @claims.command()
@@ -68,13 +85,16 @@ def decline(number: str, by: str, why: str) -> None:
     async def work(runtime: Runtime) -> Claim:
         return await decisions.decline(runtime, _number(number), words.staff(by), why)
 
-    click.echo(f"Claim {number} is declined: {_decide(number, work).decision}.")
+    with _deciding(number) as settings:
+        claim = run(settings, work)
+    click.echo(f"Claim {number} is declined: {claim.decision}.")
 
 
-def _decide(number: str, work: Callable[[Runtime], Awaitable[Claim]]) -> Claim:
+@contextmanager
+def _deciding(number: str) -> Iterator[Settings]:
     with configured() as settings, in_words(_ADVICE, number=number):
         try:
-            return run(settings, work)
+            yield settings
         except UnknownClaim as error:
             raise Failure(f"there is no claim {number}: `jasho claims list` shows those that wait") from error
 

@@ -11,6 +11,7 @@ from core.ledger.refusals import AccountClosed
 from core.runtime import Runtime
 from gateway.cli.command import Failure, configured, run
 from gateway.cli.staff import words
+from gateway.cli.staff.asking import require_terminal, require_yes, yes_option
 from gateway.cli.staff.words import Advice, in_words
 
 _ADVICE: Advice = {
@@ -27,7 +28,7 @@ def jobs() -> None:
 
 @jobs.command()
 def disputes() -> None:
-    """Shows the jobs that wait for a decision, the longest waiting first."""
+    """Shows the jobs that wait for a decision, oldest first."""
     with configured() as settings:
         waiting = run(settings, job_list.list_disputed)
     for job in waiting:
@@ -40,21 +41,35 @@ def disputes() -> None:
 
 @jobs.command()
 @click.argument("number")
-@click.option("--pay/--refund", "pays", default=None, help="To the worker, or back to the employer.")
+@click.option("--pay", is_flag=True, help="The money goes to the worker.")
+@click.option("--refund", is_flag=True, help="The money goes back to the employer.")
 @click.option("--by", required=True, metavar="NAME", help="Who in the office decides.")
-def settle(number: str, pays: bool | None, by: str) -> None:
-    """Ends a dispute: the pay goes to the worker or back, both sides are told by SMS. A dispute is settled once."""
-    if pays is None:
-        raise Failure("say who gets the money: --pay (the worker) or --refund (the employer)")
-    pays_worker = pays
+@yes_option
+def settle(number: str, pay: bool, refund: bool, by: str, yes: bool) -> None:
+    """Ends a dispute: the pay goes to the worker or back. Both sides are told by SMS, and a dispute is settled once."""
+    if pay == refund:
+        raise Failure("say who gets the money, one of the two: --pay (the worker) or --refund (the employer)")
+    require_terminal(is_agreed=yes)
+
+    async def look(runtime: Runtime) -> Job:
+        job = await job_list.get_by_number(runtime, number)
+        if job.status != job_list.DISPUTED:
+            raise JobClosed
+        return job
 
     async def work(runtime: Runtime) -> Job:
-        return await hiring.settle(runtime, number, pay_worker=pays_worker, by=words.staff(by))
+        return await hiring.settle(runtime, number, pay_worker=pay, by=words.staff(by))
 
     with configured() as settings, in_words(_ADVICE, number=number):
+        if not yes:
+            job = run(settings, look)
+            require_yes(f"Job {job.number}, {job.title}: {job.pay} goes to {_receiver(job, pays_worker=pay)}.")
         job = run(settings, work)
-    receiver = job.worker if pays_worker else job.employer
-    click.echo(f"Job {job.number} is settled: {job.pay} to {_contact(receiver)}.")
+    click.echo(f"Job {job.number} is settled: {job.pay} to {_receiver(job, pays_worker=pay)}.")
+
+
+def _receiver(job: Job, *, pays_worker: bool) -> str:
+    return _contact(job.worker if pays_worker else job.employer)
 
 
 def _contact(side: Side | None) -> str:

@@ -20,6 +20,20 @@ def jasho(arguments: Sequence[str], settings: Settings | None = None, typed: str
     return done
 
 
+def jasho_at_a_terminal(arguments: Sequence[str], settings: Settings, typed: str) -> Done:
+    """As a person runs it who types an answer."""
+    keyboard, terminal = os.openpty()
+    try:
+        os.write(keyboard, typed.encode())
+        environment = {**os.environ, **as_environment(settings)}
+        return subprocess.run(
+            [JASHO, *arguments], stdin=terminal, capture_output=True, text=True, timeout=60, env=environment, check=False
+        )
+    finally:
+        os.close(terminal)
+        os.close(keyboard)
+
+
 def check_failed_in_one_line(done: Done, *words: str) -> None:
     assert done.returncode != 0
     assert done.stdout == ""

@@ -6,11 +6,13 @@ import socket
 import subprocess
 from pathlib import Path
 
+import click
 import httpx2
 import psycopg
 import pytest
 
 from core.settings import Settings, as_environment
+from gateway.cli.main import main
 from tests import databases, pins
 from tests.conftest import JASHO, free_port, serving
 from tests.gateway.cli.command import check_failed_in_one_line, jasho
@@ -161,9 +163,19 @@ def test_tariffs_are_checked_before_an_operator_uses_them(tmp_path: Path) -> Non
     [
         (["dial"], "CODE"),
         (["serve", "--port", "x"], "--port"),
+        (["serve", "--port", "99999"], "1<=x<=65535"),
         (["serve", "--workers", "0"], "--workers"),
         (["nonsense"], "nonsense"),
     ],
 )
 def test_a_command_written_wrongly_is_told_in_one_line(arguments: list[str], named: str) -> None:
     check_failed_in_one_line(jasho(arguments), named, "--help")
+
+
+def test_what_a_command_does_is_read_to_the_end_in_the_list() -> None:
+    """A terminal is 80 columns wide; click cuts what is longer, in the middle of its sentence."""
+    lists = ["jasho", *(f"jasho {name}" for name, command in main.commands.items() if isinstance(command, click.Group))]
+    for words in (line.split()[1:] for line in lists):
+        listed = jasho([*words, "--help"], COLUMNS="80").stdout.partition("\nCommands:\n")[2].splitlines()
+        assert listed
+        assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []

@@ -4,17 +4,20 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import psutil
 import psycopg
 import pytest
 import redis
 
+from core import migrations
 from gateway.cli.embedded import FOLDER, CannotStart, InUse, Servers, embedded, forget
 from tests.architecture.test_imports import recipe
 
 _HOLD = """
 import sys
+from contextlib import suppress
 from pathlib import Path
 from gateway.cli.embedded import FOLDER, embedded
 with embedded(Path(sys.argv[1])):
@@ -73,6 +76,18 @@ def test_a_number_file_left_by_a_power_cut_does_not_keep_postgres_from_starting(
 def test_a_path_too_long_for_a_socket_still_works(own_folder: Path) -> None:
     with embedded(own_folder / ("very-long-folder-name-" * 5)) as servers:
         assert answer(servers)
+
+
+@pytest.mark.parametrize("name", ["it's a 50% \u00f1", "\u00f1 50%" * 12], ids=["short", "too long for a socket"])
+def test_whatever_a_folder_is_called_its_servers_work(own_folder: Path, name: str) -> None:
+    with embedded(own_folder / name) as servers:
+        assert answer(servers)
+        migrations.migrate(servers.database_url)
+
+
+def test_a_checkout_whose_path_has_a_percent_sign_finds_its_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "_FOLDER", Path("/50%/migrations"))
+    assert migrations.configuration(MagicMock()).get_main_option("script_location") == "/50%/migrations"
 
 
 def test_a_server_that_cannot_start_is_told_with_the_place_of_its_log(own_folder: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from core.settings import Settings, as_environment
 from gateway.cli.embedded import embedded
-from tests.conftest import FOLDER, JASHO, LOGS, free_port
+from tests.conftest import FOLDER, JASHO, LOGS, free_port, wait_until_ready
 
 pytestmark = pytest.mark.system
 
@@ -84,6 +84,21 @@ def test_no_server_is_left_running_behind_a_command_that_was_stopped(
         process.send_signal(stop)
         assert process.wait(30) == 0
     assert left_running(folder) == []
+
+
+def test_a_phone_in_the_terminal_finds_the_service_at_whichever_port(folder: Path) -> None:
+    elsewhere = [sys.executable, "-c", ELSEWHERE, str(folder)]
+    port = free_port()
+    dial = [*elsewhere, "dial", "*384*96*1#", "--phone", "0711000001"]
+    sms = [*elsewhere, "sms", "LANG EN", "--phone", "0711000001"]
+    with started([*elsewhere, "serve", "--port", str(port)]) as process:
+        wait_until_ready(f"http://127.0.0.1:{port}", process, LOGS / "stopping.log")
+        for command in (dial, sms):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            assert (done.returncode, done.stderr) == (0, "")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert not (folder / "address").exists(), "the next one would look for it there"
 
 
 def test_a_service_that_a_manager_stops_has_not_failed(settings: Settings) -> None:

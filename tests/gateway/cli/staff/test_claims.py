@@ -12,7 +12,7 @@ from core.runtime import Runtime
 from core.settings import Settings
 from tests.core.counter import ASHA, change, check_books, held, person, received
 from tests.core.insurance.covers import PRICE, buy
-from tests.gateway.cli.command import Done, check_failed_in_one_line, jasho
+from tests.gateway.cli.command import Done, check_failed_in_one_line, jasho, jasho_at_a_terminal
 
 LEFT = 1_250_000 - PRICE
 
@@ -35,16 +35,16 @@ async def test_the_office_sees_a_claim_and_pays_it_once(runtime: Runtime, settin
     assert (await office(settings, "list")).stdout == (
         f"{number}  Hospital cash, up to KES 10,000  Asha Wanjiku 0711000001  on {waits.happened}: Two nights in hospital\n"
     )
-    done = await office(settings, "approve", number, "--by", "Neema", "--amount", "4500.50")
+    done = await office(settings, "approve", number, "--by", "Neema", "--yes", "--amount", "4500.50")
     assert (done.returncode, done.stdout) == (0, f"Claim {number} is paid: KES 4,500.50.\n")
-    check_failed_in_one_line(await office(settings, "approve", number, "--by", "Neema"), number, "decided already")
+    check_failed_in_one_line(await office(settings, "approve", number, "--by", "Neema", "--yes"), number, "decided already")
     assert (await office(settings, "list")).stdout == "No claim waits.\n"
     assert await held(runtime, ASHA) == LEFT + 450_050
     await check_books(runtime)
 
 
 async def test_without_an_amount_the_whole_cover_is_paid(runtime: Runtime, settings: Settings, waits: Claim) -> None:
-    done = await office(settings, "approve", str(waits.number), "--by", "Neema")
+    done = await office(settings, "approve", str(waits.number), "--by", "Neema", "--yes")
     assert done.stdout == f"Claim {waits.number} is paid: KES 10,000.\n"
     assert await held(runtime, ASHA) == LEFT + 1_000_000
 
@@ -72,7 +72,24 @@ async def test_what_the_office_cannot_do_is_told_in_one_line_and_pays_nothing(
         (["approve", number, "--by", "  "], "--by"),
         (["decline", number, *by, "--why", "M" * 61], "--why"),
     ):
-        check_failed_in_one_line(await office(settings, *arguments), word)
+        agreed = ["--yes"] if "approve" in arguments else []
+        check_failed_in_one_line(await office(settings, *arguments, *agreed), word)
     await change(runtime, "UPDATE customer SET status = 'closed' WHERE phone = :phone", phone=ASHA)
-    check_failed_in_one_line(await office(settings, "approve", number, *by), number, "closed her account")
+    check_failed_in_one_line(await office(settings, "approve", number, *by, "--yes"), number, "closed her account")
     assert await held(runtime, ASHA) == LEFT
+
+
+async def test_a_payment_that_cannot_be_undone_is_shown_and_asked_first(
+    runtime: Runtime, settings: Settings, waits: Claim
+) -> None:
+    command = ["claims", "approve", str(waits.number), "--by", "Neema"]
+    check_failed_in_one_line(await office(settings, *command[1:]), "--yes")
+    no = await asyncio.to_thread(jasho_at_a_terminal, command, settings, "n\n")
+    assert f"Claim {waits.number}, Hospital cash: KES 10,000 goes to Asha Wanjiku 0711000001." in no.stdout
+    assert (no.returncode, no.stderr) == (1, "jasho: nothing was done\n")
+    assert await held(runtime, ASHA) == LEFT
+    yes = await asyncio.to_thread(jasho_at_a_terminal, command, settings, "y\n")
+    assert yes.returncode == 0, yes.stderr
+    assert await held(runtime, ASHA) == LEFT + 1_000_000
+    again = await asyncio.to_thread(jasho_at_a_terminal, command, settings, "y\n")
+    check_failed_in_one_line(again, "decided already")
