@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import click
-import uvicorn
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,6 +18,7 @@ from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
 from core.settings import Settings, hand_down
 from gateway import logs, wiring, worker
+from gateway.cli import web
 from gateway.cli.command import Failure, OneLine, configured, first_line, read_settings, run
 from gateway.cli.dial import converse
 from gateway.cli.staff import agents, claims, jobs
@@ -48,21 +48,9 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
         elif not _is_current(settings.database_url):
             raise Failure("the database is not at this version's schema: run `jasho migrate` first")
         hand_down(settings)
+        logs.configure(settings)
         _say_where(settings, f"http://{host}:{port}")
-        uvicorn.run(
-            "gateway.app:create_without_worker" if no_worker else "gateway.app:create",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            loop="uvloop",
-            http="httptools",
-            # The callback's address holds its secret.
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
+        web.serve(host, port, workers=workers, with_worker=not no_worker)
 
 
 @main.command("worker")
