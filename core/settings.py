@@ -121,8 +121,7 @@ class Vendor(Generic[_VendorSettings]):
 
 def read(environment: Mapping[str, str] | None = None, vendors: Sequence[Vendor[Any]] = ()) -> Settings:
     """Settings from the process's environment, over a `.env` file. Raises BadSettings with everything that is wrong."""
-    if environment is None:
-        environment = {name: value for name, value in dotenv_values(".env").items() if value is not None} | dict(os.environ)
+    environment = _environment() if environment is None else environment
     variables = {name: value.strip() for name, value in environment.items() if name.startswith(_PREFIX) and value.strip()}
     ours = {variable(name): name for name in _names()}
     given = {ours[name]: value for name, value in variables.items() if name in ours}
@@ -132,6 +131,15 @@ def read(environment: Mapping[str, str] | None = None, vendors: Sequence[Vendor[
     if wrong:
         raise BadSettings("\n".join(wrong))
     return settings
+
+
+def trusted_proxies() -> str:
+    """Whose word is taken for where a request comes from (`FORWARDED_ALLOW_IPS`): addresses and networks; empty: nobody's."""
+    return _environment().get("FORWARDED_ALLOW_IPS", "").strip()
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(".env").items() if value is not None} | dict(os.environ)
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

@@ -14,7 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from sqlalchemy import text
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
@@ -66,7 +66,12 @@ def application(settings: Settings, *, with_worker: bool) -> Starlette:
             yield
 
     road = Road(runtime, Sessions(redis), Engine(SCREENS))
-    return Starlette(routes=_routes(runtime, redis, road, pool), lifespan=lifespan)
+    made = Starlette(
+        routes=_routes(runtime, redis, road, pool), lifespan=lifespan, exception_handlers={ClientDisconnect: _let_go}
+    )
+    # It would send a caller who writes a slash too many to whatever host he named, with the secret in the address.
+    made.router.redirect_slashes = False
+    return made
 
 
 def connect_redis(url: str) -> Redis:
@@ -81,6 +86,12 @@ def _routes(runtime: Runtime, redis: Redis, road: Road, pool: ProviderPool | Non
         Route("/readyz", _ready(runtime, redis)),
     ]
     return [*routes, *simulator_routes(runtime)] if runtime.settings.is_local else routes
+
+
+async def _let_go(_: Request, __: Exception) -> Response:
+    """The caller hung up in the middle of the body. Nothing was done yet, and nobody reads an answer."""
+    log.info("a caller hung up before the end of the request")
+    return Response(status_code=400)
 
 
 async def _alive(_: Request) -> Response:

@@ -13,6 +13,25 @@ from structlog.typing import EventDict, WrappedLogger
 
 from core.settings import Settings
 
+log = structlog.get_logger()
+
+
+class WebServerHandler(logging.Handler):
+    """Takes what uvicorn says into our log: a line each, where uvicorn would print a traceback with the exception's message."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Logs the line, of an exception its type and places."""
+        log.warning("the web server complains", says=record.getMessage().strip(), exc_info=record.exc_info)
+
+
+# uvicorn's `log_config`. It applies this in each process that it starts.
+WEB_SERVER: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"log": {"()": "gateway.logs.WebServerHandler"}},
+    "loggers": {"uvicorn": {"handlers": ["log"], "level": "WARNING", "propagate": False}},
+}
+
 
 def configure(settings: Settings) -> None:
     """Sets up structlog for this process."""
@@ -35,7 +54,8 @@ def configure(settings: Settings) -> None:
 
 def tell_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Puts the present exception into the event: types and places, from the first cause on."""
-    error = sys.exc_info()[1] if event.pop("exc_info", None) else None
+    given = event.pop("exc_info", None)
+    error = (given[1] if isinstance(given, tuple) else sys.exc_info()[1]) if given else None
     if error is None:
         return event
     causes: list[str] = []

@@ -5,7 +5,6 @@ import socket
 from contextlib import nullcontext
 
 import click
-import uvicorn
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from uvicorn.supervisors.multiprocess import Multiprocess
@@ -14,7 +13,8 @@ from core import demo as demo_people
 from core import migrations
 from core.db import engine_url
 from core.settings import Settings, hand_down
-from gateway.cli import address, embedded
+from gateway import logs
+from gateway.cli import address, embedded, web
 from gateway.cli.command import Failure, configured, first_line, run, until_stopped
 
 
@@ -35,24 +35,12 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
         elif not _is_current(settings.database_url):
             raise Failure("the database is not at this version's schema: run `jasho migrate` first")
         hand_down(settings)
+        logs.configure(settings)
         url = f"http://{host}:{port}"
         # Another database's service is not the one that a terminal in this checkout means.
         with address.kept(url) if embedded.serves(settings.database_url) else nullcontext():
             _say_where(settings, url)
-            uvicorn.run(
-                "gateway.app:create_without_worker" if no_worker else "gateway.app:create",
-                factory=True,
-                host=host,
-                port=port,
-                workers=workers,
-                loop="uvloop",
-                http="httptools",
-                # The callback's address holds its secret.
-                access_log=False,
-                log_level="warning",
-                server_header=False,
-                timeout_graceful_shutdown=10,
-            )
+            web.serve(host, port, workers=workers, with_worker=not no_worker)
 
 
 def prepare(settings: Settings) -> None:

@@ -1,0 +1,168 @@
+"""One caller's connection, and how much of the service it may take: bytes of a request, time to send it, requests at once.
+
+What uvicorn lets a stranger keep, it keeps for as long as he likes: a header that does not end, a body that does not come, and
+request after request behind one that is not answered yet.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+MOST_HEAD_BYTES = 16 * 1024
+MOST_BODY_BYTES = 64 * 1024
+# With what frames the chunks of a body and stands behind it.
+_MOST_REQUEST_BYTES = 2 * MOST_BODY_BYTES
+_REQUEST_SECONDS = 5.0
+# Above this a process answers 503. uvicorn counts connections that are idle too.
+MOST_CONNECTIONS = 512
+# Above this it takes no connection: a process may often open no more than 1024 files.
+_MOST_OPEN = MOST_CONNECTIONS + 256
+
+
+class _Refused(Exception):
+    """The parser stops here, and the caller gets this status."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's own, with bounds. A request that does not wait for the answer to the one before ends the connection behind it."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._status = HTTPStatus.BAD_REQUEST
+        self._deadline: asyncio.TimerHandle | None = None
+        self._is_early = False
+        self._forget_request()
+
+    def _forget_request(self) -> None:
+        self._is_in_head = True
+        self._received_bytes = self._head_bytes = self._body_bytes = 0
+        self._stop_deadline()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > _MOST_OPEN:
+            transport.abort()
+            return
+        self._start_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._stop_deadline()
+        # uvicorn leaves its timer running where the caller broke off, and with it the connection and what was sent on it.
+        self._unset_keepalive_if_required()
+        self._drop_body()
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_early:
+            return
+        self._received_bytes += len(data)
+        super().data_received(data)
+        if self.transport.is_closing() or not self._received_bytes:
+            return
+        self._start_deadline()
+        if self._is_in_head and self._received_bytes > MOST_HEAD_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        elif self._received_bytes > _MOST_REQUEST_BYTES:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        if self._is_busy():
+            self._is_early = True
+            raise _Refused(HTTPStatus.BAD_REQUEST)
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count_head(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        for name, value in self.headers:
+            # The parser has refused what is no number.
+            if name == b"content-length" and int(value) > MOST_BODY_BYTES:
+                self._stop(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        super().on_headers_complete()
+        self._is_in_head = False
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._body_bytes > MOST_BODY_BYTES:
+            self._stop(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._forget_request()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._drop_body()
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own signature
+        """Answers what the parser did not take: with 400, or as `_stop` says."""
+        if self._is_early and self._is_busy():
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
+        else:
+            self._refuse(self._status)
+
+    def _count_head(self, count: int) -> None:
+        self._head_bytes += count
+        if self._head_bytes > MOST_HEAD_BYTES:
+            self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def _stop(self, status: HTTPStatus) -> None:
+        self._status = status
+        raise _Refused(status)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        if self.transport.is_closing():
+            return
+        # Where the answer went ahead of the body, there is nothing more to say.
+        if self._is_in_head or (self._is_busy() and not self.cycle.response_started):
+            self.transport.write(
+                f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode()
+            )
+        if self._is_busy():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
+
+    def _is_busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _drop_body(self) -> None:
+        if self.cycle is not None:
+            self.cycle.body = bytearray()
+
+    def _start_deadline(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(_REQUEST_SECONDS, self._end_waiting)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _end_waiting(self) -> None:
+        if self._received_bytes:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        else:
+            self.transport.abort()
