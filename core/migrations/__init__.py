@@ -1,44 +1,69 @@
-"""Brings a database to what the code expects: Alembic's versions, then functions, grants and the service's own accounts.
+"""Brings a database to what the code expects: Alembic's versions, then functions, rights, triggers and the service's accounts.
 
-Tables change by a numbered version. Functions and grants are code: every run ends by applying `core/ledger/*.sql` and
-`grants.sql` as a whole.
+Tables change by a numbered version. Functions, rights and triggers are code: every run ends by comparing them with what the
+database has, and changes what differs. A lock that is not free at once is not queued for, because everybody else would queue
+behind: the run gives up what it has, rests and tries again.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 
 from core import clock
 from core.db import engine_url
 from core.ledger.chart import list_system_accounts
+from core.migrations import functions, rights, triggers
 from core.tables.ledger import account
 
 _FOLDER = Path(__file__).parent
-_LEDGER = _FOLDER.parent / "ledger"
-_SQL = (_LEDGER / "money.sql", _LEDGER / "post.sql", _LEDGER / "seal.sql", _FOLDER / "grants.sql")
+VERSIONS = _FOLDER / "versions"
 # The key of the lock by which two migrations at once take turns. Any number will do that nobody else uses.
 _TURN = 384_96
+# A little above PostgreSQL's deadlock_timeout of 1 s, after which an autovacuum that is in the way gives up its work.
+_LOCK_TIMEOUT = "1200ms"
+_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+# Nothing of the transaction was done, and the next try may succeed.
+_WORTH_ANOTHER_TRY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 
-def migrate(database_url: str) -> None:
-    """Works as the database's owner, in one transaction: all of it or nothing."""
-    engine = create_engine(engine_url(database_url))
+class Blocked(Exception):
+    """A lock was not free in any of the tries."""
+
+
+def migrate(database_url: str, *, versions: Path = VERSIONS, rest: Callable[[float], None] = sleep) -> None:
+    """Works as the database's owner. Each version is a transaction: all of it or nothing.
+
+    `rest` is called with the seconds until the next try. Raises Blocked after the last one, and SQLAlchemyError where the
+    database is away or a version is wrong; another run goes on where this one has stopped.
+    """
+    for pause in _PAUSES_SECONDS:
+        try:
+            return _run(database_url, versions)
+        except Blocked:
+            rest(pause)
     try:
-        with engine.begin() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
-            connection.execute(text("SET LOCAL lock_timeout = '10s'"))
-            command.upgrade(configuration(connection), "head")
-            for file in _SQL:
-                # Not through SQLAlchemy: it would look for placeholders behind every percent sign.
-                connection.connection.cursor().execute(file.read_text())
-            _open_system_accounts(connection)
-    finally:
-        engine.dispose()
+        return _run(database_url, versions)
+    except Blocked as error:
+        tries = len(_PAUSES_SECONDS) + 1
+        raise Blocked(f"{error}, {tries} times; end what is in the way, or run it again in a quiet hour") from error
+
+
+@contextmanager
+def connected(database_url: str) -> Iterator[Connection]:
+    """A connection as the database's owner."""
+    engine = create_engine(engine_url(database_url), poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
 
 
 def is_current(connection: Connection) -> bool:
@@ -47,19 +72,55 @@ def is_current(connection: Connection) -> bool:
     return MigrationContext.configure(connection).get_current_revision() == newest
 
 
-def configuration(connection: Connection) -> Config:
+def configuration(connection: Connection, versions: Path = VERSIONS) -> Config:
     """Alembic's settings, for a connection that is open already."""
     config = Config()
     # A percent sign begins something of the configuration's own.
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.set_main_option("version_locations", str(versions).replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
     config.attributes["connection"] = connection
     return config
 
 
+def _run(database_url: str, versions: Path) -> None:
+    """Raises Blocked where a lock is not free."""
+    try:
+        with connected(database_url) as connection:
+            connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
+            _take_turn(connection)
+            connection.commit()
+            command.upgrade(configuration(connection, versions), "head")
+            connection.commit()
+            with connection.begin():
+                rights.make_role(connection)
+                functions.replace_differing(connection)
+                rights.align(connection)
+                _open_system_accounts(connection)
+            triggers.replace_differing(connection)
+    except OperationalError as error:
+        if not isinstance(error.orig, _WORTH_ANOTHER_TRY):
+            raise
+        raise Blocked(f"a lock was not free for `{' '.join((error.statement or '').split())[:80]}`") from error
+
+
+def _take_turn(connection: Connection) -> None:
+    """Keeps a second migration out until the connection is closed, or is kept out.
+
+    It does not wait: who waits in a statement is itself waited for by an index that is built concurrently.
+    """
+    is_free = connection.scalar(text("SELECT pg_try_advisory_lock(:turn)"), {"turn": _TURN})
+    if not is_free:
+        raise Blocked("another migration is at work")
+
+
 def _open_system_accounts(connection: Connection) -> None:
+    present = set(connection.scalars(select(account.c.id).where(account.c.owner.is_(None))))
     now = clock.now()
     rows = [
         {"id": account_id, "kind": system.kind, "currency": system.currency, "created_at": now}
         for account_id, system in list_system_accounts()
+        if account_id not in present
     ]
-    connection.execute(insert(account).on_conflict_do_nothing(), rows)
+    if rows:
+        connection.execute(insert(account).on_conflict_do_nothing(), rows)

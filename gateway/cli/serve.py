@@ -54,6 +54,8 @@ def bring_up_to_date(settings: Settings) -> None:
         migrations.migrate(settings.database_url)
     except SQLAlchemyError as error:
         raise Failure(f"the database could not be migrated: {first_line(error)}") from error
+    except migrations.Blocked as error:
+        raise Failure(f"the database could not be migrated: {error}") from error
 
 
 def _is_current(database_url: str) -> bool:
