@@ -4,32 +4,28 @@ uvicorn calls `create` once in each process. The application keeps nothing in th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
 
 import structlog
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from core.deadline import within
 from core.runtime import Runtime
 from core.settings import Settings
 from gateway import logs, wiring, worker
+from gateway.readiness import Readiness
 from gateway.simulator.routes import routes as simulator_routes
 from gateway.sms.pool import ProviderPool
 from gateway.ussd.road import Road
 from gateway.ussd.sessions import Sessions
 from menus.engine.machine import Engine
 from menus.screens import SCREENS
-
-_READY_SECONDS = 3.0
 
 log = structlog.get_logger()
 
@@ -55,19 +51,21 @@ def application(settings: Settings, *, with_worker: bool) -> Starlette:
     runtime = wiring.runtime(settings)
     pool = wiring.sms_pool(settings)
     redis = connect_redis(settings.redis_url)
+    readiness = Readiness(settings)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(redis.aclose)
             stack.push_async_callback(runtime.close)
+            stack.push_async_callback(readiness.close)
             if with_worker:
                 stack.push_async_callback(_stop, asyncio.create_task(worker.work(runtime, pool)))
             yield
 
     road = Road(runtime, Sessions(redis), Engine(SCREENS))
     made = Starlette(
-        routes=_routes(runtime, redis, road, pool), lifespan=lifespan, exception_handlers={ClientDisconnect: _let_go}
+        routes=_routes(runtime, readiness, road, pool), lifespan=lifespan, exception_handlers={ClientDisconnect: _let_go}
     )
     # It would send a caller who writes a slash too many to whatever host he named, with the secret in the address.
     made.router.redirect_slashes = False
@@ -75,15 +73,21 @@ def application(settings: Settings, *, with_worker: bool) -> Starlette:
 
 
 def connect_redis(url: str) -> Redis:
-    """A client without a deadline for answers: the callers set one (`Batches`, `within`), for all that they ask at once."""
-    return Redis.from_url(url, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 1), max_connections=16)
+    """A client without a deadline for answers: the callers set one (`Batches`), for all that they ask at once.
+
+    Where all its connections are in use, a caller waits for one.
+    """
+    pool = BlockingConnectionPool.from_url(
+        url, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 1), max_connections=16, timeout=1.0
+    )
+    return Redis.from_pool(pool)
 
 
-def _routes(runtime: Runtime, redis: Redis, road: Road, pool: ProviderPool | None) -> list[BaseRoute]:
+def _routes(runtime: Runtime, readiness: Readiness, road: Road, pool: ProviderPool | None) -> list[BaseRoute]:
     routes: list[BaseRoute] = [
         *wiring.routes(runtime, road, pool),
         Route("/healthz", _alive),
-        Route("/readyz", _ready(runtime, redis)),
+        Route("/readyz", _ready(readiness)),
     ]
     return [*routes, *simulator_routes(runtime)] if runtime.settings.is_local else routes
 
@@ -98,30 +102,14 @@ async def _alive(_: Request) -> Response:
     return JSONResponse({"status": "alive"})
 
 
-def _ready(runtime: Runtime, redis: Redis) -> Callable[[Request], Awaitable[Response]]:
-    async def ask_database() -> None:
-        async with runtime.database.autocommit() as connection:
-            await connection.execute(text("SELECT 1"))
-
-    async def ask_redis() -> None:
-        await redis.ping()
-
+def _ready(readiness: Readiness) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
-        states = {"database": await _answers(ask_database()), "redis": await _answers(ask_redis())}
-        is_ready = all(states.values())
-        says = {name: "answers" if answers else "does not answer" for name, answers in states.items()}
-        return JSONResponse({"status": "ready" if is_ready else "not ready", **says}, status_code=200 if is_ready else 503)
+        states = await readiness.ask()
+        return JSONResponse(
+            {"status": "ready" if states.is_ready else "not ready", **states.words}, 200 if states.is_ready else 503
+        )
 
     return answer
-
-
-async def _answers(question: Coroutine[Any, Any, None]) -> bool:
-    try:
-        await within(_READY_SECONDS, question)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the service does not answer
-        log.warning("not ready", error=type(error).__name__)
-        return False
-    return True
 
 
 async def _stop(task: "asyncio.Task[None]") -> None:

@@ -5,10 +5,12 @@ database has, and changes what differs. A lock that is not free at once is not q
 behind: the run gives up what it has, rests and tries again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from time import sleep
+from typing import Protocol
 
 import psycopg
 from alembic import command
@@ -36,11 +38,18 @@ _PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 _WORTH_ANOTHER_TRY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 
+class Rest(Protocol):
+    """What is done between two tries."""
+
+    def __call__(self, seconds: float, /) -> object:
+        """Comes back after them."""
+
+
 class Blocked(Exception):
     """A lock was not free in any of the tries."""
 
 
-def migrate(database_url: str, *, versions: Path = VERSIONS, rest: Callable[[float], None] = sleep) -> None:
+def migrate(database_url: str, *, versions: Path = VERSIONS, rest: Rest = sleep) -> None:
     """Works as the database's owner. Each version is a transaction: all of it or nothing.
 
     `rest` is called with the seconds until the next try. Raises Blocked after the last one, and SQLAlchemyError where the
@@ -68,12 +77,17 @@ def connected(database_url: str) -> Iterator[Connection]:
 
 def is_current(connection: Connection) -> bool:
     """Is the database at the version that this code expects?"""
-    newest = ScriptDirectory.from_config(configuration(connection)).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == newest
+    return MigrationContext.configure(connection).get_current_revision() == _newest()
 
 
-def configuration(connection: Connection, versions: Path = VERSIONS) -> Config:
-    """Alembic's settings, for a connection that is open already."""
+@cache
+def _newest() -> str | None:
+    """Alembic reads every version for it, and they are part of the release."""
+    return ScriptDirectory.from_config(configuration(None)).get_current_head()
+
+
+def configuration(connection: Connection | None, versions: Path = VERSIONS) -> Config:
+    """Alembic's settings, for a connection that is open already, or for reading the versions only."""
     config = Config()
     # A percent sign begins something of the configuration's own.
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))

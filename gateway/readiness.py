@@ -1,0 +1,94 @@
+"""Is the service ready: do database and Redis answer, and is the schema the code's?
+
+Anybody may ask. So it takes nothing that customers' hops need: it has connections of its own, asks in one task however many
+want to know, and lets an answer stand for a second.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from core import migrations
+from core.db import Database
+from core.deadline import within
+from core.settings import Settings
+
+_ANSWER_SECONDS = 3.0
+_STANDS_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """What was seen. `is_schema_current` is None where the database does not answer."""
+
+    is_schema_current: bool | None
+    has_redis: bool
+
+    @property
+    def is_ready(self) -> bool:
+        return self.is_schema_current is True and self.has_redis
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Each state in words, by what it is about."""
+        schemas = {None: "not known", True: "current", False: "not this version's"}
+        return {
+            "database": "does not answer" if self.is_schema_current is None else "answers",
+            "schema": schemas[self.is_schema_current],
+            "redis": "answers" if self.has_redis else "does not answer",
+        }
+
+
+class Readiness:
+    """Nothing is connected until somebody asks."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = Database(settings.database_url, connections=1)
+        self._redis = Redis.from_url(
+            settings.redis_url, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 1), max_connections=1
+        )
+        self._asking: asyncio.Task[States] | None = None
+        self._ends_at = 0.0
+
+    async def ask(self) -> States:
+        """The states as they are now, or were at most a second ago."""
+        if self._asking is None or (self._asking.done() and asyncio.get_running_loop().time() >= self._ends_at):
+            self._asking = asyncio.create_task(self._look())
+        # Whoever hangs up does not end the question for the others.
+        return await asyncio.shield(self._asking)
+
+    async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+        await self._redis.aclose()
+        await self._database.close()
+
+    async def _look(self) -> States:
+        schema, redis = await asyncio.gather(_answer(self._ask_schema()), _answer(self._ask_redis()))
+        self._ends_at = asyncio.get_running_loop().time() + _STANDS_SECONDS
+        return States(is_schema_current=schema, has_redis=redis is not None)
+
+    async def _ask_schema(self) -> bool:
+        async with self._database.autocommit() as connection:
+            return await connection.run_sync(migrations.is_current)
+
+    async def _ask_redis(self) -> bool:
+        await self._redis.ping()
+        return True
+
+
+async def _answer(question: Coroutine[Any, Any, bool]) -> bool | None:
+    """The answer, or None where none comes in time."""
+    try:
+        return await within(_ANSWER_SECONDS, question)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the service does not answer
+        log.warning("not ready", error=type(error).__name__)
+        return None

@@ -1,0 +1,81 @@
+"""`/readyz`: a balancer learns whether to send customers here, and whoever else asks takes nothing from them."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import httpx2
+import psycopg
+import pytest
+import redis.asyncio
+
+from core.settings import Settings
+from gateway.app import connect_redis
+from tests.conftest import running_client
+from tests.phone import Phone
+
+ASHA = "+254711000001"
+
+
+async def test_ready_says_what_it_has_seen(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ready", "database": "answers", "schema": "current", "redis": "answers"}
+
+
+async def test_a_process_whose_schema_is_not_there_yet_gets_no_customers(settings: Settings) -> None:
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    async with running_client(settings) as client:
+        answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert (answer.json()["database"], answer.json()["schema"]) == ("answers", "not this version's")
+
+
+async def test_whoever_asks_takes_no_connection_from_customers(settings: Settings) -> None:
+    async with running_client(settings) as client, redis.asyncio.Redis.from_url(settings.redis_url) as watch:
+        await client.get("/readyz")
+        before = {line["id"] for line in await watch.client_list()}
+        asking = asyncio.create_task(crowd(client, 200))
+        screens = await asyncio.gather(*(Phone(client, f"+2547110001{number:02}").dial() for number in range(20)))
+        await asking
+        after = {line["id"] for line in await watch.client_list()}
+    assert [screen.text for screen in screens if "Sorry" in screen.text] == []
+    assert len(after - before) <= 16
+
+
+async def crowd(client: httpx2.AsyncClient, count: int) -> None:
+    answers = await asyncio.gather(*(client.get("/readyz") for _ in range(count)))
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_a_crowd_that_asks_is_one_question_to_the_servers(settings: Settings) -> None:
+    async with running_client(settings) as client, redis.asyncio.Redis.from_url(settings.redis_url) as watch:
+        await client.get("/readyz")
+        before = (await watch.info("commandstats"))["cmdstat_ping"]["calls"]
+        await crowd(client, 200)
+        after = (await watch.info("commandstats"))["cmdstat_ping"]["calls"]
+    # Other processes of the suite use the same server.
+    assert after - before < 50
+
+
+async def test_a_customer_waits_for_a_connection_to_redis_where_all_are_in_use(redis_url: str) -> None:
+    client = connect_redis(redis_url)
+    async with AsyncExitStack() as stack:
+        pipes = [await stack.enter_async_context(client.pipeline()) for _ in range(15)]
+        for pipe in pipes:
+            # A pipeline that watches keeps its connection.
+            await pipe.watch("nothing")
+        async with client.pipeline() as last:
+            await last.watch("nothing")
+            waiting = asyncio.ensure_future(client.ping())
+            await asyncio.sleep(0)
+            assert not waiting.done()
+        assert await waiting
+    await client.aclose()
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_an_address_without_a_secret_says_no_word_of_the_servers_addresses(client: httpx2.AsyncClient, path: str) -> None:
+    text = (await client.get(path)).text
+    assert "postgres" not in text
+    assert "redis:" not in text
