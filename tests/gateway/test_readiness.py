@@ -19,16 +19,16 @@ ASHA = "+254711000001"
 async def test_ready_says_what_it_has_seen(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "database": "answers", "schema": "current", "redis": "answers"}
+    assert answer.json() == {"status": "ready", "database": "answers", "schema": "fits", "redis": "answers"}
 
 
 async def test_a_process_whose_schema_is_not_there_yet_gets_no_customers(settings: Settings) -> None:
     with psycopg.connect(settings.database_url) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.execute("UPDATE schema_contract SET complete = '0004'")
     async with running_client(settings) as client:
         answer = await client.get("/readyz")
     assert answer.status_code == 503
-    assert (answer.json()["database"], answer.json()["schema"]) == ("answers", "not this version's")
+    assert (answer.json()["database"], answer.json()["schema"]) == ("answers", "does not fit this release")
 
 
 async def test_whoever_asks_takes_no_connection_from_customers(settings: Settings) -> None:
