@@ -48,9 +48,10 @@ async def work_through(
     for key in keys:
         query = due.rows.where(due.key == key).with_for_update(of=due.key.table, skip_locked=True, key_share=due.is_shared)
         try:
-            async with database.transaction() as connection:
-                row = (await connection.execute(query)).one_or_none()
-                count += row is not None and await work(connection, row)
+            with structlog.contextvars.bound_contextvars(row=str(key)):
+                async with database.transaction() as connection:
+                    row = (await connection.execute(query)).one_or_none()
+                    count += row is not None and await work(connection, row)
         except OperationalError:
             raise
         except Exception:

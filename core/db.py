@@ -4,17 +4,21 @@ Work that changes several things opens `transaction()`; a single statement, or a
 `autocommit()` and saves the round trips of BEGIN and COMMIT. Neither is held across a PIN check, a vendor call or a wait.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from core.faults import is_away
+from core.faults.outage import Outage
+
 # The application never works as the tables' owner. This role may read the journal but not write it.
 APPLICATION_ROLE = "jasho_app"
 
+_AFTER_COMMIT = "after commit"
 _SESSION = {
     "role": APPLICATION_ROLE,
     "timezone": "UTC",
@@ -48,6 +52,11 @@ def _plain(database_url: str) -> str:
     return database_url.replace("postgresql+psycopg://", "postgresql://", 1).replace("postgres://", "postgresql://", 1)
 
 
+def after_commit(connection: AsyncConnection, act: Callable[[], None]) -> None:
+    """Does something small and sure when the connection's transaction is committed, and not where it is rolled back."""
+    connection.info.setdefault(_AFTER_COMMIT, []).append(act)
+
+
 class Database:
     """A pool of at most `connections` connections. Where all are in use, a caller gets an error after 3 seconds."""
 
@@ -61,19 +70,40 @@ class Database:
             pool_pre_ping=True,
             connect_args=_CONNECTION,
         )
+        self.outage = Outage("PostgreSQL")
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """All of the block or nothing: commits at its end, rolls back on any exception."""
-        async with self.engine.begin() as connection:
-            yield connection
+        with self._watched():
+            async with self.engine.begin() as connection:
+                self.outage.over()
+                acts = connection.info[_AFTER_COMMIT] = []
+                yield connection
+        for act in acts:
+            act()
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection]:
         """Each statement of the block commits by itself."""
-        async with self._autocommit.connect() as connection:
-            yield connection
+        with self._watched():
+            async with self._autocommit.connect() as connection:
+                self.outage.over()
+                acts = connection.info[_AFTER_COMMIT] = []
+                yield connection
+        for act in acts:
+            act()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Tells of an outage once, however many are hit by it."""
+        try:
+            yield
+        except Exception as error:
+            if is_away(error):
+                self.outage.fault(error)
+            raise
 
     async def close(self) -> None:
         await self.engine.dispose()

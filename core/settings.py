@@ -23,6 +23,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PREFIX = "JASHO_"
 _BASE_URL = r"(https?://[^\s/]+/?)?"
 _LOCAL_DATA_KEY = base64.b64encode(b"one developer's own key, 32 byte").decode()
+# What a log may repeat; of every other setting it says whether it is set.
+_SHOWN = ("env", "public_url", "service_code", "country", "callback_allow")
 _SECRETS = ("callback_secret", "pin_pepper", "data_key")
 _NEEDED_IN_PRODUCTION = ("database_url", "redis_url", *_SECRETS)
 
@@ -145,6 +147,19 @@ def _environment() -> dict[str, str]:
 def as_environment(settings: Settings) -> dict[str, str]:
     """The variables from which `read` would make these settings."""
     return {variable(name): str(getattr(settings, name)) for name in _names()} | dict(settings.vendors)
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """The settings as a log may tell them, by their variables: most as `set`, `local default` or left out."""
+    local = Settings()
+    words = {}
+    for name, value in as_environment(settings).items():
+        field_name = name.removeprefix(_PREFIX).lower()
+        if field_name in _SHOWN:
+            words[name] = value
+        elif value:
+            words[name] = "local default" if value == getattr(local, field_name, None) else "set"
+    return words
 
 
 def hand_down(settings: Settings) -> None:

@@ -12,9 +12,11 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.runtime import Runtime
 from core.settings import Settings
@@ -42,7 +44,8 @@ def create_without_worker() -> Starlette:
 
 def _configured() -> Settings:
     settings = wiring.read_settings()
-    logs.configure(settings)
+    logs.configure(settings, "web")
+    logs.tell_start(settings)
     return settings
 
 
@@ -65,11 +68,26 @@ def application(settings: Settings, *, with_worker: bool) -> Starlette:
 
     road = Road(runtime, Sessions(redis), Engine(SCREENS))
     made = Starlette(
-        routes=_routes(runtime, readiness, road, pool), lifespan=lifespan, exception_handlers={ClientDisconnect: _let_go}
+        routes=_routes(runtime, readiness, road, pool),
+        lifespan=lifespan,
+        exception_handlers={ClientDisconnect: _let_go},
+        middleware=[Middleware(NamedRequests)],
     )
     # It would send a caller who writes a slash too many to whatever host he named, with the secret in the address.
     made.router.redirect_slashes = False
     return made
+
+
+class NamedRequests:
+    """Names each request, so that its lines in the log are found together."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            logs.bind_request()
+        await self._app(scope, receive, send)
 
 
 def connect_redis(url: str) -> Redis:

@@ -1,69 +1,143 @@
 """Logs: lines for people on a developer's machine, JSON in production. What customers type is never in them.
 
-Of an exception they hold the type and the places that it passed, not the message: a driver's message may quote a row.
+A line names the process and its role, and whatever the work at hand has bound: the request, the session, the message, the duty.
+Of an exception it holds what `core.faults.describe` says. What is said again and again is said less and less often.
 """
 
 import logging
+import os
+import secrets
 import sys
-import traceback
+from time import monotonic
 from typing import Any
 
+import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from core.settings import Settings
+import core
+from core.faults import describe
+from core.settings import Settings, shown
+
+_MOST_REMEMBERED = 512
+_FIRST_QUIET_SECONDS = 60
+_LAST_QUIET_SECONDS = 3600
+# What tells one complaint from another. Ids of rows and people do not: the same fault hits many.
+_KIND = ("event", "level", "duty", "what", "provider", "error", "reason", "says", "code")
 
 log = structlog.get_logger()
 
 
-class WebServerHandler(logging.Handler):
-    """Takes what uvicorn says into our log: a line each, where uvicorn would print a traceback with the exception's message."""
+class LibraryHandler(logging.Handler):
+    """Takes what libraries say into our log: a line each, where they would print a traceback with the exception's message."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Logs the line, of an exception its type and places."""
-        log.warning("the web server complains", says=record.getMessage().strip(), exc_info=record.exc_info)
+        """Logs the line, of an exception what it is and where."""
+        # The text before anything is filled in: what a library quotes may be a row or a customer's words.
+        says = str(record.msg).strip().partition("\n")[0][:120]
+        if record.name.startswith("uvicorn"):
+            log.warning("the web server complains", says=says, exc_info=record.exc_info)
+        else:
+            log.warning("a library complains", library=record.name, says=says, exc_info=record.exc_info)
 
 
 # uvicorn's `log_config`. It applies this in each process that it starts.
 WEB_SERVER: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"log": {"()": "gateway.logs.WebServerHandler"}},
+    "handlers": {"log": {"()": "gateway.logs.LibraryHandler"}},
     "loggers": {"uvicorn": {"handlers": ["log"], "level": "WARNING", "propagate": False}},
 }
 
 
-def configure(settings: Settings) -> None:
-    """Sets up structlog for this process."""
+class Repetitions:
+    """Drops a complaint that was made a short while ago. The next one that passes says how often: `repeated`."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[str, ...], _Kind] = {}
+
+    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        """The event, or DropEvent raised."""
+        if event.get("level") not in ("warning", "error", "critical"):
+            return event
+        key = tuple(str(event.get(name, "")) for name in _KIND)
+        now_seconds = monotonic()
+        kind = self._kinds.pop(key, None)
+        if kind is None or now_seconds > kind.quiet_until + kind.quiet_seconds:
+            kind = _Kind(now_seconds + _FIRST_QUIET_SECONDS, _FIRST_QUIET_SECONDS)
+        elif now_seconds < kind.quiet_until:
+            kind.dropped += 1
+            self._kinds[key] = kind
+            raise structlog.DropEvent
+        else:
+            event["repeated"] = kind.dropped
+            kind = _Kind(now_seconds + kind.quiet_seconds * 2, min(kind.quiet_seconds * 2, _LAST_QUIET_SECONDS))
+        self._kinds[key] = kind
+        if len(self._kinds) > _MOST_REMEMBERED:
+            del self._kinds[next(iter(self._kinds))]
+        return event
+
+
+class _Kind:
+    __slots__ = ("dropped", "quiet_seconds", "quiet_until")
+
+    def __init__(self, quiet_until: float, quiet_seconds: float) -> None:
+        self.quiet_until = quiet_until
+        self.quiet_seconds = quiet_seconds
+        self.dropped = 0
+
+
+def configure(settings: Settings, role: str) -> None:
+    """Sets up the log of this process. `role`: what the process is for, in each of its lines."""
     last: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if settings.is_local else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        if settings.is_local
+        else structlog.processors.JSONRenderer(serializer=_as_json)
     )
+    process = {"role": role, "process": os.getpid()}
+
+    def name_process(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        event.update(process)
+        return event
+
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
             tell_exception,
+            Repetitions(),
+            name_process,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             last,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        # A person at a terminal reads what the command prints.
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL if role == "command" else logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.captureWarnings(capture=True)
+    logging.basicConfig(handlers=[LibraryHandler()], level=logging.WARNING, force=True)
+
+
+def tell_start(settings: Settings) -> None:
+    """Says which version begins to work, and with which settings; of secrets only whether they are set."""
+    log.info("the process starts", version=core.__version__, settings=shown(settings))
+
+
+def bind_request() -> None:
+    """Gives all lines of this task an id of their own, by which they are found together."""
+    structlog.contextvars.bind_contextvars(request=secrets.token_hex(4))
 
 
 def tell_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Puts the present exception into the event: types and places, from the first cause on."""
+    """Puts the present exception into the event."""
     given = event.pop("exc_info", None)
-    error = (given[1] if isinstance(given, tuple) else sys.exc_info()[1]) if given else None
-    if error is None:
-        return event
-    causes: list[str] = []
-    while error is not None:
-        places = [
-            f"{'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
-        ]
-        causes.insert(0, f"{type(error).__name__} at {' > '.join(places)}")
-        error = error.__cause__ or error.__context__
-    event["error"] = " | ".join(causes)
+    if given:
+        error = given[1] if isinstance(given, tuple) else given if isinstance(given, BaseException) else sys.exc_info()[1]
+        if error is not None:
+            event["error"] = describe(error)
     return event
+
+
+def _as_json(event: EventDict, **_: object) -> str:
+    return msgspec.json.encode(event, enc_hook=str).decode()

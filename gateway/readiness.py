@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from core import migrations
 from core.db import Database
 from core.deadline import within
+from core.faults import describe
 from core.settings import Settings
 
 _ANSWER_SECONDS = 3.0
@@ -90,5 +91,5 @@ async def _answer(question: Coroutine[Any, Any, bool]) -> bool | None:
     try:
         return await within(_ANSWER_SECONDS, question)
     except Exception as error:  # noqa: BLE001 - whatever it is, the service does not answer
-        log.warning("not ready", error=type(error).__name__)
+        log.warning("not ready", error=describe(error))
         return None

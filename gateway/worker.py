@@ -11,7 +11,9 @@ from functools import partial
 import structlog
 
 from core import features
+from core.faults.outage import Outage, blame
 from core.runtime import Runtime
+from gateway.backoff import growing_pauses
 from gateway.providers.local import sms as local_sms
 from gateway.sms import sending
 from gateway.sms.pool import ProviderPool
@@ -19,7 +21,6 @@ from gateway.sms.pool import ProviderPool
 _OUTBOX_SECONDS = 0.25
 _DEAD_SECONDS = 5.0
 _REPORTS_SECONDS = 1.0
-_AFTER_ERROR_SECONDS = 2.0
 
 log = structlog.get_logger()
 
@@ -28,21 +29,26 @@ async def work(runtime: Runtime, pool: ProviderPool | None) -> None:
     """Works until it is cancelled, and then until no message is in a provider's hands. The database may go away and come back."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_send(runtime, pool))
-        tasks.create_task(_repeat("sms: release", lambda: sending.release(runtime, pool), _DEAD_SECONDS))
-        tasks.create_task(_repeat("sms: catch up", lambda: sending.catch_up(runtime, pool), _REPORTS_SECONDS))
+        tasks.create_task(_repeat(runtime, "sms: release", lambda: sending.release(runtime, pool), _DEAD_SECONDS))
+        tasks.create_task(_repeat(runtime, "sms: catch up", lambda: sending.catch_up(runtime, pool), _REPORTS_SECONDS))
         for duty in features.DUTIES:
-            tasks.create_task(_repeat(duty.name, partial(duty.round, runtime), duty.rest_seconds))
+            tasks.create_task(_repeat(runtime, duty.name, partial(duty.round, runtime), duty.rest_seconds))
 
 
-async def _repeat(duty: str, work_once: Callable[[], Awaitable[int]], rest_seconds: float) -> None:
-    """Works in rounds. It rests after a round that had nothing to do."""
+async def _repeat(runtime: Runtime, duty: str, work_once: Callable[[], Awaitable[int]], rest_seconds: float) -> None:
+    """Works in rounds. It rests after a round that had nothing to do, and longer and longer after rounds that failed."""
+    structlog.contextvars.bind_contextvars(duty=duty)
+    outage = Outage("a duty")
+    pauses = growing_pauses()
     while True:
         try:
             count = await work_once()
-        except Exception:
-            log.exception("a round failed", duty=duty)
-            await asyncio.sleep(_AFTER_ERROR_SECONDS)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next round may do better
+            blame(error, runtime.database.outage, outage)
+            await asyncio.sleep(next(pauses))
         else:
+            outage.over()
+            pauses = growing_pauses()
             if not count:
                 await asyncio.sleep(rest_seconds)
 
@@ -64,4 +70,4 @@ async def _send(runtime: Runtime, pool: ProviderPool | None) -> None:
         return
     if not runtime.settings.is_local:
         log.warning("no provider of SMS is configured: messages wait, and expire")
-    await _repeat("sms: send", lambda: drain(runtime), _OUTBOX_SECONDS)
+    await _repeat(runtime, "sms: send", lambda: drain(runtime), _OUTBOX_SECONDS)

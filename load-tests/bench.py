@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+import structlog
 from figures import Figure, table
 from ledger import ledger
 from sms import sms_outbox
@@ -28,7 +29,7 @@ from sms import sms_outbox
 from core.membership import registration
 from core.membership.refusals import AlreadyRegistered
 from core.settings import Settings, as_environment
-from gateway import wiring
+from gateway import logs, wiring
 from gateway.cli.embedded import FOLDER, embedded
 from gateway.cli.serve import prepare
 
@@ -46,7 +47,10 @@ WALK = ("9", "0", "7", "3", "0", "4", "0", "0")
 
 def main() -> None:
     figures: list[Figure] = []
-    with embedded(FOLDER / "bench") as servers:
+    with embedded(FOLDER / "bench") as servers, (FOLDER / "bench.log").open("w") as file:
+        # As a service in production logs: what that costs is part of the figures.
+        logs.configure(Settings(env="production"), "bench")
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(file))
         settings = Settings(database_url=servers.database_url, redis_url=servers.redis_url)
         prepare(settings)
         asyncio.run(register(settings))

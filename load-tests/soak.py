@@ -5,6 +5,7 @@ lost or moved twice, the audit found something, or the ledger and its model disa
 """
 
 import asyncio
+import logging
 import random
 import shutil
 import subprocess
@@ -57,7 +58,10 @@ class Tally:
 
 
 def main() -> int:
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
     tally = Tally()
     folder = FOLDER / "soak" / uuid4().hex[:8]
     try:

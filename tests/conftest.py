@@ -189,7 +189,7 @@ def phone(client: httpx2.AsyncClient) -> Callable[[str], Phone]:
 @pytest.fixture(autouse=True, scope="session")
 def _log_to_file(worker_number: int) -> Iterator[None]:
     LOGS.mkdir(parents=True, exist_ok=True)
-    logs.configure(Settings())
+    logs.configure(Settings(), "tests")
     with (LOGS / f"tests-{worker_number}.log").open("a") as file:
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(file), cache_logger_on_first_use=False)
         yield

@@ -7,18 +7,23 @@ every row as it was. Work that only moves money goes through `poster.py`, which 
 
 import random
 from collections.abc import Iterable, Sequence
+from functools import partial
 from operator import attrgetter
 from uuid import UUID
 
 import msgspec
 import psycopg
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
+from core.db import after_commit
 from core.ledger import limits
 from core.ledger.chart import STRIPES, SystemAccount
 from core.ledger.transfer import REFUSALS, Account, PostingResult, Transfer
 from core.refusing import refuses
+
+log = structlog.get_logger()
 
 # Arrays travel in PostgreSQL's own text form: the driver would look at every element of every list.
 _CALL = """SELECT * FROM ledger_post(
@@ -36,7 +41,16 @@ async def post(
     """
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, psycopg.AsyncConnection)
-    return await post_on_driver(driver, transfers, country, chains)
+    results = await post_on_driver(driver, transfers, country, chains)
+    after_commit(connection, partial(tell, transfers, results))
+    return results
+
+
+def tell(transfers: Sequence[Transfer], results: Sequence[PostingResult]) -> None:
+    """Logs each transfer that was posted, by its reference. It is called when they are committed."""
+    for transfer, result in zip(transfers, results, strict=True):
+        if result.outcome == "posted":
+            log.info("money moved", kind=transfer.kind, reference=ids.reference(transfer.id))
 
 
 @refuses(*REFUSALS.values())

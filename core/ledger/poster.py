@@ -11,6 +11,7 @@ fails for another reason, each submission is posted by itself, so that a poisone
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 
 import psycopg
@@ -18,7 +19,8 @@ import structlog
 
 from core.deadline import within
 from core.errors import Busy
-from core.ledger.post import post_on_driver
+from core.faults import describe
+from core.ledger.post import post_on_driver, tell
 from core.ledger.transfer import PostingResult, Transfer
 from core.refusing import refuses
 
@@ -80,10 +82,13 @@ class Poster:
         self._waiting.append(submission)
         if self._idle:
             self._start(self._idle.pop())
-        return await submission.results
+        results = await submission.results
+        tell(transfers, results)
+        return results
 
     def _start(self, lane: "_Lane") -> None:
-        task = asyncio.create_task(self._work(lane))
+        # Not in the first request's context: its ids would stand in the lines of every batch.
+        task = asyncio.create_task(self._work(lane), context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -116,7 +121,7 @@ class Poster:
                     if not submission.results.done():
                         submission.results.set_exception(error)
                 return
-            log.warning("a batch is taken apart", error=type(error).__name__, transfers=len(transfers))
+            log.warning("a batch is taken apart", error=describe(error), transfers=len(transfers))
             for submission in batch:
                 if not submission.results.done():
                     await self._post(lane, [submission])
@@ -139,7 +144,7 @@ class Poster:
                     await lane.hang_up()
                 if loop.time() > deadline:
                     raise
-                log.warning("a batch is sent again", error=type(error).__name__, transfers=len(transfers))
+                log.warning("a batch is sent again", error=describe(error), transfers=len(transfers))
                 await asyncio.sleep(_AGAIN_SECONDS)
 
 

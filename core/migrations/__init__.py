@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import Protocol
 
 import psycopg
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -36,6 +37,9 @@ _LOCK_TIMEOUT = "1200ms"
 _PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 # Nothing of the transaction was done, and the next try may succeed.
 _WORTH_ANOTHER_TRY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+
+
+log = structlog.get_logger()
 
 
 class Rest(Protocol):
@@ -106,6 +110,7 @@ def configuration(connection: Connection | None, versions: Path = VERSIONS) -> C
 
 def _run(database_url: str, versions: Path) -> str:
     """Raises Blocked where a lock is not free."""
+    began_at = monotonic()
     try:
         with connected(database_url) as connection:
             connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
@@ -124,6 +129,8 @@ def _run(database_url: str, versions: Path) -> str:
             triggers.replace_differing(connection)
             with connection.begin():
                 contract.complete(connection, newest(versions))
+            seconds = round(monotonic() - began_at, 1)
+            log.info("schema migrated", version_before=present, version=newest(versions), seconds=seconds)
             return newest(versions)
     except OperationalError as error:
         if not isinstance(error.orig, _WORTH_ANOTHER_TRY):

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import chores, clock
 from core.chores import Due
 from core.deadline import within
+from core.faults import describe
 from core.messaging import notices
 from core.money import Money
 from core.payments import requests, settlements, texts
@@ -90,7 +91,7 @@ async def _hand_over(runtime: Runtime, rail: Rail, row: Row[Any]) -> None:
     except RailRefused:
         await requests.report(runtime, row.id, paid=False)
     except Exception as error:  # noqa: BLE001 - after any error it is open what the rail did
-        log.warning("the rail's answer is in doubt", payment=str(row.id), error=type(error).__name__)
+        log.warning("the rail's answer is in doubt", payment=str(row.id), error=describe(error))
     else:
         # The rail may have reported already, or the worker given up: those stay.
         status = case((payment.c.status == "new", "asked"), else_=payment.c.status)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.runtime import Runtime
 from core.settings import BadSettings, Settings
-from gateway import wiring
+from gateway import logs, wiring
 from gateway.cli.embedded import CannotStart, embedded
 
 _Result = TypeVar("_Result")
@@ -59,6 +59,7 @@ def configured() -> Iterator[Settings]:
     Whoever stops the command, by SIGTERM or by closing its terminal, stops them too.
     """
     settings = read_settings()
+    logs.configure(settings, "command")
     with _stopped_by_signals():
         if settings.database_url and settings.redis_url:
             yield settings

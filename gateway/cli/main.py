@@ -39,7 +39,8 @@ def work() -> None:
     with until_stopped(), configured() as settings:
         if not settings.is_local:
             schema.check(settings)
-        logs.configure(settings)
+        logs.configure(settings, "worker")
+        logs.tell_start(settings)
         run(settings, _work)
 
 

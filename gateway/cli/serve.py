@@ -5,6 +5,7 @@ import socket
 from contextlib import nullcontext
 
 import click
+import structlog
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from core import demo as demo_people
@@ -12,6 +13,8 @@ from core.settings import Settings, hand_down
 from gateway import logs
 from gateway.cli import address, embedded, schema, web
 from gateway.cli.command import Failure, configured, run, until_stopped
+
+log = structlog.get_logger()
 
 
 @click.command()
@@ -26,12 +29,12 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
         # A closed terminal stops several processes too, where uvicorn would start them anew.
         Multiprocess.handle_hup = Multiprocess.handle_term  # type: ignore[method-assign]
     with until_stopped(), configured() as settings:
+        logs.configure(settings, "web")
         if settings.is_local:
             prepare(settings)
         else:
             schema.check(settings)
         hand_down(settings)
-        logs.configure(settings)
         url = f"http://{host}:{port}"
         # Another database's service is not the one that a terminal in this checkout means.
         with address.kept(url) if embedded.serves(settings.database_url) else nullcontext():
@@ -59,8 +62,10 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _say_where(settings: Settings, url: str) -> None:
-    click.echo(f"Jasho serves on {url}. Ctrl-C stops it.")
     if settings.is_local:
+        click.echo(f"Jasho serves on {url}. Ctrl-C stops it.")
         click.echo(f"  {url}/simulator  a feature phone in the browser")
         click.echo(f"  .venv/bin/jasho dial '{settings.service_code}' --phone 0711000001  the same in a terminal")
         click.echo("  Demo people and their PIN: README.md.")
+    else:
+        log.info("the service listens", url=url)

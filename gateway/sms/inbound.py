@@ -12,6 +12,7 @@ from core.customers import profiles
 from core.customers.profiles import Customer
 from core.deadline import within
 from core.errors import Refusal
+from core.faults import is_away
 from core.i18n import translate
 from core.messaging import inbound, notices
 from core.messaging.inbound import Intake
@@ -51,10 +52,14 @@ class _Sender:
 
 async def answer(runtime: Runtime, sms: Sms) -> bool:
     """Answers an SMS, once. False where another worker has it or something broke: the provider should deliver it again."""
+    structlog.contextvars.bind_contextvars(message=sms.id)
     try:
         return await within(_ANSWER_SECONDS, _answer(runtime, sms))
-    except Exception:
-        log.exception("SMS not answered", provider=sms.provider)
+    except Exception as error:
+        if is_away(error):
+            runtime.database.outage.fault(error)
+        else:
+            log.exception("SMS not answered", provider=sms.provider)
         return False
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import structlog
 
+from core.faults.outage import Outage, blame
 from core.messaging import outbox, reports
 from core.messaging.deliveries import AnsweredAttempt, Attempt, SendOutcome
 from core.runtime import Runtime
+from gateway.backoff import growing_pauses
 from gateway.sms.pool import ProviderPool
 from gateway.sms.provider import MOST_THREADS
 
@@ -23,7 +25,6 @@ MOST_IN_HAND = 48
 _LEAST_AT_ONCE = 6
 _GATHER_SECONDS = 0.015
 _IDLE_SECONDS = 0.25
-_AFTER_ERROR_SECONDS = 2.0
 
 log = structlog.get_logger()
 
@@ -83,6 +84,8 @@ class _Hands:
 async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
     """Sends until it is cancelled, and then waits for the calls under way. The database may go away and come back."""
     hands = _Hands()
+    outage = Outage("leasing messages")
+    pauses = growing_pauses()
     recorder = asyncio.create_task(_keep_recording(runtime, pool, hands))
     try:
         while True:
@@ -90,9 +93,12 @@ async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
             step = asyncio.create_task(_lease_some(runtime, pool, hands))
             try:
                 await asyncio.shield(step)
-            except Exception:
-                log.exception("no messages claimed")
-                await asyncio.sleep(_AFTER_ERROR_SECONDS)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next lease may do better
+                blame(error, runtime.database.outage, outage)
+                await asyncio.sleep(next(pauses))
+            else:
+                outage.over()
+                pauses = growing_pauses()
     finally:
         await asyncio.wait({step})
         if hands.under_way:
@@ -119,6 +125,7 @@ async def _lease_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> No
 
 
 async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
+    pauses = growing_pauses()
     while not (hands.is_closing and not hands.answers):
         await hands.news.wait()
         if not hands.is_closing:
@@ -132,9 +139,10 @@ async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -
             log.exception("answers not recorded")
             if hands.is_closing:
                 return
-            await asyncio.sleep(_AFTER_ERROR_SECONDS)
+            await asyncio.sleep(next(pauses))
             hands.news.set()
         else:
+            pauses = growing_pauses()
             del hands.answers[: len(batch)]
             if hands.is_short or hands.free >= _LEAST_AT_ONCE:
                 hands.room.set()
@@ -143,6 +151,7 @@ async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -
 async def _carry(runtime: Runtime, pool: ProviderPool, attempt: Attempt) -> AnsweredAttempt:
     """Calls one provider after another until one takes the message on, or nobody knows whether it did."""
     tried: list[str] = []
+    structlog.contextvars.bind_contextvars(message=str(attempt.message.id))
     while True:
         answered = AnsweredAttempt(attempt, await pool[attempt.provider].send(attempt))
         if answered.answer.outcome not in (SendOutcome.REFUSED, SendOutcome.AWAY):

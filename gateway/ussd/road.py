@@ -13,6 +13,8 @@ from redis import RedisError
 from core.customers import profiles
 from core.deadline import within
 from core.errors import Refusal
+from core.faults import describe, is_away
+from core.faults.outage import Outage
 from core.i18n import LANGUAGES, _, translate
 from core.runtime import Runtime
 from gateway.ussd.sessions import Resume, Sessions, StoredSession, TurnNotFree
@@ -61,16 +63,19 @@ class Road:
         self._runtime = runtime
         self._sessions = sessions
         self._engine = engine
+        self._redis_outage = Outage("Redis")
         self._transcript = Transcript(runtime.settings.pin_pepper)
 
     async def take(self, hop: Hop) -> Reply:
         """Answers a hop. Whatever breaks, the customer is told in words."""
+        structlog.contextvars.bind_contextvars(session=hop.session_id)
         try:
             stored = await self._sessions.open(hop.phone)
+            self._redis_outage.over()
         except TurnNotFree:
             return Reply(_end_in_every_language(STILL_WORKING), "busy")
         except (RedisError, OSError) as error:
-            log.warning("Redis is away", error=type(error).__name__)
+            self._redis_outage.fault(error)
             return Reply(_end_in_every_language(NOTHING_DONE), "away")
         if stored is None or stored.session.id != hop.session_id:
             latest = await self._dial(hop)
@@ -94,8 +99,9 @@ class Road:
         try:
             # One deadline for the whole dial: each of its steps may ask the database.
             return StoredSession(session, mark, await within(_DIAL_SECONDS, self._begin(session, hop)))
-        except Exception:
-            log.exception("dial not answered")
+        except Exception as error:
+            if not self._is_outage(error):
+                log.exception("dial not answered")
             return StoredSession(session, mark, _end_in_every_language(NOTHING_DONE))
 
     async def _begin(self, session: Session, hop: Hop) -> str:
@@ -145,10 +151,21 @@ class Road:
                 if refusal is not None or self._engine.has_ended(session):
                     break
             text, is_over = self._engine.show(session, refusal)
-        except Exception:
-            log.exception("hop failed", screen=session.screen)
+        except Exception as error:
+            if not self._is_outage(error):
+                log.exception("hop failed", screen=session.screen)
             return _end(MAYBE_DONE if may_have_acted and not is_dialled else NOTHING_DONE, session.language)
         return ("END " if is_over else "CON ") + text
+
+    def _is_outage(self, error: Exception) -> bool:
+        """Is a server away? Then this tells so, once for all customers."""
+        if isinstance(error, RedisError):
+            self._redis_outage.fault(error)
+            return True
+        if is_away(error):
+            self._runtime.database.outage.fault(error)
+            return True
+        return False
 
     def _step(self, session: Session, typed: Typed) -> Step:
         return Step(self._runtime, session, typed.text, typed.previous, session.key)
@@ -158,7 +175,7 @@ class Road:
             await self._sessions.close(phone, stored, resume=self._resume(stored))
         except (RedisError, OSError) as error:
             # What was done is done, and the customer should read it rather than wonder.
-            log.warning("session not kept", error=type(error).__name__)
+            log.warning("session not kept", error=describe(error))
         return Reply(stored.reply, stored.session.screen)
 
     def _resume(self, stored: StoredSession) -> Resume:

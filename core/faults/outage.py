@@ -1,0 +1,61 @@
+"""When something that many need goes away and comes back: told once, however many are hit by it."""
+
+from time import monotonic
+
+import structlog
+
+from core.faults import describe, is_away
+
+_MOST_KINDS = 16
+_FIRST_QUIET_SECONDS = 60
+_LONGEST_QUIET_SECONDS = 3600
+
+log = structlog.get_logger()
+
+
+class Outage:
+    """Something that many need and that is away: a line when it begins, reminders ever less often, a line when it is over.
+
+    A cause that was not seen before in the same outage has a line of its own.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._failures = 0
+        self._kinds: set[str] = set()
+        # By the machine's own clock, which nobody sets.
+        self._began_seconds = 0.0
+        self._remind_seconds = 0.0
+        self._quiet_seconds = 0.0
+
+    def fault(self, error: BaseException) -> None:
+        """Counts a failure, and says so where it is the first one or a reminder is due."""
+        now_seconds = monotonic()
+        self._failures += 1
+        kind = describe(error)
+        if self._failures == 1:
+            self._began_seconds = now_seconds
+            self._quiet_seconds = _FIRST_QUIET_SECONDS
+            log.error("an outage begins", what=self._what, error=kind)
+        elif (kind not in self._kinds and len(self._kinds) < _MOST_KINDS) or now_seconds >= self._remind_seconds:
+            self._quiet_seconds = min(self._quiet_seconds * 2, _LONGEST_QUIET_SECONDS)
+            seconds = round(now_seconds - self._began_seconds)
+            log.warning("an outage goes on", what=self._what, error=kind, failures=self._failures, seconds=seconds)
+        else:
+            return
+        self._kinds.add(kind)
+        self._remind_seconds = now_seconds + self._quiet_seconds
+
+    def over(self) -> None:
+        """Says so, where there was an outage. It costs nothing where there was none."""
+        if not self._failures:
+            return
+        seconds = round(monotonic() - self._began_seconds, 1)
+        log.info("an outage is over", what=self._what, failures=self._failures, seconds=seconds)
+        self._failures = 0
+        self._kinds.clear()
+
+
+def blame(error: BaseException, server: Outage, work: Outage) -> None:
+    """Counts a failure as the server's where it is away, and else as the work's own."""
+    (server if is_away(error) else work).fault(error)
