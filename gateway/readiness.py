@@ -1,4 +1,4 @@
-"""Is the service ready: do database and Redis answer, and is the schema the code's?
+"""Is the service ready: do database and Redis answer, and does the schema fit the code?
 
 Anybody may ask. So it takes nothing that customers' hops need: it has connections of its own, asks in one task however many
 want to know, and lets an answer stand for a second.
@@ -27,22 +27,22 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """What was seen. `is_schema_current` is None where the database does not answer."""
+    """What was seen. `is_schema_fit` is None where the database does not answer."""
 
-    is_schema_current: bool | None
+    is_schema_fit: bool | None
     has_redis: bool
 
     @property
     def is_ready(self) -> bool:
-        return self.is_schema_current is True and self.has_redis
+        return self.is_schema_fit is True and self.has_redis
 
     @property
     def words(self) -> dict[str, str]:
         """Each state in words, by what it is about."""
         schemas = {None: "not known", True: "current", False: "not this version's"}
         return {
-            "database": "does not answer" if self.is_schema_current is None else "answers",
-            "schema": schemas[self.is_schema_current],
+            "database": "does not answer" if self.is_schema_fit is None else "answers",
+            "schema": schemas[self.is_schema_fit],
             "redis": "answers" if self.has_redis else "does not answer",
         }
 
@@ -74,11 +74,11 @@ class Readiness:
     async def _look(self) -> States:
         schema, redis = await asyncio.gather(_answer(self._ask_schema()), _answer(self._ask_redis()))
         self._ends_at = asyncio.get_running_loop().time() + _STANDS_SECONDS
-        return States(is_schema_current=schema, has_redis=redis is not None)
+        return States(is_schema_fit=schema, has_redis=redis is not None)
 
     async def _ask_schema(self) -> bool:
         async with self._database.autocommit() as connection:
-            return await connection.run_sync(migrations.is_current)
+            return await connection.run_sync(migrations.find_obstacle) is None
 
     async def _ask_redis(self) -> bool:
         await self._redis.ping()

@@ -24,7 +24,7 @@ from sqlalchemy.exc import OperationalError
 from core import clock
 from core.db import engine_url
 from core.ledger.chart import list_system_accounts
-from core.migrations import functions, rights, triggers
+from core.migrations import contract, functions, rights, triggers
 from core.tables.ledger import account
 
 _FOLDER = Path(__file__).parent
@@ -49,11 +49,16 @@ class Blocked(Exception):
     """A lock was not free in any of the tries."""
 
 
-def migrate(database_url: str, *, versions: Path = VERSIONS, rest: Rest = sleep) -> None:
-    """Works as the database's owner. Each version is a transaction: all of it or nothing.
+class TooNew(Exception):
+    """The database has left this code behind."""
 
-    `rest` is called with the seconds until the next try. Raises Blocked after the last one, and SQLAlchemyError where the
-    database is away or a version is wrong; another run goes on where this one has stopped.
+
+def migrate(database_url: str, *, versions: Path = VERSIONS, rest: Rest = sleep) -> str:
+    """Works as the database's owner. Each version is a transaction: all of it or nothing. Answers the version reached.
+
+    A database that is ahead of the code, and allows it, is left alone. `rest` is called with the seconds until the next
+    try. Raises Blocked after the last one, TooNew, and SQLAlchemyError where the database is away or a version is wrong;
+    another run goes on where this one has stopped.
     """
     for pause in _PAUSES_SECONDS:
         try:
@@ -75,15 +80,17 @@ def connected(database_url: str) -> Iterator[Connection]:
         yield connection
 
 
-def is_current(connection: Connection) -> bool:
-    """Is the database at the version that this code expects?"""
-    return MigrationContext.configure(connection).get_current_revision() == _newest()
+def find_obstacle(connection: Connection) -> str | None:
+    """Why this code may not run on the database, and what to do. None where it may: at its own schema or a later one."""
+    return contract.read(connection).obstacle(newest())
 
 
 @cache
-def _newest() -> str | None:
-    """Alembic reads every version for it, and they are part of the release."""
-    return ScriptDirectory.from_config(configuration(None)).get_current_head()
+def newest(versions: Path = VERSIONS) -> str:
+    """The newest version that the code has. Alembic reads every version for it, and they are part of the release."""
+    head = ScriptDirectory.from_config(configuration(None, versions)).get_current_head()
+    assert head is not None
+    return head
 
 
 def configuration(connection: Connection | None, versions: Path = VERSIONS) -> Config:
@@ -97,12 +104,15 @@ def configuration(connection: Connection | None, versions: Path = VERSIONS) -> C
     return config
 
 
-def _run(database_url: str, versions: Path) -> None:
+def _run(database_url: str, versions: Path) -> str:
     """Raises Blocked where a lock is not free."""
     try:
         with connected(database_url) as connection:
             connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
             _take_turn(connection)
+            present = MigrationContext.configure(connection).get_current_revision()
+            if present is not None and present > newest(versions):
+                return _leave_alone(connection, present, newest(versions))
             connection.commit()
             command.upgrade(configuration(connection, versions), "head")
             connection.commit()
@@ -112,10 +122,21 @@ def _run(database_url: str, versions: Path) -> None:
                 rights.align(connection)
                 _open_system_accounts(connection)
             triggers.replace_differing(connection)
+            with connection.begin():
+                contract.complete(connection, newest(versions))
+            return newest(versions)
     except OperationalError as error:
         if not isinstance(error.orig, _WORTH_ANOTHER_TRY):
             raise
         raise Blocked(f"a lock was not free for `{' '.join((error.statement or '').split())[:80]}`") from error
+
+
+def _leave_alone(connection: Connection, present: str, code: str) -> str:
+    """The functions and rights there are those of newer code, which may be at work."""
+    obstacle = contract.read(connection).obstacle(code)
+    if obstacle is not None:
+        raise TooNew(obstacle)
+    return present
 
 
 def _take_turn(connection: Connection) -> None:

@@ -2,8 +2,14 @@
 
 from alembic import context
 
+from core.migrations.contract import keep_oldest
 from core.tables import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transaction_per_migration=True)
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transaction_per_migration=True,
+    on_version_apply=keep_oldest,
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -13,6 +13,7 @@ from core.tables import (
     orders,
     payments,
     savings,
+    schema,
     sending,
 )
 from core.tables.base import metadata
@@ -31,5 +32,6 @@ __all__ = [
     "orders",
     "payments",
     "savings",
+    "schema",
     "sending",
 ]

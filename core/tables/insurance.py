@@ -10,7 +10,7 @@ policy = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("customer_id", Uuid, ForeignKey(customer.c.id), nullable=False),
-    Column("product", Text, nullable=False, comment="see core/services/products.toml"),
+    Column("product", Text, nullable=False, comment="the product's key"),
     Column("transfer_id", Uuid, nullable=False, unique=True, comment="what first paid for it"),
     Column("currency", Text, nullable=False),
     Column("price", BigInteger, nullable=False, comment="a term's, as it was bought"),

@@ -14,7 +14,7 @@ job = Table(
     ),
     Column("employer_id", Uuid, ForeignKey(customer.c.id), nullable=False),
     Column("key", Text, nullable=False, comment="idempotency key of the request"),
-    Column("category", Text, nullable=False, comment="see core/services/jobs.py"),
+    Column("category", Text, nullable=False, comment="the category's key"),
     Column("place", Text, nullable=False, comment="as people there call it"),
     Column("title", Text, nullable=False),
     Column("currency", Text, nullable=False),

@@ -17,9 +17,7 @@ outbox = Table(
     Column("body", Text, nullable=False, comment="in the reader's language already"),
     Column("code_id", Uuid, comment="the one-time code that stands for {code} in the body when it is sent"),
     # The ledger writes receipts and leaves these two out, so their defaults are a receipt's.
-    Column(
-        "kind", Text, nullable=False, server_default="receipt", comment="code, security, receipt, reminder: see sms_kinds.toml"
-    ),
+    Column("kind", Text, nullable=False, server_default="receipt", comment="code, security, receipt, reminder"),
     Column("priority", SmallInteger, nullable=False, server_default="2", comment="the kind's; the least goes first"),
     Column(
         "status",

@@ -12,7 +12,7 @@ payment = Table(
     Column("customer_id", Uuid, ForeignKey(customer.c.id), nullable=False),
     Column("key", Text, nullable=False, comment="idempotency key of the request"),
     Column("direction", Text, nullable=False, comment="in, out"),
-    Column("rail", Text, nullable=False, comment="see core/rails"),
+    Column("rail", Text, nullable=False, comment="which network of money: mpesa, ..."),
     Column("phone", Text, nullable=False, comment="E.164"),
     Column("currency", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),

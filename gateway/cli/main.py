@@ -8,15 +8,15 @@ import click
 import core
 import gateway
 from core import demo as demo_people
-from core import features, inventory
+from core import features, inventory, migrations
 from core.ledger import audit
 from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
 from gateway import logs, wiring, worker
-from gateway.cli import address, embedded
+from gateway.cli import address, embedded, schema
 from gateway.cli.command import Failure, OneLine, configured, read_settings, run, until_stopped
 from gateway.cli.dial import converse
-from gateway.cli.serve import bring_up_to_date, prepare, serve
+from gateway.cli.serve import prepare, serve
 from gateway.cli.staff import agents, claims, jobs
 from gateway.cli.texting import text
 from menus import draw
@@ -37,6 +37,8 @@ main.add_command(serve)
 def work() -> None:
     """Runs the background worker alone. `serve` runs one too, unless --no-worker."""
     with until_stopped(), configured() as settings:
+        if not settings.is_local:
+            schema.check(settings)
         logs.configure(settings)
         run(settings, _work)
 
@@ -45,8 +47,11 @@ def work() -> None:
 def migrate() -> None:
     """Brings the database to the newest schema."""
     with configured() as settings:
-        bring_up_to_date(settings)
-        click.echo("The database is at the newest schema.")
+        version = schema.migrate(settings)
+        if version == migrations.newest():
+            click.echo("The database is at the newest schema.")
+        else:
+            click.echo(f"The database is at version {version}, ahead of this release, which may run on it. Nothing was changed.")
 
 
 @main.command()

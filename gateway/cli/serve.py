@@ -5,17 +5,13 @@ import socket
 from contextlib import nullcontext
 
 import click
-from sqlalchemy import create_engine
-from sqlalchemy.exc import SQLAlchemyError
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from core import demo as demo_people
-from core import migrations
-from core.db import engine_url
 from core.settings import Settings, hand_down
 from gateway import logs
-from gateway.cli import address, embedded, web
-from gateway.cli.command import Failure, configured, first_line, run, until_stopped
+from gateway.cli import address, embedded, schema, web
+from gateway.cli.command import Failure, configured, run, until_stopped
 
 
 @click.command()
@@ -32,8 +28,8 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
     with until_stopped(), configured() as settings:
         if settings.is_local:
             prepare(settings)
-        elif not _is_current(settings.database_url):
-            raise Failure("the database is not at this version's schema: run `jasho migrate` first")
+        else:
+            schema.check(settings)
         hand_down(settings)
         logs.configure(settings)
         url = f"http://{host}:{port}"
@@ -45,28 +41,8 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
 
 def prepare(settings: Settings) -> None:
     """Brings a developer's machine to the newest schema and loads the demo people."""
-    bring_up_to_date(settings)
+    schema.migrate(settings)
     run(settings, demo_people.create_people)
-
-
-def bring_up_to_date(settings: Settings) -> None:
-    try:
-        migrations.migrate(settings.database_url)
-    except SQLAlchemyError as error:
-        raise Failure(f"the database could not be migrated: {first_line(error)}") from error
-    except migrations.Blocked as error:
-        raise Failure(f"the database could not be migrated: {error}") from error
-
-
-def _is_current(database_url: str) -> bool:
-    engine = create_engine(engine_url(database_url))
-    try:
-        with engine.connect() as connection:
-            return migrations.is_current(connection)
-    except SQLAlchemyError as error:
-        raise Failure(f"the database does not answer: {first_line(error)}") from error
-    finally:
-        engine.dispose()
 
 
 def _check_port(host: str, port: int) -> None:

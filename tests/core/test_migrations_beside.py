@@ -16,7 +16,7 @@ from core.ledger.post import post
 from core.migrations import rights
 from core.runtime import Runtime
 from core.settings import Settings
-from gateway.cli import serve
+from gateway.cli import schema
 from gateway.cli.command import Failure
 from tests import databases
 from tests.core.ledger.shop import COUNTRY, Shop, payment
@@ -198,7 +198,7 @@ def test_an_operator_reads_that_another_migration_is_at_work(settings: Settings,
     with psycopg.connect(settings.database_url) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [migrations._TURN])
         with pytest.raises(Failure, match="another migration is at work"):
-            serve.bring_up_to_date(settings)
+            schema.migrate(settings)
 
 
 def test_taking_back_a_right_in_a_whole_table_leaves_those_in_its_columns(settings: Settings) -> None:

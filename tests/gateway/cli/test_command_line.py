@@ -100,12 +100,40 @@ def test_a_database_that_is_away_is_told_in_one_line(settings: Settings) -> None
     check_failed_in_one_line(jasho(["ledger", "verify"], away), "database")
 
 
-def test_a_migration_is_harmless_a_second_time_and_a_newer_one_is_asked_for(settings: Settings) -> None:
-    assert jasho(["migrate"], settings).returncode == 0
+def test_a_migration_is_harmless_a_second_time(settings: Settings) -> None:
+    done = jasho(["migrate"], settings)
+    assert (done.returncode, done.stdout) == (0, "The database is at the newest schema.\n")
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE schema_contract SET complete = '0004'", ["older than this release", "run `jasho migrate` first"]),
+        ("DELETE FROM schema_contract", ["older than this release", "run `jasho migrate` first"]),
+        ("DROP TABLE schema_contract", ["older than this release", "run `jasho migrate` first"]),
+        ("UPDATE schema_contract SET oldest = '0007', complete = '0008'", ["before version 0007", "start a newer release"]),
+    ],
+)
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_service_that_the_schema_does_not_fit_says_what_to_do(
+    settings: Settings, command: str, statement: str, words: list[str]
+) -> None:
     with psycopg.connect(settings.database_url) as connection:
-        connection.execute("DELETE FROM alembic_version")
-    done = jasho(["serve", "--port", str(free_port())], settings, JASHO_ENV="production", **SECRETS)
-    check_failed_in_one_line(done, "jasho migrate")
+        connection.execute(statement.encode())
+    port = ["--port", str(free_port())] if command == "serve" else []
+    check_failed_in_one_line(jasho([command, *port], settings, JASHO_ENV="production", **SECRETS), *words)
+
+
+def test_the_release_before_starts_again_on_a_later_schema_that_fits_it(
+    settings: Settings, servers_environment: dict[str, str]
+) -> None:
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("UPDATE schema_contract SET complete = '0099'")
+        connection.execute("UPDATE alembic_version SET version_num = '0099'")
+    with serving({**servers_environment, **SECRETS, "JASHO_ENV": "production"}, "--no-worker") as url:
+        assert httpx2.get(f"{url}/readyz").status_code == 200
+    done = jasho(["migrate"], settings)
+    assert (done.returncode, "ahead of this release" in done.stdout) == (0, True)
 
 
 def test_the_menus_are_checked_and_drawn(tmp_path: Path) -> None:

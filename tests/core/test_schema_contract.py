@@ -1,0 +1,84 @@
+"""A release starts on its own schema or a later one that still fits it, and on no other."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from core import migrations
+from core.migrations import contract
+from core.migrations.contract import Contract
+from core.settings import Settings
+from tests.core.scratch import NUMBER, versions_with
+
+EXPAND = "op.add_column('goal', sa.Column('note', sa.Text(), nullable=True))"
+
+
+def read(settings: Settings) -> tuple[Contract, str | None]:
+    """What the database says of itself, and what this code says to it."""
+    with migrations.connected(settings.database_url) as connection:
+        return contract.read(connection), migrations.find_obstacle(connection)
+
+
+@pytest.mark.parametrize(
+    ("oldest", "complete", "code", "word"),
+    [
+        ("0004", "0005", "0005", None),
+        ("0004", "0009", "0005", None),
+        ("0005", "0009", "0005", None),
+        ("0006", "0009", "0005", "start a newer release"),
+        ("0004", "0005", "0006", "jasho migrate"),
+        ("0004", None, "0005", "jasho migrate"),
+        ("0000", None, "0005", "jasho migrate"),
+    ],
+)
+def test_a_release_starts_where_the_schema_has_what_it_needs_and_still_allows_it(
+    oldest: str, complete: str | None, code: str, word: str | None
+) -> None:
+    obstacle = Contract(oldest, complete).obstacle(code)
+    assert obstacle is None if word is None else word in str(obstacle)
+
+
+def test_a_migrated_database_fits_the_code_that_migrated_it(settings: Settings) -> None:
+    assert read(settings) == (Contract(oldest="0004", complete=migrations.newest()), None)
+
+
+def test_the_release_before_may_run_and_migrate_again_after_an_expansion_and_leaves_the_newer_functions_alone(
+    settings: Settings, tmp_path: Path
+) -> None:
+    assert migrations.migrate(settings.database_url, versions=versions_with(tmp_path, EXPAND)) == NUMBER
+    assert read(settings) == (Contract(oldest="0005", complete=NUMBER), None)
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("ALTER FUNCTION money_text SET work_mem = '5MB'")
+    assert migrations.migrate(settings.database_url) == NUMBER
+    with psycopg.connect(settings.database_url) as connection:
+        assert connection.execute("SELECT proconfig FROM pg_proc WHERE proname = 'money_text'").fetchone() == (["work_mem=5MB"],)
+
+
+def test_the_release_before_neither_runs_nor_migrates_after_a_contraction(settings: Settings, tmp_path: Path) -> None:
+    migrations.migrate(settings.database_url, versions=versions_with(tmp_path, "op.drop_column('goal', 'rule')", NUMBER))
+    found, obstacle = read(settings)
+    assert found == Contract(oldest=NUMBER, complete=NUMBER)
+    assert "start a newer release" in str(obstacle)
+    with pytest.raises(migrations.TooNew, match="start a newer release"):
+        migrations.migrate(settings.database_url)
+
+
+def test_a_migration_that_stops_after_its_versions_keeps_the_new_release_from_starting(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "_LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(migrations, "_PAUSES_SECONDS", ())
+    newest = migrations.newest()
+    versions = versions_with(tmp_path, EXPAND)
+    with psycopg.connect(settings.database_url) as other:
+        other.execute("DROP TRIGGER append_only ON seal")
+        other.commit()
+        other.execute("LOCK TABLE seal IN ROW EXCLUSIVE MODE")
+        with pytest.raises(migrations.Blocked):
+            migrations.migrate(settings.database_url, versions=versions)
+    stopped, obstacle = read(settings)
+    assert (stopped, obstacle) == (Contract(oldest="0005", complete=newest), None)
+    assert "jasho migrate" in str(stopped.obstacle(NUMBER))
+    migrations.migrate(settings.database_url, versions=versions)
+    assert read(settings)[0].obstacle(NUMBER) is None
