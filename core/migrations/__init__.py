@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, PendingRollbackError
 
 from core import clock
 from core.db import engine_url
@@ -125,6 +125,9 @@ def _run(database_url: str, versions: Path) -> str:
             with connection.begin():
                 contract.complete(connection, newest(versions))
             return newest(versions)
+    except PendingRollbackError as error:
+        # Alembic has tried to end what went with the connection; the statement that has lost it says why.
+        raise error.__context__ or error from None
     except OperationalError as error:
         if not isinstance(error.orig, _WORTH_ANOTHER_TRY):
             raise
