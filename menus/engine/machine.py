@@ -13,7 +13,7 @@ from core.deadline import within
 from core.errors import BadChoice, Busy, Refusal, TooLong
 from menus.engine.dsl import BACK, CONTINUE, HOME, HOME_SCREEN, MAIN_MENU, MORE, Ask, Choice, End, Option, Outcome, Pick, Screen
 from menus.engine.screen import give_up, render, visible
-from menus.engine.session import Session, Step
+from menus.engine.session import Session, Slots, Step
 
 RESUME_SCREEN = "resume"
 # The first screen of somebody who has no account yet.
@@ -105,7 +105,7 @@ class Engine:
     def go_home(self, session: Session) -> None:
         """Forgets the way here, what was typed on it, and the session that might have been continued."""
         session.screen, session.left = first_screen(session), None
-        session.stack, session.slots, session.items, session.refusals, session.page = [], {}, {}, {}, 0
+        session.stack, session.slots, session.items, session.refusals, session.page = [], Slots(), {}, {}, 0
 
     def _continue(self, session: Session, left: Session) -> None:
         """Goes on where an earlier session broke off; goes home where that screen no longer exists."""
@@ -156,6 +156,8 @@ class Engine:
             del session.stack[:-MOST_BACK]
 
     def _go_back(self, session: Session) -> None:
+        # Screens that another release had are passed over.
+        session.stack = [name for name in session.stack if name in self.screens]
         if session.page > 0:
             session.page -= 1
         elif session.stack:
