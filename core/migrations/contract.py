@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from alembic.runtime.migration import MigrationContext, MigrationInfo
-from sqlalchemy import Connection, func, inspect, select, update
+from sqlalchemy import Connection, func, inspect, select
 from sqlalchemy.dialects.postgresql import insert
 
 from core.tables.schema import schema_contract
@@ -60,4 +60,8 @@ def keep_oldest(
 
 def complete(connection: Connection, code: str) -> None:
     """Says that all of a version is in place. Writes nothing where the database says so already."""
-    connection.execute(update(schema_contract).where(schema_contract.c.complete.is_distinct_from(code)).values(complete=code))
+    if read(connection).complete == code:
+        return
+    # A row that somebody has deleted says nothing of older code, so none is let in.
+    row = insert(schema_contract).values(single=True, oldest=code, complete=code)
+    connection.execute(row.on_conflict_do_update(index_elements=["single"], set_={"complete": code}))

@@ -90,3 +90,11 @@ def test_what_a_contraction_has_taken_away_no_later_version_gives_back(settings:
     add_version(versions, "9001", NUMBER, EXPAND, "0005")
     migrations.migrate(settings.database_url, versions=versions)
     assert read(settings)[0] == Contract(oldest=NUMBER, complete="9001")
+
+
+def test_a_contract_that_somebody_has_deleted_is_made_again_and_lets_no_older_release_in(settings: Settings) -> None:
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("DELETE FROM schema_contract")
+    migrations.migrate(settings.database_url)
+    newest = migrations.newest()
+    assert read(settings) == (Contract(oldest=newest, complete=newest), None)
