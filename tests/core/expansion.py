@@ -35,9 +35,12 @@ TAKES_AWAY = {
 }
 _FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.py")
 _CHANGES_ROWS = re.compile(
-    r"\b(?:UPDATE(?: ONLY)? (?!SET\b|ON\b|OF\b)|DELETE FROM (?:ONLY )?|TRUNCATE (?:TABLE )?|MERGE INTO )\"?(\w+)", re.IGNORECASE
+    r"\b(?:UPDATE (?:ONLY )?(?!SET\b|ON\b|OF\b|ONLY\b)|DELETE FROM (?:ONLY )?|TRUNCATE (?:TABLE )?|MERGE INTO )"
+    r"(?:public\.)?\"?(\w+)",
+    re.IGNORECASE,
 )
-_MAKES_TABLE = re.compile(r"\bCREATE TABLE (?:IF NOT EXISTS )?\"?(\w+)", re.IGNORECASE)
+_STOPS_EVERYBODY = re.compile(r"\b(?:LOCK TABLE|VACUUM \(?FULL|CLUSTER \w|REINDEX (?!.*CONCURRENTLY))", re.IGNORECASE)
+_MAKES_TABLE = re.compile(r"\bCREATE TABLE (?:IF NOT EXISTS )?(?:public\.)?\"?(\w+)", re.IGNORECASE)
 _IS_CODE = re.compile(r"\bCREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE|TRIGGER)\b|\bGRANT \w|\bREVOKE \w", re.IGNORECASE)
 
 
@@ -125,6 +128,8 @@ def _own_findings(sql: str, source: str) -> Iterable[str]:
             yield f"rows: it changes rows of {table} in one transaction, which others wait for: leave it to a duty, in pieces"
     if _IS_CODE.search(bare):
         yield "code: functions, triggers and rights stand in files that every run compares; a version may only drop old ones"
+    if _STOPS_EVERYBODY.search(bare):
+        yield "locks: it keeps everybody out for as long as it takes"
     if re.search("concurrently", source.replace("build_concurrently", ""), re.IGNORECASE):
         yield "concurrently: only build_concurrently finds an index that a killed run has left half built"
     transactions = re.findall(r"BEGIN;(.*?)COMMIT;", sql, re.DOTALL)

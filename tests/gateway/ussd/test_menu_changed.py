@@ -104,3 +104,13 @@ async def test_back_passes_over_the_screens_of_another_menu(phone: MakePhone, re
     await asha.type("4", "0722000002", "500")
     left_by_another_release(redis, lambda stored: stored.session.stack.append("a screen of last year"))
     assert (await asha.type("0")).text.startswith("How much to Baraka Otieno?")
+
+
+async def test_a_session_is_continued_although_a_screen_on_its_way_is_gone(phone: MakePhone, redis: Redis) -> None:
+    asha = phone(ASHA)
+    await asha.dial()
+    await asha.type("4", "0722000002", "500")
+    left_by_another_release(redis, lambda stored: stored.session.stack.append("a screen of last year"))
+    await asha.dial()
+    assert (await asha.type("1")).text.startswith("Send KES 500 to Baraka Otieno")
+    assert (await asha.type("0")).text.startswith("How much to Baraka Otieno?")
