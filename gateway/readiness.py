@@ -28,22 +28,22 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """What was seen. `does_schema_fit` is None where the database does not answer."""
+    """What was seen. `is_schema_fit` is None where the database does not answer."""
 
-    does_schema_fit: bool | None
+    is_schema_fit: bool | None
     has_redis: bool
 
     @property
     def is_ready(self) -> bool:
-        return self.does_schema_fit is True and self.has_redis
+        return self.is_schema_fit is True and self.has_redis
 
     @property
     def words(self) -> dict[str, str]:
         """Each state in words, by what it is about."""
         schemas = {None: "not known", True: "fits", False: "does not fit this release"}
         return {
-            "database": "does not answer" if self.does_schema_fit is None else "answers",
-            "schema": schemas[self.does_schema_fit],
+            "database": "does not answer" if self.is_schema_fit is None else "answers",
+            "schema": schemas[self.is_schema_fit],
             "redis": "answers" if self.has_redis else "does not answer",
         }
 
@@ -75,7 +75,7 @@ class Readiness:
     async def _look(self) -> States:
         schema, redis = await asyncio.gather(_answer(self._ask_schema()), _answer(self._ask_redis()))
         self._ends_at = asyncio.get_running_loop().time() + _STANDS_SECONDS
-        return States(does_schema_fit=schema, has_redis=redis is not None)
+        return States(is_schema_fit=schema, has_redis=redis is not None)
 
     async def _ask_schema(self) -> bool:
         async with self._database.autocommit() as connection:

@@ -1,4 +1,5 @@
-"""`make soak`: minutes of what `tests/crash` does for seconds: the bank test, kills of the service and of PostgreSQL, the model.
+"""`make soak`: minutes of what `tests/crash` does for seconds: the bank test, kills of the service and of PostgreSQL,
+another release that takes over, the model.
 
 It tells what it does on stderr and ends with one line, `soak transfers=N kills=K losses=0 doubles=0`. It fails where money was
 lost or moved twice, the audit found something, or the ledger and its model disagree.
@@ -24,7 +25,7 @@ from core import migrations
 from core.db import Database
 from gateway.cli.embedded import FOLDER, embedded
 from tests import databases
-from tests.crash import bank, payer
+from tests.crash import bank, payer, upgrade
 from tests.crash.bank import Finding, Receipt
 from tests.crash.rounds import Payer, kill_postgres, paying
 
@@ -35,6 +36,7 @@ BANK_SECONDS = 20
 SERVICE_KILLS = 25
 POSTGRES_KILLS = 6
 PAYMENTS = 400
+UPGRADE_STEP = 60
 ENDLESS = 10_000_000
 MODEL = "tests/core/ledger/test_model.py"
 MODEL_SECONDS = 170
@@ -79,7 +81,9 @@ def say(what: str) -> None:
 
 async def crash(folder: Path, tally: Tally) -> None:
     with ExitStack() as servers:
-        url = servers.enter_context(embedded(folder)).database_url
+        running = servers.enter_context(embedded(folder))
+        url = running.database_url
+        await take_over(await opened(url, "upgrade"), running.redis_url, folder / "next", tally)
         await run_bank(await opened(url, "bank"), tally)
         kills_url = await opened(url, "kills")
         receipts: list[Receipt] = []
@@ -133,6 +137,17 @@ async def run_bank(url: str, tally: Tally) -> None:
     receipts += await bank.pay_all(url, left_open)
     findings, _ = await bank.examine(url, receipts)
     tally.add(findings)
+    tally.transfers += count(url)
+
+
+async def take_over(url: str, redis_url: str, folder: Path, tally: Tally) -> None:
+    """The next release migrates and serves under load, with a worker in each process."""
+    say("upgrade: another release takes over under load")
+    settings = upgrade.production(url, redis_url)
+    await upgrade.open_people(settings)
+    load = await upgrade.take_over(settings, folder, step=UPGRADE_STEP)
+    say(f"upgrade: {len(load.receipts)} payments and {len(load.sent)} sends acknowledged, {load.looked} balances shown")
+    tally.add(await upgrade.examine(settings, load))
     tally.transfers += count(url)
 
 

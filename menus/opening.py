@@ -13,6 +13,7 @@ from menus.engine.dsl import CONTINUE, MAIN_MENU, Choice, Option
 from menus.engine.session import Session
 
 LAST_TRANSACTION = _("Your last transaction:")
+MENU_CHANGED = _("The menu has changed. Please choose again.")
 
 SCREENS = (
     Choice(
@@ -40,3 +41,9 @@ async def choose(runtime: Runtime, session: Session, earlier: Session | None, *,
     if earlier is not None and was_under_way:
         # Only the session knows the language of somebody who is registering.
         session.left, session.screen, session.language = earlier, "resume", session.language if customer else earlier.language
+
+
+async def begin_again(runtime: Runtime, session: Session, earlier: Session) -> None:
+    """Says at home why she is there: what she has asked for is done, or the menu has changed on her way to it."""
+    await choose(runtime, session, earlier, was_under_way=False)
+    session.heading = session.heading or translate(MENU_CHANGED, session.language)

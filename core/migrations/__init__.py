@@ -20,7 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, PendingRollbackError
 
 from core import clock
 from core.db import engine_url
@@ -60,9 +60,9 @@ class TooNew(Exception):
 def migrate(database_url: str, *, versions: Path = VERSIONS, rest: Rest = sleep) -> str:
     """Works as the database's owner. Each version is a transaction: all of it or nothing. Answers the version reached.
 
-    A database that is ahead of the code, and compatible, is left alone. `rest` is called with the seconds until the next
-    try. Raises Blocked after the last one, TooNew, and SQLAlchemyError where the database is away or a version is wrong.
-    Another run goes on where this one has stopped.
+    A database that is ahead of the code, and allows it, is left alone. `rest` is called with the seconds until the next
+    try. Raises Blocked after the last one, TooNew, and SQLAlchemyError where the database is away or a version is wrong;
+    another run goes on where this one has stopped.
     """
     for pause in _PAUSES_SECONDS:
         try:
@@ -85,13 +85,13 @@ def connected(database_url: str) -> Iterator[Connection]:
 
 
 def find_obstacle(connection: Connection) -> str | None:
-    """Why this code may not run on the database, and what to do; None where it may: at its own schema or a later one."""
+    """Why this code may not run on the database, and what to do. None where it may: at its own schema or a later one."""
     return contract.read(connection).obstacle(newest())
 
 
 @cache
 def newest(versions: Path = VERSIONS) -> str:
-    """The newest version in a folder. Alembic reads all of them for it."""
+    """The newest version that the code has. Alembic reads every version for it, and they are part of the release."""
     head = ScriptDirectory.from_config(configuration(None, versions)).get_current_head()
     assert head is not None
     return head
@@ -132,6 +132,9 @@ def _run(database_url: str, versions: Path) -> str:
             seconds = round(monotonic() - began_at, 1)
             log.info("schema migrated", version_before=present, version=newest(versions), seconds=seconds)
             return newest(versions)
+    except PendingRollbackError as error:
+        # Alembic has tried to end what went with the connection; the statement that has lost it says why.
+        raise error.__context__ or error from None
     except OperationalError as error:
         if not isinstance(error.orig, _WORTH_ANOTHER_TRY):
             raise

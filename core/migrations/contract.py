@@ -7,11 +7,9 @@ the one before it; a contracting one moves it forward.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from alembic.runtime.migration import MigrationContext, MigrationInfo
-from alembic.script import Script
-from sqlalchemy import Connection, inspect, select, update
+from sqlalchemy import Connection, func, inspect, select
 from sqlalchemy.dialects.postgresql import insert
 
 from core.tables.migrations import schema_contract
@@ -43,18 +41,27 @@ def read(connection: Connection) -> Contract:
     return Contract() if row is None else Contract(*row)
 
 
-def keep_oldest(ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]) -> None:  # noqa: ARG001 - as Alembic calls it
+def keep_oldest(
+    ctx: MigrationContext,
+    step: MigrationInfo,
+    heads: Collection[object],  # noqa: ARG001 - Alembic names all four
+    run_args: Mapping[str, object],  # noqa: ARG001
+) -> None:
     """Alembic's callback for each version, in its transaction: older code stops starting when the version is there."""
-    assert isinstance(step.up_revision, Script)
-    assert ctx.connection is not None
-    oldest = getattr(step.up_revision.module, "oldest_code", None)
-    if oldest is not None:
-        row = {"single": True, "oldest": oldest}
-        ctx.connection.execute(
-            insert(schema_contract).values(row).on_conflict_do_update(index_elements=["single"], set_={"oldest": oldest})
-        )
+    revision = step.up_revision
+    oldest = getattr(getattr(revision, "module", None), "oldest_code", None)
+    if oldest is None or ctx.connection is None:
+        return
+    row = insert(schema_contract).values(single=True, oldest=oldest)
+    # What a contraction has taken away stays away, whatever a later version says.
+    kept = func.greatest(schema_contract.c.oldest, row.excluded.oldest)
+    ctx.connection.execute(row.on_conflict_do_update(index_elements=["single"], set_={"oldest": kept}))
 
 
 def complete(connection: Connection, code: str) -> None:
     """Says that all of a version is in place. Writes nothing where the database says so already."""
-    connection.execute(update(schema_contract).where(schema_contract.c.complete.is_distinct_from(code)).values(complete=code))
+    if read(connection).complete == code:
+        return
+    # A row that somebody has deleted says nothing of older code, so none is let in.
+    row = insert(schema_contract).values(single=True, oldest=code, complete=code)
+    connection.execute(row.on_conflict_do_update(index_elements=["single"], set_={"complete": code}))

@@ -5,6 +5,7 @@ engine take it, keeps the session and answers. Whatever breaks on the way, the c
 or was not done.
 """
 
+from copy import copy
 from dataclasses import dataclass
 
 import structlog
@@ -21,7 +22,7 @@ from gateway.ussd.sessions import Resume, Sessions, StoredSession, TurnNotFree
 from gateway.ussd.transcript import Transcript, Typed
 from menus import opening
 from menus.engine.machine import Engine
-from menus.engine.session import Session, Step
+from menus.engine.session import MenuChanged, Session, Step
 
 # More inputs than any direct dial needs.
 _MOST_DIALLED = 20
@@ -134,8 +135,7 @@ class Road:
             # Some networks repeat what was dialled at the head of the text, and some do not.
             typed = Typed(typed.text.removeprefix(hop.dialled + "*"), "")
         if not self._engine.is_known(session):
-            self._engine.go_home(session)
-            return StoredSession(session, mark, await self._take_inputs(session, [], is_dialled=False))
+            return StoredSession(session, mark, await self._begin_again(session))
         return StoredSession(session, mark, await self._take_inputs(session, [typed], is_dialled=False))
 
     async def _take_inputs(self, session: Session, inputs: list[Typed], *, is_dialled: bool) -> str:
@@ -151,11 +151,29 @@ class Road:
                 if refusal is not None or self._engine.has_ended(session):
                     break
             text, is_over = self._engine.show(session, refusal)
+        except MenuChanged:
+            return await self._begin_again(session)
         except Exception as error:
             if not self._is_outage(error):
                 log.exception("hop failed", screen=session.screen)
             return _end(MAYBE_DONE if may_have_acted and not is_dialled else NOTHING_DONE, session.language)
         return ("END " if is_over else "CON ") + text
+
+    async def _begin_again(self, session: Session) -> str:
+        """Goes home with a session that another release has brought to where this one cannot go on."""
+        log.info("a session met another menu", screen=session.screen)
+        earlier = copy(session)
+        self._engine.go_home(session)
+        # The next confirmation is another one than that which may have been done there.
+        session.confirmed += 1
+        try:
+            await within(_DIAL_SECONDS, opening.begin_again(self._runtime, session, earlier))
+            text, _is_over = self._engine.show(session)
+        except Exception as error:
+            if not self._is_outage(error):
+                log.exception("hop failed", screen=session.screen)
+            return _end(MAYBE_DONE, session.language)
+        return "CON " + text
 
     def _is_outage(self, error: Exception) -> bool:
         """Is a server away? Then this tells so, once for all customers."""

@@ -13,7 +13,7 @@ from core.deadline import within
 from core.errors import BadChoice, Busy, Refusal, TooLong
 from menus.engine.dsl import BACK, CONTINUE, HOME, HOME_SCREEN, MAIN_MENU, MORE, Ask, Choice, End, Option, Outcome, Pick, Screen
 from menus.engine.screen import give_up, render, visible
-from menus.engine.session import Session, Step
+from menus.engine.session import Session, Slots, Step
 
 RESUME_SCREEN = "resume"
 # The first screen of somebody who has no account yet.
@@ -105,18 +105,23 @@ class Engine:
     def go_home(self, session: Session) -> None:
         """Forgets the way here, what was typed on it, and the session that might have been continued."""
         session.screen, session.left = first_screen(session), None
-        session.stack, session.slots, session.items, session.refusals, session.page = [], {}, {}, {}, 0
+        session.stack, session.slots, session.items, session.refusals, session.page = [], Slots(), {}, {}, 0
 
     def _continue(self, session: Session, left: Session) -> None:
         """Goes on where an earlier session broke off; goes home where that screen no longer exists."""
         self.go_home(session)
-        if not self.is_known(left) or not all(name in self.screens for name in left.stack):
+        if not self.is_known(left):
             return
-        session.screen, session.stack, session.slots, session.items = left.screen, left.stack, left.slots, left.items
+        session.screen, session.stack = left.screen, self._known(left.stack)
+        session.slots, session.items = left.slots, left.items
         session.origin, session.confirmed = left.origin or left.id, left.confirmed
         # A PIN that the next one is compared with is never kept, so the customer types both again.
         while session.stack and self._is_secret(session.stack[-1]):
             session.screen = session.stack.pop()
+
+    def _known(self, stack: list[str]) -> list[str]:
+        """Without the screens that only another release has."""
+        return [name for name in stack if name in self.screens]
 
     def _is_secret(self, name: str) -> bool:
         screen = self.screens[name]
@@ -156,6 +161,7 @@ class Engine:
             del session.stack[:-MOST_BACK]
 
     def _go_back(self, session: Session) -> None:
+        session.stack = self._known(session.stack)
         if session.page > 0:
             session.page -= 1
         elif session.stack:

@@ -7,7 +7,7 @@ from core.errors import Refusal
 from core.i18n import _, translate
 from core.septets import SCREEN_SEPTETS
 from menus.engine.dsl import HOME_SCREEN, Ask, Choice, End, Option, Pick, Screen
-from menus.engine.session import Session
+from menus.engine.session import Session, Slots
 
 BACK_LINE = _("0. Back 00. Home")
 MORE_LINE = _("98. More")
@@ -49,14 +49,14 @@ def body(screen: Screen, session: Session, refusal: Refusal | None) -> list[str]
     above = session.heading if screen.name == HOME_SCREEN else ""
     if refusal is not None:
         above = sentence(refusal, language)
-    text = septets.plain((above and above + "\n") + translate(screen.text, language).format(**_placeholders(screen, session)))
+    text = septets.plain((above and above + "\n") + translate(screen.text, language).format_map(_placeholders(screen, session)))
     return [*text.split("\n"), *numbered(screen, session)]
 
 
 def _placeholders(screen: Screen, session: Session) -> dict[str, str]:
     """What fills the placeholders. A question comes before the PIN, so some customers do not see their balance there."""
     if isinstance(screen, Ask) and session.customer is not None and session.customer.asks_pin_for_balance:
-        return {**session.slots, "balance": HIDDEN}
+        return Slots({**session.slots, "balance": HIDDEN})
     return session.slots
 
 

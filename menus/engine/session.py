@@ -15,6 +15,17 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     value: str
 
 
+class MenuChanged(Exception):
+    """The session was begun on the menu of another release, which left no answer that this one needs."""
+
+
+class Slots(dict[str, str]):
+    """Texts by name. One that is not there was not asked for by the release that began the session."""
+
+    def __missing__(self, name: str) -> str:
+        raise MenuChanged(name)
+
+
 class Session(msgspec.Struct, array_like=True):
     """`slots` fill the placeholders of texts and carry answers from screen to screen; Back returns to the screens of `stack`.
 
@@ -39,6 +50,9 @@ class Session(msgspec.Struct, array_like=True):
     left: "Session | None" = None
     heading: str = ""
     may_be_kept: bool = True
+
+    def __post_init__(self) -> None:
+        self.slots = Slots(self.slots)
 
     @property
     def key(self) -> str:

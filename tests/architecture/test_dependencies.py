@@ -25,6 +25,7 @@ TOOLS = {
     "mypy": "make check",
     "pytest-xdist": "make test",
     "ruff": "make check",
+    "squawk-cli": "tests/core/expansion.py runs it",
     "anyio": "runs the tests that are async: pytest's plugin",
     "types-psutil": "mypy",
     "types-pyyaml": "mypy",

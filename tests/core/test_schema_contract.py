@@ -9,7 +9,7 @@ from core import migrations
 from core.migrations import contract
 from core.migrations.contract import Contract
 from core.settings import Settings
-from tests.core.scratch import NUMBER, versions_with
+from tests.core.scratch import NUMBER, add_version, versions_with
 
 EXPAND = "op.add_column('goal', sa.Column('note', sa.Text(), nullable=True))"
 
@@ -40,14 +40,15 @@ def test_a_release_starts_where_the_schema_has_what_it_needs_and_still_allows_it
 
 
 def test_a_migrated_database_fits_the_code_that_migrated_it(settings: Settings) -> None:
-    assert read(settings) == (Contract(oldest="0004", complete=migrations.newest()), None)
+    present, obstacle = read(settings)
+    assert (present.complete, obstacle) == (migrations.newest(), None)
 
 
 def test_the_release_before_may_run_and_migrate_again_after_an_expansion_and_leaves_the_newer_functions_alone(
     settings: Settings, tmp_path: Path
 ) -> None:
     assert migrations.migrate(settings.database_url, versions=versions_with(tmp_path, EXPAND)) == NUMBER
-    assert read(settings) == (Contract(oldest="0005", complete=NUMBER), None)
+    assert read(settings) == (Contract(oldest=migrations.newest(), complete=NUMBER), None)
     with psycopg.connect(settings.database_url) as connection:
         connection.execute("ALTER FUNCTION money_text SET work_mem = '5MB'")
     assert migrations.migrate(settings.database_url) == NUMBER
@@ -78,7 +79,22 @@ def test_a_migration_that_stops_after_its_versions_keeps_the_new_release_from_st
         with pytest.raises(migrations.Blocked):
             migrations.migrate(settings.database_url, versions=versions)
     stopped, obstacle = read(settings)
-    assert (stopped, obstacle) == (Contract(oldest="0005", complete=newest), None)
+    assert (stopped, obstacle) == (Contract(oldest=newest, complete=newest), None)
     assert "jasho migrate" in str(stopped.obstacle(NUMBER))
     migrations.migrate(settings.database_url, versions=versions)
     assert read(settings)[0].obstacle(NUMBER) is None
+
+
+def test_what_a_contraction_has_taken_away_no_later_version_gives_back(settings: Settings, tmp_path: Path) -> None:
+    versions = versions_with(tmp_path, "op.drop_column('goal', 'rule')", NUMBER)
+    add_version(versions, "9001", NUMBER, EXPAND, "0005")
+    migrations.migrate(settings.database_url, versions=versions)
+    assert read(settings)[0] == Contract(oldest=NUMBER, complete="9001")
+
+
+def test_a_contract_that_somebody_has_deleted_is_made_again_and_lets_no_older_release_in(settings: Settings) -> None:
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("DELETE FROM schema_contract")
+    migrations.migrate(settings.database_url)
+    newest = migrations.newest()
+    assert read(settings) == (Contract(oldest=newest, complete=newest), None)

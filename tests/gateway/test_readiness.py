@@ -24,11 +24,23 @@ async def test_ready_says_what_it_has_seen(client: httpx2.AsyncClient) -> None:
 
 async def test_a_process_whose_schema_is_not_there_yet_gets_no_customers(settings: Settings) -> None:
     with psycopg.connect(settings.database_url) as connection:
-        connection.execute("UPDATE schema_contract SET complete = '0004'")
+        connection.execute("UPDATE schema_contract SET complete = '0001'")
     async with running_client(settings) as client:
         answer = await client.get("/readyz")
     assert answer.status_code == 503
     assert (answer.json()["database"], answer.json()["schema"]) == ("answers", "does not fit this release")
+
+
+async def test_a_process_keeps_its_customers_while_a_later_schema_allows_it_and_loses_them_after(settings: Settings) -> None:
+    async with running_client(settings) as client:
+        with psycopg.connect(settings.database_url) as connection:
+            connection.execute("UPDATE schema_contract SET complete = '0099'")
+        assert (await client.get("/readyz")).status_code == 200
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("UPDATE schema_contract SET oldest = '0098'")
+    async with running_client(settings) as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["schema"]) == (503, "does not fit this release")
 
 
 async def test_whoever_asks_takes_no_connection_from_customers(settings: Settings) -> None:

@@ -14,7 +14,7 @@ import pytest
 from core.settings import Settings, as_environment
 from gateway.cli.main import main
 from tests import databases, pins
-from tests.conftest import JASHO, free_port, serving
+from tests.conftest import JASHO, forget_sessions, free_port, serving
 from tests.gateway.cli.command import check_failed_in_one_line, jasho
 
 pytestmark = pytest.mark.system
@@ -171,6 +171,7 @@ def test_the_worker_stops_when_it_is_told_to(servers_environment: dict[str, str]
 def servers_environment(settings: Settings) -> dict[str, str]:
     """Where a process of its own finds this test's database and Redis."""
     assert databases.PREFIX in settings.database_url
+    forget_sessions(settings.redis_url)
     return {name: value for name, value in as_environment(settings).items() if name.endswith("_URL")}
 
 

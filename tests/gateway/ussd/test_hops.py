@@ -153,7 +153,7 @@ async def test_a_session_on_a_screen_that_a_deploy_removed_starts_at_home(phone:
         kept = await server.get(key)
         assert isinstance(kept, bytes)
         await server.set(key, kept.replace(b"\xa4home", b"\xa4gone"), ex=60)
-    assert (await asha.type("1")).text.startswith("Jasho\n1. Check Balance")
+    assert (await asha.type("1")).text.startswith("The menu has changed. Please choose again.\nJasho\n1. Check Balance")
     async with redis.asyncio.Redis.from_url(redis_url) as server:
         await server.set(key, b"written by another release", ex=60)
     assert (await asha.type("1")).is_open
