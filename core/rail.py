@@ -3,6 +3,7 @@
 A rail only accepts orders here. Whether the money moved, it reports later to `core.payments.requests.report`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -72,3 +73,8 @@ class Rail(Protocol):
 
     async def pay_out(self, order: Order) -> None:
         """Pays the amount to the phone's owner."""
+
+
+def list_abilities(rails: Iterable[Rail]) -> list[Ability]:
+    """What these rails can do together. What none can do is offered to nobody."""
+    return sorted({ability for rail in rails for ability in rail.abilities})

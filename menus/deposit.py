@@ -3,9 +3,10 @@
 from core.i18n import _
 from core.payments import requests
 from core.payments.settlements import IN
+from core.rail import Ability
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
-from menus.engine.session import Step
+from menus.engine.session import Session, Step
 
 
 @outcomes("ok", calls=(requests.get_rail,))
@@ -20,12 +21,16 @@ async def deposit(step: Step) -> Outcome:
     return ok(amount=deposit_request.amount)
 
 
+def can_collect(session: Session) -> bool:
+    return Ability.COLLECT in session.abilities
+
+
 SCREENS = (
     Choice(
         "deposit",
         _("Deposit"),
         options=(
-            Option("1", _("M-Pesa"), do=begin, goto={"ok": "deposit_amount", "rail_away": "deposit"}),
+            Option("1", _("M-Pesa"), do=begin, goto={"ok": "deposit_amount", "rail_away": "deposit"}, when=can_collect),
             Option("2", _("At an agent"), goto="deposit_agent"),
         ),
     ),

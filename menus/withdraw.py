@@ -7,9 +7,10 @@ from core.i18n import _
 from core.money import Money
 from core.payments import requests
 from core.payments.settlements import OUT
+from core.rail import Ability
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes, paying_again
-from menus.engine.session import Step
+from menus.engine.session import Session, Step
 
 
 @outcomes("ok", calls=(cash.get_agent,))
@@ -61,13 +62,23 @@ async def withdraw_to_mpesa(step: Step) -> Outcome:
     return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
 
 
+def can_pay_out(session: Session) -> bool:
+    return Ability.PAY_OUT in session.abilities
+
+
 SCREENS = (
     Choice(
         "withdraw",
         _("Withdraw"),
         options=(
             Option("1", _("At an agent"), goto="withdraw_agent"),
-            Option("2", _("To M-Pesa"), do=begin_mpesa, goto={"ok": "withdraw_mpesa_amount", "rail_away": "withdraw"}),
+            Option(
+                "2",
+                _("To M-Pesa"),
+                do=begin_mpesa,
+                goto={"ok": "withdraw_mpesa_amount", "rail_away": "withdraw"},
+                when=can_pay_out,
+            ),
         ),
     ),
     Ask(

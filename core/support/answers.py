@@ -8,18 +8,22 @@ change.
 from dataclasses import dataclass
 
 from core.i18n import _
+from core.rail import Ability
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`about`: words that say what the question is about; `beside`: words that only help to tell it from another question.
 
-    Spaces separate the words. `{service_code}` in the answer is what people dial.
+    Spaces separate the words. `{service_code}` in the answer is what people dial. Where the answer names what only a rail with
+    the ability `needs` can do, `answer_without` stands for it where there is none.
     """
 
     about: str
     beside: str
     answer: str
+    needs: Ability | None = None
+    answer_without: str = ""
 
 
 RULES = (
@@ -147,6 +151,8 @@ RULES = (
         "withdraw withdrawal cash natoa nitoe nitatoa ninatoa kutoa toa",
         "out mpesa money pesa taslimu mkononi",
         _("Choose 3 Withdraw: cash at a Jasho agent, or to M-Pesa. The fee is shown before you confirm with your PIN."),
+        Ability.PAY_OUT,
+        _("Choose 3 Withdraw: cash at a Jasho agent. The fee is shown before you confirm with your PIN."),
     ),
     Rule(
         "send transfer pay tuma tume tumia lipa lipe",
@@ -157,6 +163,8 @@ RULES = (
         "deposit top topup kuweka weka weke",
         "add put load money cash mpesa pesa",
         _("Choose 2 Deposit: from M-Pesa, or give cash and your phone number to a Jasho agent. It is free."),
+        Ability.COLLECT,
+        _("Choose 2 Deposit: give cash and your phone number to a Jasho agent, and wait for our SMS. It is free."),
     ),
     Rule(
         "sms message text ujumbe meseji",

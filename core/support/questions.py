@@ -5,10 +5,12 @@ A question is neither stored nor logged: it may hold a PIN.
 
 import re
 import unicodedata
+from collections.abc import Collection
 from functools import cache
 
 from core.errors import BadText
 from core.i18n import translate
+from core.rail import Ability, list_abilities
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.support.answers import COMMON, NEVER_WRITE_PIN, RULES, UNKNOWN
@@ -31,20 +33,25 @@ async def answer(runtime: Runtime, question: str, language: str) -> str:
     words = _words(question)
     if not words:
         raise BadText
-    text = translate(_answer(words), language).format(service_code=runtime.settings.service_code)
+    text = translate(_answer(words, list_abilities(runtime.rails.values())), language).format(
+        service_code=runtime.settings.service_code
+    )
     if "pin" in words and re.search(r"(?<!\d)\d{4}(?!\d)", question):
         text = f"{translate(NEVER_WRITE_PIN, language)}\n{text}"
     return text
 
 
-def _answer(words: list[str]) -> str:
+def _answer(words: list[str], abilities: Collection[Ability]) -> str:
     weights = _weights()
     score = [0] * len(RULES)
     for keyword in {_find_keyword(word) for word in words} - {None}:
         for number, weight in weights[str(keyword)].items():
             score[number] += weight
     best = max(score)
-    return RULES[score.index(best)].answer if best >= _LEAST_SCORE else UNKNOWN
+    if best < _LEAST_SCORE:
+        return UNKNOWN
+    rule = RULES[score.index(best)]
+    return rule.answer if rule.needs is None or rule.needs in abilities else rule.answer_without
 
 
 def _words(question: str) -> list[str]:

@@ -17,6 +17,7 @@ from core.errors import Refusal
 from core.faults import describe, is_away
 from core.faults.outage import Outage
 from core.i18n import LANGUAGES, _, translate
+from core.rail import list_abilities
 from core.runtime import Runtime
 from gateway.ussd.sessions import Resume, Sessions, StoredSession, TurnNotFree
 from gateway.ussd.transcript import Transcript, Typed
@@ -140,6 +141,7 @@ class Road:
 
     async def _take_inputs(self, session: Session, inputs: list[Typed], *, is_dialled: bool) -> str:
         """Takes the inputs one by one and returns the last screen as the network wants it."""
+        session.abilities = [*list_abilities(self._runtime.rails.values())]
         refusal: Refusal | None = None
         may_have_acted = False
         try:
