@@ -12,6 +12,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from core import demo as demo_people
 from core import migrations
 from core.db import engine_url
+from core.runtime import Runtime
 from core.settings import Settings, hand_down
 from gateway import logs
 from gateway.cli import address, embedded, web
@@ -34,6 +35,8 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
             prepare(settings)
         elif not _is_current(settings.database_url):
             raise Failure("the database is not at this version's schema: run `jasho migrate` first")
+        else:
+            run(settings, _do_nothing)
         hand_down(settings)
         logs.configure(settings)
         url = f"http://{host}:{port}"
@@ -41,6 +44,10 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
         with address.kept(url) if embedded.serves(settings.database_url) else nullcontext():
             _say_where(settings, url)
             web.serve(host, port, workers=workers, with_worker=not no_worker)
+
+
+async def _do_nothing(_: Runtime) -> None:
+    """`run` looks at the pepper and the data key before any work, and that is all of it."""
 
 
 def prepare(settings: Settings) -> None:
