@@ -1,13 +1,17 @@
 """Secrets of another database: a command says so in one line, before it does anything."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from core.settings import Settings
 from tests.conftest import free_port
-from tests.gateway.cli.command import check_failed_in_one_line, jasho
+from tests.gateway.cli.command import ELSEWHERE, check_failed_in_one_line, jasho
 
 pytestmark = pytest.mark.system
 
@@ -46,6 +50,15 @@ def test_production_is_refused_too_and_is_not_told_to_delete_its_data(settings: 
     check_failed_in_one_line(done, "JASHO_PIN_PEPPER")
     assert "JASHO_DATA_KEY" not in done.stderr
     assert "forget" not in done.stderr
+
+
+def test_local_data_from_before_an_env_may_be_deleted_instead(own_folder: Path) -> None:
+    """`make env` after `make run`: nothing is broken, but for local data there is a second way out."""
+    elsewhere = [sys.executable, "-c", ELSEWHERE, str(own_folder), "demo"]
+    assert subprocess.run(elsewhere, capture_output=True, timeout=60, check=False).returncode == 0
+    changed = {**os.environ, "JASHO_PIN_PEPPER": "another", "JASHO_DATA_KEY": KEY}
+    done = subprocess.run(elsewhere, capture_output=True, text=True, timeout=60, check=False, env=changed)
+    check_failed_in_one_line(done, *NAMES, "make forget")
 
 
 def test_the_books_are_proved_under_any_secret(settings: Settings) -> None:
