@@ -175,6 +175,41 @@ def test_a_command_written_wrongly_is_told_in_one_line(arguments: list[str], nam
     check_failed_in_one_line(jasho(arguments), named, "--help")
 
 
+# Commands after which money is elsewhere and does not come back. A new command belongs into one of the two.
+MOVES_MONEY = {"agent add", "claims approve", "float buy", "float sell", "jobs settle"}
+MOVES_NONE = {
+    *(
+        "serve",
+        "worker",
+        "migrate",
+        "demo",
+        "forget",
+        "dial",
+        "sms",
+        "ledger verify",
+        "tariffs check",
+        "menus lint",
+        "menus graph",
+    ),
+    *("jobs disputes", "claims list", "claims decline"),
+}
+
+
+def commands(group: click.Group, prefix: str = "") -> dict[str, click.Command]:
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        path = f"{prefix}{name}"
+        found |= commands(command, f"{path} ") if isinstance(command, click.Group) else {path: command}
+    return found
+
+
+def test_every_command_that_moves_money_can_be_told_yes_and_no_other_asks() -> None:
+    every = commands(main)
+    assert set(every) == MOVES_MONEY | MOVES_NONE
+    asking = {path for path, command in every.items() if any(parameter.name == "yes" for parameter in command.params)}
+    assert asking == MOVES_MONEY
+
+
 def test_what_a_command_does_is_read_to_the_end_in_the_list() -> None:
     """A terminal is 80 columns wide; click cuts what is longer, in the middle of its sentence."""
     lists = ["jasho", *(f"jasho {name}" for name, command in main.commands.items() if isinstance(command, click.Group))]
