@@ -64,6 +64,7 @@ def left_running(folder: Path) -> list[Path]:
         (["serve", "--workers", "2"], signal.SIGHUP),
         (["worker"], signal.SIGTERM),
         (["worker"], signal.SIGHUP),
+        (["worker"], signal.SIGINT),
     ],
 )
 def test_no_server_is_left_running_behind_a_command_that_was_stopped(
