@@ -7,13 +7,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit check fmt coverage bench soak lock catalogues picture clean forget
+.PHONY: help run env test unit check fmt coverage bench soak lock catalogues picture clean forget
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(VENV)/.runtime  ## installs, starts PostgreSQL and Valkey, and serves on port 8000 (PORT=8080 for another)
 	@exec $(BIN)/jasho serve --port $(PORT)
+
+env:  ## writes a .env with fresh secrets, for `docker compose up`; one that is there stays
+	@$(PYTHON) gateway/cli/env_file.py
 
 test: $(VENV)/.development  ## everything that CI checks: `make check` and all tests
 	@$(MAKE) --no-print-directory check

@@ -113,7 +113,8 @@ def configure(settings: Settings, role: str) -> None:
         # A person at a terminal reads what the command prints.
         wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL if role == "command" else logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        # A command may go on as a service, which sets its log up anew.
+        cache_logger_on_first_use=role != "command",
     )
     logging.captureWarnings(capture=True)
     logging.basicConfig(handlers=[LibraryHandler()], level=logging.WARNING, force=True)

@@ -21,6 +21,7 @@ import hypothesis
 import pytest
 import redis
 import structlog
+from dotenv import dotenv_values
 
 from core import refusing
 from core.runtime import Runtime
@@ -41,6 +42,10 @@ JASHO = Path(sys.executable).parent / "jasho"
 # `make coverage` measures the processes of the suite. What a test starts is left as it is everywhere else.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.pop("COVERAGE_PROCESS_START", None)
+# A developer's own settings and secrets are not those of the tests: an empty variable outranks the one of a .env.
+for variable in (*os.environ, *dotenv_values(".env")):
+    if variable.startswith("JASHO_") or variable == "FORWARDED_ALLOW_IPS":
+        os.environ[variable] = ""
 AFTER = Path(__file__).parent / "after"
 # Eight minutes, on two cores.
 BUDGET_SECONDS = 480

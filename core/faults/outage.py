@@ -7,6 +7,8 @@ import structlog
 from core.faults import describe, is_away
 
 _MOST_KINDS = 16
+# A server that comes and goes is one outage.
+_STEADY_SECONDS = 5
 _FIRST_QUIET_SECONDS = 60
 _LONGEST_QUIET_SECONDS = 3600
 
@@ -25,6 +27,7 @@ class Outage:
         self._kinds: set[str] = set()
         # By the machine's own clock, which nobody sets.
         self._began_seconds = 0.0
+        self._failed_seconds = 0.0
         self._remind_seconds = 0.0
         self._quiet_seconds = 0.0
 
@@ -32,6 +35,7 @@ class Outage:
         """Counts a failure, and says so where it is the first one or a reminder is due."""
         now_seconds = monotonic()
         self._failures += 1
+        self._failed_seconds = now_seconds
         kind = describe(error)
         if self._failures == 1:
             self._began_seconds = now_seconds
@@ -47,8 +51,8 @@ class Outage:
         self._remind_seconds = now_seconds + self._quiet_seconds
 
     def over(self) -> None:
-        """Says so, where there was an outage. It costs nothing where there was none."""
-        if not self._failures:
+        """Says so, where there was an outage and nothing has failed for a while. It costs nothing where there was none."""
+        if not self._failures or monotonic() < self._failed_seconds + _STEADY_SECONDS:
             return
         seconds = round(monotonic() - self._began_seconds, 1)
         log.info("an outage is over", what=self._what, failures=self._failures, seconds=seconds)

@@ -1,6 +1,6 @@
 """What proves who a customer is."""
 
-from sqlalchemy import Column, Date, ForeignKey, Index, SmallInteger, Table, Text, Uuid
+from sqlalchemy import Column, Date, ForeignKey, Index, LargeBinary, SmallInteger, Table, Text, Uuid
 
 from core.tables.base import Moment, metadata
 from core.tables.customers import customer
@@ -38,4 +38,13 @@ attempt = Table(
     Column("kind", Text, primary_key=True),
     Column("day", Date, primary_key=True),
     Column("count", SmallInteger, nullable=False),
+)
+
+# By which a process notices that its pepper or data key is another than the database's: core/credentials/canaries.py.
+canary = Table(
+    "canary",
+    metadata,
+    Column("name", Text, primary_key=True, comment="the secret's setting: pin_pepper, data_key"),
+    Column("value", LargeBinary, nullable=False, comment="an HMAC under a key derived from the secret"),
+    Column("created_at", Moment, nullable=False),
 )

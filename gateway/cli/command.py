@@ -11,12 +11,13 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 import psycopg
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
+from core.credentials import canaries
 from core.runtime import Runtime
-from core.settings import BadSettings, Settings
+from core.settings import BadSettings, Settings, variable
 from gateway import logs, wiring
-from gateway.cli.embedded import CannotStart, embedded
+from gateway.cli.embedded import CannotStart, embedded, serves
 
 _Result = TypeVar("_Result")
 
@@ -119,8 +120,11 @@ def read_settings() -> Settings:
         raise Failure("; ".join(str(error).splitlines())) from error
 
 
-def run(settings: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _Result:
-    """Does the work with a runtime of its own, until it is done or stopped. Raises Failure where the database is away."""
+def run(settings: Settings, work: Callable[[Runtime], Awaitable[_Result]], *, uses_secrets: bool = True) -> _Result:
+    """Does the work with a runtime of its own, until it is done or stopped.
+
+    Raises Failure where the database is away, or was made with another pepper or data key than `settings` has.
+    """
 
     async def working() -> _Result:
         task = asyncio.current_task()
@@ -129,6 +133,8 @@ def run(settings: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _R
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         runtime = wiring.runtime(settings)
         try:
+            if uses_secrets:
+                await _require_secrets(runtime)
             return await work(runtime)
         finally:
             await runtime.close()
@@ -143,6 +149,21 @@ def run(settings: Settings, work: Callable[[Runtime], Awaitable[_Result]]) -> _R
     finally:
         # asyncio leaves the system's own handler behind, which would end the process and leave its servers running.
         signal.signal(signal.SIGTERM, before)
+
+
+async def _require_secrets(runtime: Runtime) -> None:
+    """Raises Failure where the database was made with another pepper or data key: no PIN or no ID number would be right."""
+    try:
+        await canaries.check(runtime)
+    except canaries.OtherSecrets as error:
+        names = " and ".join(variable(name) for name in error.names)
+        put_back = f"the database was made with another {names}: give the old one again (a .env in this folder is read too)"
+        forget = ", or delete the local data with `make forget`" if serves(runtime.settings.database_url) else ""
+        raise Failure(put_back + forget) from error
+    except ProgrammingError as error:
+        if not isinstance(error.orig, psycopg.errors.UndefinedTable):
+            raise
+        raise Failure("the database is not at this version's schema: run `jasho migrate` first") from error
 
 
 def first_line(error: SQLAlchemyError | psycopg.Error) -> str:

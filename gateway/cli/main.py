@@ -39,8 +39,6 @@ def work() -> None:
     with until_stopped(), configured() as settings:
         if not settings.is_local:
             schema.check(settings)
-        logs.configure(settings, "worker")
-        logs.tell_start(settings)
         run(settings, _work)
 
 
@@ -112,7 +110,7 @@ def ledger() -> None:
 def verify() -> None:
     """Proves every invariant of the books. Exits 1 with the finding where one is broken."""
     with configured() as settings:
-        report = run(settings, _verify)
+        report = run(settings, _verify, uses_secrets=False)
     for invariant, finding in report.findings:
         click.echo(f"broken: {invariant}: {finding}", err=True)
     if report.findings:
@@ -174,6 +172,8 @@ def graph(svg: Path | None) -> None:
 
 
 async def _work(runtime: Runtime) -> None:
+    logs.configure(runtime.settings, "worker")
+    logs.tell_start(runtime.settings)
     click.echo("The worker runs. Ctrl-C stops it.")
     await worker.work(runtime, wiring.sms_pool(runtime.settings))
 

@@ -9,6 +9,7 @@ import structlog
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from core import demo as demo_people
+from core.runtime import Runtime
 from core.settings import Settings, hand_down
 from gateway import logs
 from gateway.cli import address, embedded, schema, web
@@ -29,17 +30,22 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
         # A closed terminal stops several processes too, where uvicorn would start them anew.
         Multiprocess.handle_hup = Multiprocess.handle_term  # type: ignore[method-assign]
     with until_stopped(), configured() as settings:
-        logs.configure(settings, "web")
         if settings.is_local:
             prepare(settings)
         else:
             schema.check(settings)
+            run(settings, _do_nothing)
+        logs.configure(settings, "web")
         hand_down(settings)
         url = f"http://{host}:{port}"
         # Another database's service is not the one that a terminal in this checkout means.
         with address.kept(url) if embedded.serves(settings.database_url) else nullcontext():
             _say_where(settings, url)
             web.serve(host, port, workers=workers, with_worker=not no_worker)
+
+
+async def _do_nothing(_: Runtime) -> None:
+    """`run` looks at the pepper and the data key before any work, and that is all of it."""
 
 
 def prepare(settings: Settings) -> None:

@@ -44,6 +44,20 @@ def workflow(name: str) -> dict[Any, Any]:
     return found
 
 
+def unquoted(makefile: str) -> list[str]:
+    """Lines that would fall apart in a folder whose name has a blank: they name the folder and do not quote it."""
+    without_quoted = [re.sub(r'"[^"]*"', '""', line) for line in makefile.splitlines()]
+    return [line for line in without_quoted if re.search(r"\$\$PWD|\$\((PWD|CURDIR)\)|\$\((abspath|realpath)\b", line)]
+
+
+def test_make_works_in_a_folder_whose_name_has_a_blank() -> None:
+    """Make splits paths at blanks, so that its own are relative."""
+    makefile = (ROOT / "Makefile").read_text()
+    assert unquoted(makefile) == []
+    assert re.search(r"^VENV := \.venv$", makefile, re.MULTILINE)
+    assert len(unquoted('BIN := $(CURDIR)/bin\n\tcd $$PWD\n\tcd "$$PWD/x"\n')) == 2
+
+
 @pytest.mark.system
 def test_make_alone_lists_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text()

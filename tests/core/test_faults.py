@@ -82,13 +82,15 @@ def test_an_outage_is_told_when_it_begins_and_when_it_is_over(monkeypatch: pytes
             seconds[0] += 1
         outage.fault(ConnectionRefusedError(errno.ECONNREFUSED, "no"))
         outage.over()
+        seconds[0] += 6
+        outage.over()
         outage.over()
         outage.fault(TimeoutError())
     events = [line["event"] for line in lines]
     assert events[0] == "an outage begins"
     assert events[-2:] == ["an outage is over", "an outage begins"]
     assert lines[-2]["failures"] == 8 * 3600 + 1
-    assert lines[-2]["seconds"] == 8 * 3600
+    assert lines[-2]["seconds"] == 8 * 3600 + 6
     assert "ECONNREFUSED" in lines[-3]["error"]
     assert len(events) < 20, "a night's outage is a few lines"
 

@@ -5,8 +5,11 @@ from typing import Any
 
 import click
 
+from core import phones
 from core.agents import directory, floats
 from core.agents.directory import Agent
+from core.customers import profiles
+from core.customers.profiles import Customer
 from core.customers.refusals import UnknownRecipient
 from core.errors import BadText, KeyConflict, UnknownAgent
 from core.ledger.refusals import NotEnoughMoney, OverLimit
@@ -41,11 +44,19 @@ def agent() -> None:
 @click.option("--name", required=True, help="What the shop is called.")
 @click.option("--place", default="", help="Where it is, as people there say.")
 @click.option("--float", "amount", help="Float to begin with, for money that is at the bank already.")
-def add(phone: str, name: str, place: str, amount: str | None) -> None:
+@yes_option
+def add(phone: str, name: str, place: str, amount: str | None, yes: bool) -> None:
     """Makes a customer an agent and prints the agent number. Twice is harmless."""
+    require_terminal(is_agreed=yes or amount is None)
     with configured() as settings:
         opening = None if amount is None else words.amount(amount, settings)
         msisdn = words.phone(phone, settings)
+
+        async def look(runtime: Runtime) -> Customer:
+            owner = await profiles.find(runtime, msisdn)
+            if owner is None:
+                raise UnknownRecipient(phone=phones.national(msisdn))
+            return owner
 
         async def work(runtime: Runtime) -> Agent:
             added = await directory.add(runtime, msisdn, name, place)
@@ -54,6 +65,9 @@ def add(phone: str, name: str, place: str, amount: str | None) -> None:
             return added
 
         with in_words(_ADVICE, service_code=settings.service_code):
+            if opening is not None and not yes:
+                owner = f"{run(settings, look).name} {phones.national(msisdn)}"
+                require_yes(f"{owner} becomes an agent, and {opening} will be added to the float.")
             try:
                 added = run(settings, work)
             except BadText as error:

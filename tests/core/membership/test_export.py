@@ -13,7 +13,7 @@ from core.tables import metadata
 # Rows about a customer that are no data of hers to take along: what proves who she is, what counts her tries, what was sent to
 # a phone and goes with time, and the ledger, which her statement tells.
 LEFT_OUT = {
-    *("pin", "one_time_code", "attempt", "chore"),
+    *("pin", "one_time_code", "attempt", "chore", "canary"),
     *("outbox", "sms_attempt", "sms_report", "sms_provider", "sms_inbound", "sms_order", "opt_out"),
     *("account", "transfer", "posting", "hold_leg", "open_hold", "reversal", "exchange", "seal"),
     *("agent_day", "float_trade"),

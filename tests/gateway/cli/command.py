@@ -9,6 +9,16 @@ from tests.conftest import JASHO, LOGS
 
 Done = subprocess.CompletedProcess[str]
 
+# `jasho` with its data in another folder than the checkout's.
+ELSEWHERE = """
+import sys
+from pathlib import Path
+from gateway.cli import embedded
+from gateway.cli.main import main
+embedded.FOLDER = Path(sys.argv.pop(1))
+main(prog_name="jasho")
+"""
+
 
 def jasho(arguments: Sequence[str], settings: Settings | None = None, typed: str = "", **variables: str) -> Done:
     environment = {**os.environ, **(as_environment(settings) if settings else {}), **variables}

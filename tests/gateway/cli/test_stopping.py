@@ -15,18 +15,9 @@ import pytest
 from core.settings import Settings, as_environment
 from gateway.cli.embedded import embedded
 from tests.conftest import FOLDER, JASHO, LOGS, free_port, wait_until_ready
+from tests.gateway.cli.command import ELSEWHERE
 
 pytestmark = pytest.mark.system
-
-# `jasho` with its data in another folder than the checkout's.
-ELSEWHERE = """
-import sys
-from pathlib import Path
-from gateway.cli import embedded
-from gateway.cli.main import main
-embedded.FOLDER = Path(sys.argv.pop(1))
-main(prog_name="jasho")
-"""
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +64,7 @@ def left_running(folder: Path) -> list[Path]:
         (["serve", "--workers", "2"], signal.SIGHUP),
         (["worker"], signal.SIGTERM),
         (["worker"], signal.SIGHUP),
+        (["worker"], signal.SIGINT),
     ],
 )
 def test_no_server_is_left_running_behind_a_command_that_was_stopped(

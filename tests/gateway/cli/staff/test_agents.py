@@ -9,7 +9,7 @@ from tests.gateway.cli.command import check_failed_in_one_line, jasho, jasho_at_
 
 
 def test_the_office_makes_an_agent_and_is_told_the_number_in_one_line(settings: Settings) -> None:
-    command = ["agent", "add", "--phone", "0711000001", "--name", "Asha's Kiosk", "--place", "Thika", "--float", "5,000"]
+    command = ["agent", "add", "--phone", "0711000001", "--name", "Asha's Kiosk", "--place", "Thika", "--float", "5,000", "--yes"]
     done = jasho(command, settings)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -47,7 +47,7 @@ def test_the_office_sells_float_and_buys_it_back_and_is_told_what_was_done_befor
         (["agent", "add", "--phone", "nobody", "--name", "Kiosk"], ["nobody is not a mobile number"]),
         (["agent", "add", "--phone", "0799999999", "--name", "Kiosk"], ["0799999999 is not on Jasho yet", "*384*96#"]),
         (["agent", "add", "--phone", "0711000001", "--name", "<>"], ["name or place cannot be read"]),
-        (["agent", "add", "--phone", "0711000001", "--name", "Kiosk", "--float", "much"], ["much is not an amount"]),
+        (["agent", "add", "--phone", "0711000001", "--name", "Kiosk", "--float", "much", "--yes"], ["much is not an amount"]),
         (["float", "buy", "999999", "5", "--reference", "FT1", "--by", "Amina", "--yes"], ["no agent has the number 999999"]),
         (["float", "buy", NUMBER, "-5", "--reference", "FT1", "--by", "Amina", "--yes"], ["-5 is not an amount"]),
         (["float", "buy", NUMBER, "0", "--reference", "FT1", "--by", "Amina", "--yes"], ["0 is not an amount"]),
@@ -79,3 +79,19 @@ def test_float_is_traded_after_a_yes_and_not_unasked(settings: Settings, trade: 
     yes = jasho_at_a_terminal(command, settings, "y\n")
     assert yes.returncode == 0, yes.stderr
     assert f"KES 5,000 {will} the float of 200100 Mama Njeri Shop. It is " in yes.stdout
+
+
+def test_float_to_begin_with_is_given_after_a_yes_and_not_unasked(settings: Settings) -> None:
+    command = ["agent", "add", "--phone", "0711000001", "--name", "Asha's Kiosk", "--float", "5000"]
+    check_failed_in_one_line(jasho(command, settings), "--yes")
+    no = jasho_at_a_terminal(command, settings, "n\n")
+    assert "Asha Wanjiku 0711000001" in no.stdout
+    assert "KES 5,000" in no.stdout
+    assert (no.returncode, no.stderr) == (1, "jasho: nothing was done\n")
+    with psycopg.connect(settings.database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM agent").fetchone() == (1,), "after a no she is none"
+    yes = jasho_at_a_terminal(command, settings, "y\n")
+    assert yes.returncode == 0, yes.stderr
+    assert "Agent number: " in yes.stdout
+    stranger = jasho_at_a_terminal([*command[:3], "0799999999", *command[4:]], settings, "y\n")
+    check_failed_in_one_line(stranger, "0799999999 is not on Jasho yet")
