@@ -12,6 +12,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -20,6 +21,7 @@ from core.runtime import Runtime
 from core.settings import Settings
 from gateway import logs, wiring, worker
 from gateway.readiness import Readiness
+from gateway.simulator.pages import OwnPages
 from gateway.simulator.routes import routes as simulator_routes
 from gateway.sms.pool import ProviderPool
 from gateway.ussd.road import Road
@@ -65,7 +67,10 @@ def application(settings: Settings, *, with_worker: bool) -> Starlette:
 
     road = Road(runtime, Sessions(redis), Engine(SCREENS))
     made = Starlette(
-        routes=_routes(runtime, readiness, road, pool), lifespan=lifespan, exception_handlers={ClientDisconnect: _let_go}
+        routes=_routes(runtime, readiness, road, pool),
+        lifespan=lifespan,
+        exception_handlers={ClientDisconnect: _let_go},
+        middleware=[Middleware(OwnPages, settings.public_url)] if settings.is_local else [],
     )
     # It would send a caller who writes a slash too many to whatever host he named, with the secret in the address.
     made.router.redirect_slashes = False
