@@ -30,6 +30,7 @@ from menus.engine.machine import Engine
 from menus.screens import SCREENS
 
 log = structlog.get_logger()
+_sparing = logs.Sparing()
 
 
 def create() -> Starlette:
@@ -99,7 +100,8 @@ def _routes(runtime: Runtime, readiness: Readiness, road: Road, pool: ProviderPo
 
 async def _let_go(_: Request, __: Exception) -> Response:
     """The caller hung up in the middle of the body. Nothing was done yet, and nobody reads an answer."""
-    log.info("a caller hung up before the end of the request")
+    if times := _sparing.count("hung up"):
+        log.info("a caller hung up before the end of the request", times=times)
     return Response(status_code=400)
 
 

@@ -5,7 +5,9 @@ Of an exception they hold the type and the places that it passed, not the messag
 
 import logging
 import sys
+import time
 import traceback
+from collections import Counter
 from typing import Any
 
 import structlog
@@ -16,12 +18,36 @@ from core.settings import Settings
 log = structlog.get_logger()
 
 
+class Sparing:
+    """For lines that anybody outside can cause, as often as he likes: one of each kind in ten seconds."""
+
+    def __init__(self, every_seconds: float = 10.0) -> None:
+        self._every_seconds = every_seconds
+        self._held_back: Counter[str] = Counter()
+        self._next_at: dict[str, float] = {}
+
+    def count(self, kind: str) -> int:
+        """How many lines of this kind the one line stands for that is to be logged now; 0 where none is."""
+        self._held_back[kind] += 1
+        now = time.monotonic()
+        if now < self._next_at.get(kind, now):
+            return 0
+        self._next_at[kind] = now + self._every_seconds
+        return self._held_back.pop(kind)
+
+
 class WebServerHandler(logging.Handler):
-    """Takes what uvicorn says into our log: a line each, where uvicorn would print a traceback with the exception's message."""
+    """Takes what uvicorn says into our log: a line, where uvicorn would print a traceback with the exception's message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sparing = Sparing()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Logs the line, of an exception its type and places."""
-        log.warning("the web server complains", says=record.getMessage().strip(), exc_info=record.exc_info)
+        kind = type(record.exc_info[1]).__name__ if record.exc_info else ""
+        if times := self._sparing.count(f"{record.msg} {kind}"):
+            log.warning("the web server complains", says=record.getMessage().strip(), times=times, exc_info=record.exc_info)
 
 
 # uvicorn's `log_config`. It applies this in each process that it starts.

@@ -112,3 +112,20 @@ def test_a_developer_reads_lines_and_no_pin_either(written: StringIO) -> None:
 def test_debugging_lines_stay_out_of_the_log(written: StringIO) -> None:
     structlog.get_logger().debug("looked up", phone="+254711000001")
     assert written.getvalue() == ""
+
+
+def test_what_a_stranger_causes_again_and_again_is_told_once_with_how_often() -> None:
+    sparing = logs.Sparing(every_seconds=3600)
+    assert [sparing.count("garbage") for _ in range(3)] == [1, 0, 0]
+    assert sparing.count("hung up") == 1
+    often = logs.Sparing(every_seconds=0)
+    assert [often.count("garbage") for _ in range(3)] == [1, 1, 1]
+
+
+def test_a_line_says_for_how_many_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    sparing = logs.Sparing()
+    now = 100.0
+    monkeypatch.setattr("gateway.logs.time.monotonic", lambda: now)
+    assert [sparing.count("garbage") for _ in range(5)] == [1, 0, 0, 0, 0]
+    now = 110.0
+    assert sparing.count("garbage") == 5
