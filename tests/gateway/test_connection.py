@@ -118,6 +118,15 @@ def test_requests_that_do_not_wait_for_an_answer_get_the_first_one_only(service_
         assert read_all(opened).count(b"HTTP/1.1 404") == 1
 
 
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+def test_a_caller_who_wants_another_protocol_is_answered_in_this_one(service_url: str, protocol: str) -> None:
+    with line(service_url) as opened:
+        opened.sendall(f"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n\r\n".encode())
+        answer = read_all(opened)
+    assert status_of(answer) == 200
+    assert b"connection: close" in answer
+
+
 def test_a_connection_serves_one_request_after_another(service_url: str) -> None:
     connection = HTTPConnection(urlsplit(service_url).netloc, timeout=PATIENCE_SECONDS)
     connection.connect()
