@@ -22,6 +22,7 @@ from core.runtime import Runtime
 from core.settings import Settings
 from gateway import logs, wiring, worker
 from gateway.readiness import Readiness
+from gateway.simulator.pages import OwnPages
 from gateway.simulator.routes import routes as simulator_routes
 from gateway.sms.pool import ProviderPool
 from gateway.ussd.road import Road
@@ -71,7 +72,10 @@ def application(settings: Settings, *, with_worker: bool) -> Starlette:
         routes=_routes(runtime, readiness, road, pool),
         lifespan=lifespan,
         exception_handlers={ClientDisconnect: _let_go},
-        middleware=[Middleware(NamedRequests)],
+        middleware=[
+            Middleware(NamedRequests),
+            *([Middleware(OwnPages, settings.public_url)] if settings.is_local else []),
+        ],
     )
     # It would send a caller who writes a slash too many to whatever host he named, with the secret in the address.
     made.router.redirect_slashes = False
@@ -112,7 +116,7 @@ def _routes(runtime: Runtime, readiness: Readiness, road: Road, pool: ProviderPo
 
 async def _let_go(_: Request, __: Exception) -> Response:
     """The caller hung up in the middle of the body. Nothing was done yet, and nobody reads an answer."""
-    log.info("a caller hung up before the end of the request")
+    log.info("a caller hung up before the end of the request", is_anybodys=True)
     return Response(status_code=400)
 
 

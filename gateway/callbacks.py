@@ -41,7 +41,7 @@ async def read_form(request: Request) -> Fields:
 
 async def read_multiform(request: Request) -> "ImmutableMultiDict[str, str]":
     """`read_form` with every value of a field that came more than once."""
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MOST_BODY_BYTES:

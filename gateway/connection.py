@@ -1,7 +1,9 @@
 """One caller's connection, and how much of the service it may take: bytes of a request, time to send it, requests at once.
 
-What uvicorn lets a stranger keep, it keeps for as long as he likes: a header that does not end, a body that does not come, and
-request after request behind one that is not answered yet.
+What uvicorn lets a stranger keep, it keeps for as long as he likes: a header that does not end, a body that does not come, an
+answer that he does not read, and request after request behind one that is not answered yet.
+
+Where a process is full, those go first for whom it only waits. So callers who say nothing keep nobody out who does.
 """
 
 import asyncio
@@ -17,10 +19,14 @@ MOST_BODY_BYTES = 64 * 1024
 # With what frames the chunks of a body and stands behind it.
 _MOST_REQUEST_BYTES = 2 * MOST_BODY_BYTES
 _REQUEST_SECONDS = 5.0
-# Above this a process answers 503. uvicorn counts connections that are idle too.
-MOST_CONNECTIONS = 512
-# Above this it takes no connection: a process may often open no more than 1024 files.
-_MOST_OPEN = MOST_CONNECTIONS + 256
+_ANSWER_SECONDS = 5.0
+# Above this a process answers 503, except where it is asked whether it is alive.
+MOST_AT_WORK = 512
+_ALIVE = b"/healthz"
+# A process may often open no more than 1024 files. Idle connections are among these.
+MOST_OPEN = MOST_AT_WORK + 256
+# So many that wait are let go together: looking for them takes time.
+_MOST_LET_GO = 32
 
 
 class _Refused(Exception):
@@ -44,7 +50,11 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._status = HTTPStatus.BAD_REQUEST
         self._deadline: asyncio.TimerHandle | None = None
+        # Runs while the caller has to read.
+        self._reading_deadline: asyncio.TimerHandle | None = None
         self._is_early = False
+        self._has_served = False
+        self._waits_since = self.loop.time()
         self._forget_request()
 
     def _forget_request(self) -> None:
@@ -54,14 +64,15 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > _MOST_OPEN:
-            transport.abort()
+        if len(self.connections) > MOST_OPEN and not self._let_others_go(at_work=False):
+            self._abort()
             return
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._stop_deadline()
+        self._stop_reading_deadline()
         # uvicorn leaves its timer running where the caller broke off, and with it the connection and what was sent on it.
         self._unset_keepalive_if_required()
         self._drop_body()
@@ -98,6 +109,9 @@ class Connection(HttpToolsProtocol):
             # The parser has refused what is no number.
             if name == b"content-length" and int(value) > MOST_BODY_BYTES:
                 self._stop(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        is_full = len(self.tasks) >= MOST_AT_WORK and self.url != _ALIVE and not self._let_others_go(at_work=True)
+        # uvicorn's way to answer 503. Its own count has idle connections in it.
+        self.limit_concurrency = 0 if is_full else None
         super().on_headers_complete()
         self._is_in_head = False
 
@@ -113,7 +127,32 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self._drop_body()
+        self._has_served = True
+        self._waits_since = self.loop.time()
         super().on_response_complete()
+        if self.transport.is_closing():
+            self._start_reading_deadline()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._start_reading_deadline()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._stop_reading_deadline()
+
+    def eof_received(self) -> None:
+        super().eof_received()
+        self._start_reading_deadline()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._start_reading_deadline()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """It is answered as if nothing else had been asked for. What comes behind is in that other protocol."""
+        self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own signature
         """Answers what the parser did not take: with 400, or as `_stop` says."""
@@ -144,6 +183,31 @@ class Connection(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.close()
+        self._start_reading_deadline()
+
+    def _let_others_go(self, *, at_work: bool) -> bool:
+        """Ends connections whose callers are waited for, longest first: of those with a request at work, or of all.
+
+        Returns whether there were any.
+        """
+        others = [other for other in self.connections if isinstance(other, Connection) and other is not self]
+        waiting = [other for other in others if other._waits_for_caller() and (other._is_busy() or not at_work)]  # noqa: SLF001
+        # Those of a proxy have served.
+        waiting.sort(key=lambda other: (other._has_served, other._waits_since))  # noqa: SLF001
+        for other in waiting[:_MOST_LET_GO]:
+            other._abort()  # noqa: SLF001
+        return bool(waiting)
+
+    def _waits_for_caller(self) -> bool:
+        return not self._is_busy() or self.cycle.more_body or self.flow.write_paused
+
+    def _abort(self) -> None:
+        # uvloop tells of it later, and until then it would be counted.
+        self.connections.discard(self)
+        if self._is_busy():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.abort()
 
     def _is_busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -160,6 +224,15 @@ class Connection(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _start_reading_deadline(self) -> None:
+        if self._reading_deadline is None:
+            self._reading_deadline = self.loop.call_later(_ANSWER_SECONDS, self.transport.abort)
+
+    def _stop_reading_deadline(self) -> None:
+        if self._reading_deadline is not None:
+            self._reading_deadline.cancel()
+            self._reading_deadline = None
 
     def _end_waiting(self) -> None:
         if self._received_bytes:

@@ -51,14 +51,18 @@ WEB_SERVER: dict[str, Any] = {
 
 
 class Repetitions:
-    """Drops a complaint that was made a short while ago. The next one that passes says how often: `repeated`."""
+    """Drops a complaint that was made a short while ago. The next one that passes says how often: `repeated`.
+
+    So it does with an info line that says `is_anybodys`: strangers can cause it as often as they like.
+    """
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, ...], _Kind] = {}
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         """The event, or DropEvent raised."""
-        if event.get("level") not in ("warning", "error", "critical"):
+        is_anybodys = event.pop("is_anybodys", False)
+        if not is_anybodys and event.get("level") not in ("warning", "error", "critical"):
             return event
         key = tuple(str(event.get(name, "")) for name in _KIND)
         now_seconds = monotonic()

@@ -260,7 +260,7 @@ async def running_client(settings: Settings) -> AsyncIterator[httpx2.AsyncClient
     app = application(settings, with_worker=False)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client,
     ):
         yield client
 

@@ -4,7 +4,10 @@ import uvicorn
 
 from core.settings import trusted_proxies
 from gateway import logs
-from gateway.connection import MOST_CONNECTIONS, Connection
+from gateway.connection import Connection
+
+# Those who wait to be taken on are taken on at once, so there may be no more of them than there are files left.
+_MOST_WAITING = 128
 
 
 def serve(host: str, port: int, *, workers: int, with_worker: bool) -> None:
@@ -18,7 +21,7 @@ def serve(host: str, port: int, *, workers: int, with_worker: bool) -> None:
         loop="uvloop",
         http=Connection,
         ws="none",
-        limit_concurrency=MOST_CONNECTIONS,
+        backlog=_MOST_WAITING,
         timeout_keep_alive=5,
         # uvicorn would believe whoever calls from this machine.
         forwarded_allow_ips=trusted_proxies(),

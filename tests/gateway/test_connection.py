@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +21,8 @@ RIGHT = "/api/ussd/africastalking/local"
 # Longer than the service waits for anything, shorter than it waited once.
 PATIENCE_SECONDS = 30
 MEBIBYTE = 1024 * 1024
+CROWD = 40
+HOP = b"sessionId=ATUid_crowd&phoneNumber=%2B254711000001&serviceCode=%2A384%2A96%23&text="
 
 
 @contextmanager
@@ -116,6 +118,15 @@ def test_requests_that_do_not_wait_for_an_answer_get_the_first_one_only(service_
         assert read_all(opened).count(b"HTTP/1.1 404") == 1
 
 
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+def test_a_caller_who_wants_another_protocol_is_answered_in_this_one(service_url: str, protocol: str) -> None:
+    with line(service_url) as opened:
+        opened.sendall(f"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n\r\n".encode())
+        answer = read_all(opened)
+    assert status_of(answer) == 200
+    assert b"connection: close" in answer
+
+
 def test_a_connection_serves_one_request_after_another(service_url: str) -> None:
     connection = HTTPConnection(urlsplit(service_url).netloc, timeout=PATIENCE_SECONDS)
     connection.connect()
@@ -154,6 +165,47 @@ def test_a_caller_that_hangs_up_costs_one_line_of_the_log(service_url: str) -> N
         behind.recv(65536)
     check_alive(service_url)
     assert len(log_of(service_url)) - before <= 1
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+        b"POST ",
+        post(RIGHT, b"sessionId=1", length=100),
+        post(RIGHT, b"sessionId=1"),
+        post(RIGHT, HOP),
+        post("/simulator/sms", b"{", length=100),
+        b"GET /simulator/simulator.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    ],
+    ids=["TLS", "upgrade", "in the head", "in the body", "no hop", "in a hop", "in an SMS", "in the answer"],
+)
+def test_a_crowd_that_hangs_up_wherever_it_likes_does_not_fill_the_log(service_url: str, sent: bytes) -> None:
+    check_alive(service_url)
+    before = len(log_of(service_url))
+    for _ in range(CROWD):
+        with line(service_url) as opened:
+            opened.sendall(sent)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    check_alive(service_url)
+    lines = log_of(service_url)[before:]
+    # What comes with the right secret and is no hop is the network's own fault, and each one is told.
+    assert len([text for text in lines if "malformed USSD callback" not in text]) <= 2
+    assert len(lines) <= CROWD
+    assert [text for text in lines if "Traceback" in text or text.startswith((" ", "\t"))] == []
+
+
+def test_with_few_files_left_a_process_answers_whoever_speaks(servers_environment: dict[str, str]) -> None:
+    with serving(servers_environment, "--no-worker") as url, ExitStack() as crowd:
+        process_of(url).rlimit(psutil.RLIMIT_NOFILE, (1024, 1024))
+        # As many as the test itself may open where it runs with few files too.
+        for _ in range(900):
+            crowd.enter_context(line(url))
+        for _ in range(20):
+            check_alive(url)
+        assert httpx2.post(f"{url}{RIGHT}", content=HOP).text.startswith("CON ")
+        assert process_of(url).num_fds() < 1000
 
 
 @pytest.mark.parametrize("path", [f"{RIGHT}/", "/healthz/"])

@@ -3,6 +3,7 @@
 Twilio signs them. Each may come again, in any order.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
@@ -22,6 +23,8 @@ from gateway.sms import callbacks
 from gateway.sms.inbound import Sms, answer
 from gateway.sms.pool import ProviderPool
 
+# HMAC-SHA1 in base64.
+_SIGNATURE = re.compile(r"[A-Za-z0-9+/]{27}=")
 _EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 _REPORTED = {
     "accepted": SENT,
@@ -50,18 +53,24 @@ def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
     ]
 
 
-def is_signed(request: Request, form: "ImmutableMultiDict[str, str]", settings: Settings) -> bool:
-    """Did Twilio sign the request: its address as the outside knows it, with its query, and every field?
+async def read_signed(request: Request, settings: Settings) -> "ImmutableMultiDict[str, str] | None":
+    """The form, where Twilio signed the request: its address as the outside knows it, with its query, and every field.
 
-    Never where no token is set: anybody could sign with an empty one.
+    Otherwise None, and what bears no signature is not read. Nothing is signed where no token is set: anybody could sign with an
+    empty one.
     """
     twilio_settings = VENDOR.read(settings)
-    if twilio_settings is None:
-        return False
+    signature = request.headers.get("x-twilio-signature", "")
+    if twilio_settings is None or _SIGNATURE.fullmatch(signature) is None:
+        return None
+    try:
+        form = await read_multiform(request)
+    except Malformed:
+        # Twilio has not signed that, and whoever did may send it all night: it is worth no line.
+        return None
     query = request.scope["query_string"].decode("latin-1")
     address = f"{settings.public_url.rstrip('/')}{request.url.path}{'?' if query else ''}{query}"
-    signature = request.headers.get("x-twilio-signature", "")
-    return bool(RequestValidator(twilio_settings.auth_token).validate(address, form, signature))
+    return form if RequestValidator(twilio_settings.auth_token).validate(address, form, signature) else None
 
 
 def read_report(fields: Fields, query: Mapping[str, str]) -> DeliveryReport:
@@ -88,8 +97,8 @@ def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
 
     async def receive(request: Request) -> Response:
         try:
-            form = await read_multiform(request)
-            if not is_signed(request, form, runtime.settings):
+            form = await read_signed(request, runtime.settings)
+            if form is None:
                 return PlainTextResponse("Forbidden", status_code=403)
             sms = _read_sms(dict(form), runtime.settings.country)
         except Malformed as error:
@@ -109,8 +118,8 @@ def _read_sms(fields: Fields, country: str) -> Sms:
 def _signed(runtime: Runtime, work: callbacks.Work) -> Callable[[Request], Awaitable[Response]]:
     async def receive(request: Request) -> Response:
         try:
-            form = await read_multiform(request) if "x-twilio-signature" in request.headers else None
-            if form is None or not is_signed(request, form, runtime.settings):
+            form = await read_signed(request, runtime.settings)
+            if form is None:
                 return PlainTextResponse("Forbidden", status_code=403)
             return await callbacks.answer(work, dict(form), request.query_params)
         except Malformed as error:

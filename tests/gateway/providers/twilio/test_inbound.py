@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import httpx2
 import pytest
+import structlog
 from sqlalchemy import func, select, text
 from twilio.request_validator import RequestValidator
 
@@ -74,3 +75,26 @@ async def test_nobody_signs_for_an_account_that_is_not_there(client: httpx2.Asyn
     signature = RequestValidator("").compute_signature("http://127.0.0.1:8000/api/sms/twilio/inbound", FORM)
     headers = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
     assert (await client.post("/api/sms/twilio/inbound", content=urlencode(FORM), headers=headers)).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/api/sms/twilio/inbound", "/api/sms/twilio/status"])
+@pytest.mark.parametrize("signature", [None, "", "x", "A" * 28, "A" * 27 + "= ", "A" * 27 + "==", "A" * 43 + "="])
+async def test_what_bears_no_signature_is_refused_unread(twilio: httpx2.AsyncClient, path: str, signature: str | None) -> None:
+    was_read = False
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal was_read
+        was_read = True
+        yield b"x"
+
+    headers = {} if signature is None else {"X-Twilio-Signature": signature}
+    assert (await twilio.post(path, content=body(), headers=headers)).status_code == 403
+    assert not was_read
+
+
+async def test_what_a_stranger_signs_is_worth_no_line_of_the_log(twilio: httpx2.AsyncClient) -> None:
+    headers = {"X-Twilio-Signature": "A" * 27 + "="}
+    with structlog.testing.capture_logs() as logged:
+        for content in (b"a=1&" * 41, b"\xff", b"x" * 65 * 1024, urlencode(FORM).encode()):
+            assert (await twilio.post("/api/sms/twilio/inbound", content=content, headers=headers)).status_code == 403
+    assert logged == []
