@@ -5,12 +5,13 @@ sends them. A message whose worker died may have left or not: it waits for a del
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
 
-from core import features
+from core import chores, features
 from core.runtime import Runtime
 from gateway.providers.local import sms as local_sms
 from gateway.sms import sending
@@ -27,6 +28,8 @@ log = structlog.get_logger()
 async def work(runtime: Runtime, pool: ProviderPool | None) -> None:
     """Works until it is cancelled, and then until no message is in a provider's hands. The database may go away and come back."""
     async with asyncio.TaskGroup() as tasks:
+        worker = chores.Worker(host=socket.gethostname())
+        tasks.create_task(_repeat("worker: heartbeat", lambda: chores.beat(runtime.database, worker), chores.BEAT_SECONDS))
         tasks.create_task(_send(runtime, pool))
         tasks.create_task(_repeat("sms: release", lambda: sending.release(runtime, pool), _DEAD_SECONDS))
         tasks.create_task(_repeat("sms: catch up", lambda: sending.catch_up(runtime, pool), _REPORTS_SECONDS))

@@ -1,5 +1,6 @@
 """The `jasho` command, for people who run the service. Each subcommand says in one line what is wrong, and exits 1."""
 
+import socket
 import sys
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import click
 
 import core
 import gateway
+from core import chores, features, inventory
 from core import demo as demo_people
-from core import features, inventory
 from core.ledger import audit
 from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
@@ -34,8 +35,13 @@ main.add_command(serve)
 
 
 @main.command("worker")
-def work() -> None:
+@click.option("--check", is_flag=True, help="Only say whether a worker of this machine works; exit 1 where none does.")
+def work(check: bool) -> None:
     """Runs the background worker alone. `serve` runs one too, unless --no-worker."""
+    if check:
+        with configured() as settings:
+            click.echo(run(settings, _check_worker))
+        return
     with until_stopped(), configured() as settings:
         logs.configure(settings)
         run(settings, _work)
@@ -170,6 +176,15 @@ def graph(svg: Path | None) -> None:
 async def _work(runtime: Runtime) -> None:
     click.echo("The worker runs. Ctrl-C stops it.")
     await worker.work(runtime, wiring.sms_pool(runtime.settings))
+
+
+async def _check_worker(runtime: Runtime) -> str:
+    async with runtime.database.autocommit() as connection:
+        since = await chores.since_beat(connection, socket.gethostname())
+    if since is None or since > chores.LATE:
+        ended = "" if since is None else f": the last did {since.total_seconds():.0f} s ago"
+        raise Failure(f"no worker of this machine works{ended}")
+    return "A worker of this machine works."
 
 
 async def _verify(runtime: Runtime) -> audit.AuditReport:

@@ -3,8 +3,10 @@
 import signal
 import socket
 from contextlib import nullcontext
+from dataclasses import replace
 
 import click
+import psycopg
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from uvicorn.supervisors.multiprocess import Multiprocess
@@ -12,6 +14,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from core import demo as demo_people
 from core import migrations
 from core.db import engine_url
+from core.migrations import logins
 from core.settings import Settings, hand_down
 from gateway import logs
 from gateway.cli import address, embedded, web
@@ -34,7 +37,8 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
             prepare(settings)
         elif not _is_current(settings.database_url):
             raise Failure("the database is not at this version's schema: run `jasho migrate` first")
-        hand_down(settings)
+        # No process that answers strangers needs the owner's address.
+        hand_down(replace(settings, migrate_database_url=""))
         logs.configure(settings)
         url = f"http://{host}:{port}"
         # Another database's service is not the one that a terminal in this checkout means.
@@ -50,11 +54,15 @@ def prepare(settings: Settings) -> None:
 
 
 def bring_up_to_date(settings: Settings) -> None:
+    """As the owner. Where the service has a login of its own, it is made too."""
+    owner_url = settings.migrate_database_url or settings.database_url
     try:
-        migrations.migrate(settings.database_url)
-    except SQLAlchemyError as error:
+        migrations.migrate(owner_url)
+        if settings.migrate_database_url:
+            logins.align(owner_url, settings.database_url)
+    except (SQLAlchemyError, psycopg.Error) as error:
         raise Failure(f"the database could not be migrated: {first_line(error)}") from error
-    except migrations.Blocked as error:
+    except (migrations.Blocked, logins.NoLogin) as error:
         raise Failure(f"the database could not be migrated: {error}") from error
 
 
