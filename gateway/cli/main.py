@@ -17,6 +17,7 @@ from gateway import logs, wiring, worker
 from gateway.cli import address, embedded
 from gateway.cli.command import Failure, OneLine, configured, read_settings, run, until_stopped
 from gateway.cli.dial import converse
+from gateway.cli.doctor.command import doctor
 from gateway.cli.serve import bring_up_to_date, prepare, serve
 from gateway.cli.staff import agents, claims, jobs
 from gateway.cli.texting import text
@@ -32,6 +33,7 @@ def main() -> None:
 
 
 main.add_command(serve)
+main.add_command(doctor)
 
 
 @main.command("worker")
