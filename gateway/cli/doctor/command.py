@@ -10,13 +10,13 @@ from typing import Any
 import click
 from redis.asyncio import Redis
 
-from core.db import Database
+from core.db import APPLICATION_ROLE, Database
 from core.deadline import within
 from core.settings import Settings
 from gateway.cli.command import Failure, configured, read_settings
 from gateway.cli.doctor import configured as configuration
 from gateway.cli.doctor import database, machine, providers, redis
-from gateway.cli.doctor.finding import Finding, State, broken
+from gateway.cli.doctor.finding import Finding, State, broken, wrong
 
 _CHECK_SECONDS = 6.0
 Check = Callable[[Settings], Awaitable[Finding]]
@@ -77,6 +77,8 @@ async def _bounded(check: Check, settings: Settings) -> Finding:
     try:
         return await within(_CHECK_SECONDS, _of(check, settings))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
+        if f'role "{APPLICATION_ROLE}" does not exist' in str(error):
+            return wrong(settings, "nothing is in the database yet", "run jasho migrate")
         return broken(
             f"no answer ({type(error).__name__})", "see whether the server runs, and what the setting of its address says"
         )

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,16 +17,17 @@ from core.runtime import Runtime
 from core.settings import Settings
 from gateway.cli.doctor import configured, database, machine, providers
 from gateway.cli.doctor.finding import State
+from gateway.cli.embedded import embedded
 from tests.conftest import free_port
 from tests.gateway.cli.command import jasho
 
 GOOD = "0123456789abcdef" * 4
+SECRETS: dict[str, Any] = {"pin_pepper": GOOD, "data_key": GOOD, "callback_secret": GOOD}
 CANARY = "canary-that-nobody-may-read"
 
 
 def production(**changes: Any) -> Settings:
-    given = {"pin_pepper": GOOD, "data_key": GOOD, "callback_secret": GOOD, "public_url": "https://jasho.example"}
-    return Settings(env="production", **{**given, **changes})
+    return Settings(env="production", **{**SECRETS, "public_url": "https://jasho.example", **changes})
 
 
 @pytest.mark.system
@@ -35,6 +37,19 @@ def test_a_developers_machine_is_told_of_its_weaknesses_and_is_well(settings: Se
     assert "schema: this version's" in done.stdout
     assert "weak    secrets: everybody's" in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.system
+def test_a_fresh_checkout_is_told_what_to_do_and_is_well(own_folder: Path) -> None:
+    with embedded(own_folder) as servers:
+        fresh = Settings(database_url=servers.database_url, redis_url=servers.redis_url)
+        done = jasho(["doctor"], fresh)
+        assert done.returncode == 0, done.stdout
+        assert "schema: nothing is in the database yet. To do: run jasho migrate" in done.stdout
+        assert (
+            jasho(["doctor"], replace(fresh, env="production", pin_pepper=GOOD, data_key=GOOD, callback_secret=GOOD)).returncode
+            == 1
+        )
 
 
 @pytest.mark.system
