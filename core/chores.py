@@ -1,21 +1,29 @@
-"""Tools for the duties in `core/features.py`: work on each due row once, with any number of workers and whenever one dies."""
+"""Tools for the duties in `core/features.py`: work on each due row once, with any number of workers and whenever one dies.
+
+And how others learn that a worker lives: it writes a beat every few seconds, as long as it gets on.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Column, ColumnElement, Row, Select
+from sqlalchemy import Column, ColumnElement, Row, Select, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock
+from core import __version__, clock
 from core.db import Database
-from core.tables.chores import chore
+from core.tables.chores import chore, heartbeat
 
 _MOST_A_ROUND = 100
+BEAT_SECONDS = 5
+# Six beats: a restart of the database is shorter.
+LATE = timedelta(seconds=30)
+_KEPT = timedelta(hours=1)
 
 log = structlog.get_logger()
 
@@ -71,3 +79,30 @@ async def mark_done(connection: AsyncConnection, subject: UUID, kind: str, perio
         .returning(chore.c.subject)
     )
     return (await connection.execute(added)).one_or_none() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker's process, as its heartbeat names it."""
+
+    host: str
+    process: UUID = field(default_factory=uuid4)
+    started_at: datetime = field(default_factory=clock.now)
+
+
+async def beat(database: Database, worker: Worker) -> int:
+    """Writes down that the worker works now, and lets go of those that have not for an hour. There is no more to do: 0."""
+    now = clock.now()
+    row = {"host": worker.host, "version": __version__, "started_at": worker.started_at, "beat_at": now}
+    statement = insert(heartbeat).values(process=worker.process, **row)
+    async with database.autocommit() as connection:
+        await connection.execute(statement.on_conflict_do_update(index_elements=["process"], set_={"beat_at": now}))
+        await connection.execute(delete(heartbeat).where(heartbeat.c.beat_at < now - _KEPT))
+    return 0
+
+
+async def since_beat(connection: AsyncConnection, host: str | None = None) -> timedelta | None:
+    """How long ago a worker, of this host where one is named, last wrote that it works; None where none has for an hour."""
+    last = select(func.max(heartbeat.c.beat_at))
+    last_beat = await connection.scalar(last if host is None else last.where(heartbeat.c.host == host))
+    return None if last_beat is None else max(timedelta(), clock.now() - last_beat)

@@ -19,7 +19,7 @@ from core.faults.outage import Outage
 APPLICATION_ROLE = "jasho_app"
 
 _AFTER_COMMIT = "after commit"
-_SESSION = {
+SESSION = {
     "role": APPLICATION_ROLE,
     "timezone": "UTC",
     "statement_timeout": "5s",
@@ -30,7 +30,7 @@ _SESSION = {
 }
 _CONNECTION: dict[str, str | int] = {
     "connect_timeout": 3,
-    "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
+    "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 2,
@@ -40,15 +40,16 @@ _CONNECTION: dict[str, str | int] = {
 
 def engine_url(database_url: str) -> URL:
     """The address as SQLAlchemy wants it, whichever of its spellings the operator chose."""
-    return make_url(_plain(database_url)).set(drivername="postgresql+psycopg")
+    return make_url(plain_url(database_url)).set(drivername="postgresql+psycopg")
 
 
 def conninfo(database_url: str) -> str:
     """The address as the driver itself wants it, for a connection that works in the application's role."""
-    return make_conninfo(_plain(database_url), **_CONNECTION)
+    return make_conninfo(plain_url(database_url), **_CONNECTION)
 
 
-def _plain(database_url: str) -> str:
+def plain_url(database_url: str) -> str:
+    """The address as the driver wants it, whichever of its spellings the operator chose."""
     return database_url.replace("postgresql+psycopg://", "postgresql://", 1).replace("postgres://", "postgresql://", 1)
 
 

@@ -39,6 +39,7 @@ class Settings:
 
     env: str = "local"
     database_url: str = ""  # empty: the embedded PostgreSQL
+    migrate_database_url: str = ""  # the owner's address, for `jasho migrate` alone; empty: `database_url`
     redis_url: str = ""  # empty: the embedded Valkey
     public_url: str = "http://127.0.0.1:8000"
     service_code: str = "*384*96#"
@@ -179,6 +180,7 @@ def _malformed(settings: Settings) -> list[str]:
         "service_code": re.fullmatch(r"\*[0-9]+(\*[0-9]+)*#", settings.service_code) is not None,
         "public_url": re.fullmatch(r"https?://[^\s/]+/?", settings.public_url) is not None,
         "database_url": re.match(r"(postgres(ql)?(\+psycopg)?://|$)", settings.database_url) is not None,
+        "migrate_database_url": re.match(r"(postgres(ql)?(\+psycopg)?://|$)", settings.migrate_database_url) is not None,
         "redis_url": re.match(r"((rediss?|unix)://|$)", settings.redis_url) is not None,
         "data_key": _holds(_key_bytes, settings.data_key),
         "callback_allow": _holds(lambda _: settings.callback_networks, settings.callback_allow),
@@ -190,6 +192,7 @@ def _malformed(settings: Settings) -> list[str]:
         "service_code": "must look like *384*96#",
         "public_url": "must be the service's address, like https://jasho.example",
         "database_url": "must be a postgresql:// address",
+        "migrate_database_url": "must be a postgresql:// address",
         "redis_url": "must be a redis://, rediss:// or unix:// address",
         "data_key": "must be 32 bytes in base64 or hex; make one with: openssl rand -base64 32",
         "callback_allow": "must be networks with commas between, like 192.0.2.0/24",

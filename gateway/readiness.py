@@ -1,4 +1,4 @@
-"""Is the service ready: do database and Redis answer, and may this release run on the schema?
+"""Is the service ready: do database and Redis answer, and may this release run on the schema? And does a worker work?
 
 Anybody may ask. So it takes nothing that customers' hops need: it has connections of its own, asks in one task however many
 want to know, and lets an answer stand for a second.
@@ -7,14 +7,15 @@ want to know, and lets an answer stand for a second.
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from core import migrations
+from core import chores, migrations
 from core.db import Database
 from core.deadline import within
 from core.faults import describe
@@ -23,15 +24,22 @@ from core.settings import Settings
 _ANSWER_SECONDS = 3.0
 _STANDS_SECONDS = 1.0
 
+_Answer = TypeVar("_Answer")
+
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """What was seen. `is_schema_fit` is None where the database does not answer."""
+    """What was seen. `is_schema_fit` is None where the database does not answer, `since_beat` where no beat is known.
+
+    A service without a worker is ready: it answers customers, and sends what waits when the worker is back. To take it from
+    them would make a small outage a whole one.
+    """
 
     is_schema_fit: bool | None
     has_redis: bool
+    since_beat: timedelta | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -45,7 +53,16 @@ class States:
             "database": "does not answer" if self.is_schema_fit is None else "answers",
             "schema": schemas[self.is_schema_fit],
             "redis": "answers" if self.has_redis else "does not answer",
+            "worker": self._worker_words,
         }
+
+    @property
+    def _worker_words(self) -> str:
+        if not self.is_schema_fit:
+            return "not known"
+        if self.since_beat is None:
+            return "none has worked in the last hour"
+        return f"last worked {self.since_beat.total_seconds():.0f} s ago" if self.since_beat > chores.LATE else "works"
 
 
 class Readiness:
@@ -73,20 +90,22 @@ class Readiness:
         await self._database.close()
 
     async def _look(self) -> States:
-        schema, redis = await asyncio.gather(_answer(self._ask_schema()), _answer(self._ask_redis()))
+        database, redis = await asyncio.gather(_answer(self._ask_database()), _answer(self._ask_redis()))
         self._ends_at = asyncio.get_running_loop().time() + _STANDS_SECONDS
-        return States(is_schema_fit=schema, has_redis=redis is not None)
+        schema, since_beat = database or (None, None)
+        return States(is_schema_fit=schema, has_redis=redis is not None, since_beat=since_beat)
 
-    async def _ask_schema(self) -> bool:
+    async def _ask_database(self) -> tuple[bool, timedelta | None]:
         async with self._database.autocommit() as connection:
-            return await connection.run_sync(migrations.find_obstacle) is None
+            is_fit = await connection.run_sync(migrations.find_obstacle) is None
+            return is_fit, await chores.since_beat(connection) if is_fit else None
 
     async def _ask_redis(self) -> bool:
         await self._redis.ping()
         return True
 
 
-async def _answer(question: Coroutine[Any, Any, bool]) -> bool | None:
+async def _answer(question: Coroutine[Any, Any, _Answer]) -> _Answer | None:
     """The answer, or None where none comes in time."""
     try:
         return await within(_ANSWER_SECONDS, question)

@@ -5,12 +5,13 @@ sends them. A message whose worker died may have left or not: it waits for a del
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
 
-from core import features
+from core import chores, features
 from core.faults.outage import Outage, blame
 from core.runtime import Runtime
 from gateway.backoff import growing_pauses
@@ -28,6 +29,10 @@ log = structlog.get_logger()
 async def work(runtime: Runtime, pool: ProviderPool | None) -> None:
     """Works until it is cancelled, and then until no message is in a provider's hands. The database may go away and come back."""
     async with asyncio.TaskGroup() as tasks:
+        worker = chores.Worker(host=socket.gethostname())
+        tasks.create_task(
+            _repeat(runtime, "worker: heartbeat", lambda: chores.beat(runtime.database, worker), chores.BEAT_SECONDS)
+        )
         tasks.create_task(_send(runtime, pool))
         tasks.create_task(_repeat(runtime, "sms: release", lambda: sending.release(runtime, pool), _DEAD_SECONDS))
         tasks.create_task(_repeat(runtime, "sms: catch up", lambda: sending.catch_up(runtime, pool), _REPORTS_SECONDS))

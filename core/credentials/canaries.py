@@ -9,6 +9,7 @@ alone. A pepper may be a short word: to try a guess of it costs as much as one o
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidTag
 from sqlalchemy import select
@@ -47,9 +48,18 @@ async def check(runtime: Runtime) -> None:
             await _write(connection, ours)
             # Of two that are the first at once, one has written.
             kept = await _read(connection)
-    differing = [name for name, value in ours.items() if not hmac.compare_digest(kept[name], value)]
-    if differing:
+    if differing := _differing(ours, kept):
         raise OtherSecrets(*differing)
+
+
+async def find_differing(connection: AsyncConnection, settings: Settings) -> list[str]:
+    """The settings that differ from those of the database. Writes nothing; a database without check values has none."""
+    kept = await _read(connection)
+    return _differing(_values(settings), kept) if kept else []
+
+
+def _differing(ours: Mapping[str, bytes], kept: Mapping[str, bytes]) -> list[str]:
+    return [name for name, value in ours.items() if not hmac.compare_digest(kept[name], value)]
 
 
 def _values(settings: Settings) -> dict[str, bytes]:

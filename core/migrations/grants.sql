@@ -9,6 +9,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO jasho_app;
 GRANT INSERT, UPDATE ON customer, pin, outbox, one_time_code, attempt, invitation, agent, agent_day, approval, payment, goal, job,
     application, review, policy, claim TO jasho_app;
 GRANT INSERT ON chore, float_trade, canary TO jasho_app;
+GRANT INSERT, UPDATE, DELETE ON heartbeat TO jasho_app;
 GRANT INSERT, UPDATE ON sms_inbound, sms_order, sms_attempt, sms_provider, sms_report, opt_out TO jasho_app;
 GRANT INSERT ON reversal, exchange TO jasho_app;
 GRANT INSERT (id, owner, kind, currency, tier, floor, created_at), UPDATE (status, tier) ON account TO jasho_app;

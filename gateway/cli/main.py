@@ -1,5 +1,6 @@
 """The `jasho` command, for people who run the service. Each subcommand says in one line what is wrong, and exits 1."""
 
+import socket
 import sys
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import click
 
 import core
 import gateway
+from core import chores, features, inventory, migrations
 from core import demo as demo_people
-from core import features, inventory, migrations
 from core.ledger import audit
 from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
@@ -16,6 +17,7 @@ from gateway import logs, wiring, worker
 from gateway.cli import address, embedded, schema
 from gateway.cli.command import Failure, OneLine, configured, read_settings, run, until_stopped
 from gateway.cli.dial import converse
+from gateway.cli.doctor.command import doctor
 from gateway.cli.serve import prepare, serve
 from gateway.cli.staff import agents, claims, jobs
 from gateway.cli.texting import text
@@ -31,11 +33,17 @@ def main() -> None:
 
 
 main.add_command(serve)
+main.add_command(doctor)
 
 
 @main.command("worker")
-def work() -> None:
+@click.option("--check", is_flag=True, help="Only say whether a worker of this machine works; exit 1 where none does.")
+def work(check: bool) -> None:
     """Runs the background worker alone. `serve` runs one too, unless --no-worker."""
+    if check:
+        with configured() as settings:
+            click.echo(run(settings, _check_worker))
+        return
     with until_stopped(), configured() as settings:
         if not settings.is_local:
             schema.check(settings)
@@ -176,6 +184,15 @@ async def _work(runtime: Runtime) -> None:
     logs.tell_start(runtime.settings)
     click.echo("The worker runs. Ctrl-C stops it.")
     await worker.work(runtime, wiring.sms_pool(runtime.settings))
+
+
+async def _check_worker(runtime: Runtime) -> str:
+    async with runtime.database.autocommit() as connection:
+        since = await chores.since_beat(connection, socket.gethostname())
+    if since is None or since > chores.LATE:
+        ended = "" if since is None else f": the last did {since.total_seconds():.0f} s ago"
+        raise Failure(f"no worker of this machine works{ended}")
+    return "A worker of this machine works."
 
 
 async def _verify(runtime: Runtime) -> audit.AuditReport:

@@ -1,20 +1,29 @@
 """Whether the database and this release fit together, in one line where they do not."""
 
+import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import migrations
+from core.migrations import logins
 from core.settings import Settings
 from gateway.cli.command import Failure, first_line
 
 
 def migrate(settings: Settings) -> str:
-    """Answers the version that the database is at. Raises Failure."""
+    """As the owner. Answers the version that the database is at. Where the service has a login of its own, it is made too.
+
+    Raises Failure.
+    """
+    owner_url = settings.migrate_database_url or settings.database_url
     try:
-        return migrations.migrate(settings.database_url)
-    except SQLAlchemyError as error:
+        version = migrations.migrate(owner_url)
+        if settings.migrate_database_url:
+            logins.align(owner_url, settings.database_url)
+    except (SQLAlchemyError, psycopg.Error) as error:
         raise Failure(f"the database could not be migrated: {first_line(error)}") from error
-    except (migrations.Blocked, migrations.TooNew) as error:
+    except (migrations.Blocked, migrations.TooNew, logins.NoLogin) as error:
         raise Failure(f"the database could not be migrated: {error}") from error
+    return version
 
 
 def check(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import signal
 import socket
 from contextlib import nullcontext
+from dataclasses import replace
 
 import click
 import structlog
@@ -36,7 +37,8 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
             schema.check(settings)
             run(settings, _do_nothing)
         logs.configure(settings, "web")
-        hand_down(settings)
+        # No process that answers strangers needs the owner's address.
+        hand_down(replace(settings, migrate_database_url=""))
         url = f"http://{host}:{port}"
         # Another database's service is not the one that a terminal in this checkout means.
         with address.kept(url) if embedded.serves(settings.database_url) else nullcontext():

@@ -195,6 +195,10 @@ def test_the_example_file_names_only_settings_that_exist() -> None:
         *settings.as_environment(Settings()),
         *(name for vendor in wiring.VENDORS for name in vendor.variables),
         "POSTGRES_PASSWORD",
+        "POSTGRES_SERVICE_PASSWORD",
+        "TLS_FOLDER",
+        "PROXY_CONNECTIONS",
+        "PROXY_REQUESTS",
         "FORWARDED_ALLOW_IPS",
     }
     example = (Path(settings.__file__).parent.parent / ".env.example").read_text()

@@ -7,6 +7,7 @@ import subprocess
 import tomllib
 from fnmatch import fnmatch
 from functools import cache
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ import yaml
 
 import core
 from core.settings import BadSettings, Settings, as_environment
-from gateway import wiring
+from gateway import connection, wiring
 from gateway.cli import env_file
 
 ROOT = Path(__file__).parent.parent.parent
-SERVICES = ("postgres", "redis", "migrate", "gateway", "worker")
+SERVICES = ("postgres", "redis", "migrate", "gateway", "worker", "proxy")
 OURS = ("migrate", "gateway", "worker")
 PACKAGES = ("api", "core", "gateway", "locales", "menus")
-FOR_READERS_OF_THE_REPOSITORY = {"gateway/simulator/picture.png"}
+# `jasho migrate` alone is told of the tables' owner.
+OWNERS = {"JASHO_MIGRATE_DATABASE_URL"}
+OUTSIDE_THE_WHEEL = {"gateway/simulator/picture.png", "gateway/proxy/haproxy.cfg"}
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 # `${NAME:?what to do}` must be given, `${NAME:-value}` may be.
@@ -85,7 +88,7 @@ def commands() -> list[tuple[str, list[str]]]:
     return [("Dockerfile", of_image), *((name, services()[name]["command"]) for name in OURS)]
 
 
-def test_the_five_services_are_there() -> None:
+def test_every_service_is_there() -> None:
     """Without one of them the operator gets a service that stores nothing, answers nobody or sends nothing."""
     assert set(services()) == set(SERVICES)
 
@@ -117,7 +120,8 @@ def test_every_variable_is_a_setting() -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_every_setting_can_be_given(name: str) -> None:
     """One that compose does not hand on has no effect, however often the operator writes it into .env."""
-    assert known_settings() <= set(services()[name]["environment"])
+    wanted = known_settings() if name == "migrate" else known_settings() - OWNERS
+    assert wanted <= set(services()[name]["environment"])
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -184,7 +188,6 @@ def test_the_gateways_check_asks_the_gateway() -> None:
     assert (kind, program, flag) == ("CMD", "python", "-c")
     compile(code, "healthcheck", "exec")
     assert "http://127.0.0.1:8000/healthz" in code
-    assert services()["gateway"]["ports"] == ["8000:8000"]
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis"])
@@ -216,7 +219,69 @@ def test_a_break_in_gains_little(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["user"] == name if name not in OURS else "user" not in service
+    users = {"postgres": "postgres", "redis": "redis", "proxy": "haproxy"}
+    assert service.get("user") == users.get(name)
+
+
+def test_only_the_proxy_is_open_to_others() -> None:
+    """A port of the gateway that is open beside it has no certificate and no limits."""
+    published = {name: service["ports"] for name, service in services().items() if "ports" in service}
+    assert published == {"gateway": ["127.0.0.1:8000:8000"], "proxy": ["443:8443"]}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_nothing_takes_the_whole_machine(name: str) -> None:
+    """A log that grows without end fills the disk that the books are on; memory without end ends whom the system chooses."""
+    service = services()[name]
+    assert service["logging"] == {"driver": "local", "options": {"max-size": "20m", "max-file": "5"}}
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert 0 < service["pids_limit"] <= 300
+
+
+def test_no_process_that_answers_strangers_knows_the_owner() -> None:
+    """With the owner's password, whoever breaks into the gateway writes the journal."""
+    tell_owner = {name for name, service in services().items() if "POSTGRES_PASSWORD" in str(service.get("environment", {}))}
+    assert tell_owner == {"postgres", "migrate"}
+    logins = {name: services()[name]["environment"]["JASHO_DATABASE_URL"].split("//")[1].split(":")[0] for name in OURS}
+    assert set(logins.values()) == {"jasho_service"}
+    assert services()["migrate"]["environment"]["JASHO_MIGRATE_DATABASE_URL"].startswith("postgresql://jasho:")
+    assert services()["postgres"]["environment"]["POSTGRES_USER"] == "jasho"
+
+
+def test_the_gateway_believes_the_proxy_and_nobody_beside_it() -> None:
+    """Of anybody else in that network, and of Docker's own address there, a lie about where a request comes from would count."""
+    environment = services()["gateway"]["environment"]
+    address = services()["proxy"]["networks"]["front"]["ipv4_address"]
+    assert filled(environment["FORWARDED_ALLOW_IPS"], {}) == address
+    sharing = {name for name in SERVICES if "front" in services()[name]["networks"]}
+    assert sharing == {"gateway", "proxy"}
+    front = yaml.safe_load(text("docker-compose.yml"))["networks"]["front"]
+    assert front["internal"] is True
+    assert ip_address(address) in ip_network(front["ipam"]["config"][0]["subnet"])
+    shared = set(services()["gateway"]["networks"]) & set(services()["proxy"]["networks"])
+    assert shared == {"front"}, "by another way its requests come from another address"
+
+
+def test_the_proxys_bounds_are_not_above_the_gateways() -> None:
+    """What breaks a bound would otherwise reach the processes; and its log would hold the secret in the callbacks' address."""
+    proxy = text("gateway/proxy/haproxy.cfg")
+    figures = {
+        name: int(number) for name, number in re.findall(r"^\s+(tune\.bufsize|timeout [\w-]+) (\d+)s?$", proxy, re.MULTILINE)
+    }
+    assert figures["tune.bufsize"] <= connection.MOST_HEAD_BYTES
+    assert figures["timeout http-request"] <= 5
+    assert int(re.findall(r"req\.body_size gt (\d+)", proxy)[0]) <= connection.MOST_BODY_BYTES
+    assert int(re.findall(r"server gateway .* maxconn (\d+)", proxy)[0]) < connection.MOST_AT_WORK
+    assert "deny_status 404 unless { path_beg /api/ }" in proxy
+    assert "option http-server-close" in proxy, "the gateway ends what is idle"
+    assert re.search(r"^defaults\n(?:    .*\n)*    no log\n", proxy, re.MULTILINE)
+    assert "httplog" not in proxy
+    assert set(re.findall(r"\$\{(\w+)\}", proxy)) == set(services()["proxy"]["environment"])
+
+
+def test_a_worker_that_stands_still_is_seen() -> None:
+    """Nobody asks it anything: without a check, messages wait until a customer calls."""
+    assert services()["worker"]["healthcheck"]["test"] == ["CMD", "jasho", "worker", "--check"]
 
 
 def test_the_image_does_not_run_as_root() -> None:
@@ -263,7 +328,7 @@ def test_the_wheel_takes_every_file_along() -> None:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and not any(fnmatch(path.name, known) for known in patterns)
     ]
-    assert set(left_behind) <= FOR_READERS_OF_THE_REPOSITORY
+    assert set(left_behind) <= OUTSIDE_THE_WHEEL
 
 
 @pytest.mark.parametrize(("where", "command"), commands())

@@ -1,14 +1,22 @@
 """`/readyz`: a balancer learns whether to send customers here, and whoever else asks takes nothing from them."""
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 import httpx2
 import psycopg
 import pytest
 import redis.asyncio
+from sqlalchemy import select
 
+from core import chores, clock
+from core.db import Database
+from core.runtime import Runtime
 from core.settings import Settings
+from core.tables.chores import heartbeat
+from gateway import worker
 from gateway.app import connect_redis
 from tests.conftest import running_client
 from tests.phone import Phone
@@ -19,7 +27,51 @@ ASHA = "+254711000001"
 async def test_ready_says_what_it_has_seen(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "database": "answers", "schema": "fits", "redis": "answers"}
+    states = {"database": "answers", "schema": "fits", "redis": "answers", "worker": "none has worked in the last hour"}
+    assert answer.json() == {"status": "ready", **states}
+
+
+async def test_a_worker_that_stands_still_is_reported_and_customers_are_answered_all_the_same(
+    settings: Settings, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await chores.beat(runtime.database, chores.Worker("a-host"))
+    async with running_client(settings) as client:
+        assert (await client.get("/readyz")).json()["worker"] == "works"
+    later = clock.now() + timedelta(seconds=90)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    async with running_client(settings) as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["worker"]) == (200, "last worked 90 s ago")
+
+
+async def test_dead_workers_are_let_go_of(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        await chores.beat(runtime.database, chores.Worker("an-old-host"))
+    later = clock.now() + timedelta(hours=2)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    await chores.beat(runtime.database, chores.Worker("a-new-host"))
+    async with runtime.database.autocommit() as connection:
+        assert (await connection.scalars(select(heartbeat.c.host))).all() == ["a-new-host"]
+
+
+async def test_a_worker_writes_that_it_works(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = asyncio.Event()
+    real = chores.beat
+
+    async def beat(database: Database, process: chores.Worker) -> int:
+        count = await real(database, process)
+        written.set()
+        return count
+
+    monkeypatch.setattr(chores, "beat", beat)
+    working = asyncio.create_task(worker.work(runtime, None))
+    async with asyncio.timeout(20):
+        await written.wait()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    async with runtime.database.autocommit() as connection:
+        assert await chores.since_beat(connection, socket.gethostname()) is not None
+        assert await chores.since_beat(connection, "another-host") is None
 
 
 async def test_a_process_whose_schema_is_not_there_yet_gets_no_customers(settings: Settings) -> None:

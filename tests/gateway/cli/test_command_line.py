@@ -248,3 +248,27 @@ def test_what_a_command_does_is_read_to_the_end_in_the_list() -> None:
         listed = jasho([*words, "--help"], COLUMNS="80").stdout.partition("\nCommands:\n")[2].splitlines()
         assert listed
         assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+
+
+def test_a_check_of_the_worker_fails_where_none_works(settings: Settings) -> None:
+    check_failed_in_one_line(jasho(["worker", "--check"], settings), "no worker of this machine works")
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute(
+            "INSERT INTO heartbeat VALUES (gen_random_uuid(), %s, '0', now(), now())",
+            [socket.gethostname()],
+        )
+    done = jasho(["worker", "--check"], settings)
+    assert (done.returncode, done.stdout) == (0, "A worker of this machine works.\n")
+
+
+def test_migrate_makes_the_login_of_the_service_and_says_what_is_wrong_with_its_address(settings: Settings) -> None:
+    url = settings.database_url.replace("://postgres@", "://jasho_of_the_command_line:word@", 1)
+    done = jasho(["migrate"], settings, JASHO_DATABASE_URL=url, JASHO_MIGRATE_DATABASE_URL=settings.database_url)
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(settings.database_url) as owner:
+        row = owner.execute("SELECT rolsuper FROM pg_roles WHERE rolname = 'jasho_of_the_command_line'").fetchone()
+        owner.execute("DROP ROLE jasho_of_the_command_line")
+    assert row == (False,)
+    nameless = settings.database_url.replace("postgres@", "", 1)
+    done = jasho(["migrate"], settings, JASHO_DATABASE_URL=nameless, JASHO_MIGRATE_DATABASE_URL=settings.database_url)
+    check_failed_in_one_line(done, "names no user")

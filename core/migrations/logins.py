@@ -1,0 +1,71 @@
+"""The service's login: a member of the application's role that owns nothing. The owner makes it of the service's address."""
+
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from psycopg.sql import SQL, Identifier, Literal
+from sqlalchemy import make_url
+
+from core.db import APPLICATION_ROLE, SESSION, conninfo, engine_url
+
+# The key of the lock by which two runs at once take turns.
+_TURN = 384_97
+
+
+class NoLogin(ValueError):
+    """The service's address names no user."""
+
+
+def align(owner_url: str, database_url: str) -> None:
+    """Brings the login of `database_url` to its password, its role and its time-outs. Where they agree, nothing is touched.
+
+    For after `migrate`, which makes the role. The login may be the owner itself, which stays as it is. Raises NoLogin and
+    psycopg.Error.
+    """
+    address = make_url(engine_url(database_url))
+    if not address.username:
+        raise NoLogin("JASHO_DATABASE_URL names no user")
+    with psycopg.connect(
+        make_url(engine_url(owner_url)).set(drivername="postgresql").render_as_string(False), autocommit=True
+    ) as owner:
+        if _ask(owner, "SELECT current_user = %s", address.username):
+            return
+        owner.execute("SELECT pg_advisory_lock(%s)", [_TURN])
+        _make(owner, address.username)
+        if address.password and not _can_log_in(database_url):
+            _set_password(owner, address.username, address.password)
+
+
+def _make(owner: psycopg.Connection, login: str) -> None:
+    if not _ask(owner, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", login):
+        # Roles belong to the whole server, and another database's run may be at the same.
+        with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+            owner.execute(SQL("CREATE ROLE {} LOGIN").format(Identifier(login)))
+    if not _ask(owner, "SELECT pg_has_role(%s, %s, 'SET')", login, APPLICATION_ROLE):
+        owner.execute(SQL("GRANT {} TO {}").format(Identifier(APPLICATION_ROLE), Identifier(login)))
+    present = _ask(owner, "SELECT coalesce(rolconfig, '{}') FROM pg_roles WHERE rolname = %s", login)
+    # The service asks for them by itself, but a pooler between the two drops what a connection asks for.
+    for name, value in SESSION.items():
+        if f"{name}={value}" not in present:
+            owner.execute(SQL("ALTER ROLE {} SET {} = {}").format(Identifier(login), Identifier(name), Literal(value)))
+
+
+def _can_log_in(database_url: str) -> bool:
+    try:
+        psycopg.connect(conninfo(database_url)).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _set_password(owner: psycopg.Connection, login: str, password: str) -> None:
+    # The statement may end in a log of the server, so it holds what proves the password and not the password.
+    proof = owner.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256")
+    owner.execute(SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(login), Literal(proof.decode())))
+
+
+def _ask(owner: psycopg.Connection, question: str, *values: str) -> Any:  # noqa: ANN401 - whatever the column holds
+    row = owner.execute(question.encode(), values).fetchone()
+    assert row is not None
+    return row[0]

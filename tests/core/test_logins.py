@@ -1,0 +1,127 @@
+"""The service's own login: whoever breaks into the service gets no more of the database than the service has."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from core import migrations
+from core.db import APPLICATION_ROLE, SESSION, conninfo
+from core.migrations import logins
+from core.settings import Settings
+from gateway.cli.embedded import embedded
+from tests.conftest import running_client
+from tests.phone import Phone
+
+PASSWORD = "canary-of-the-service's-password"
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[Settings]:
+    """The settings of a service whose login is its own, made as `jasho migrate` makes it."""
+    login = f"jasho_{uuid4().hex[:8]}"
+    url = settings.database_url.replace("://postgres@", f"://{login}:{PASSWORD}@", 1)
+    migrations.migrate(settings.database_url)
+    logins.align(settings.database_url, url)
+    yield replace(settings, database_url=url, migrate_database_url=settings.database_url)
+    with psycopg.connect(settings.database_url, autocommit=True) as owner:
+        owner.execute(SQL("DROP ROLE {}").format(Identifier(login)))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE posting SET amount = amount + 1",
+        "DELETE FROM transfer",
+        "INSERT INTO seal DEFAULT VALUES",
+        "UPDATE account SET balance = 1000000",
+        "ALTER TABLE posting DISABLE TRIGGER ALL",
+        "SET ROLE postgres",
+        "SET SESSION AUTHORIZATION postgres",
+        "CREATE TABLE mine (id int)",
+        "CREATE ROLE mine SUPERUSER",
+        "ALTER FUNCTION refuse_change() RENAME TO allow_change",
+        "COPY pin TO PROGRAM 'cat'",
+    ],
+)
+@pytest.mark.parametrize("as_login", [False, True])
+def test_a_stolen_login_can_neither_change_the_journal_nor_become_the_owner(
+    service: Settings, statement: str, as_login: bool
+) -> None:
+    with psycopg.connect(service.database_url) as connection:
+        if as_login:
+            connection.execute("RESET ROLE")
+            connection.execute("SET ROLE NONE")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement.encode())
+
+
+async def test_the_service_works_with_a_login_that_owns_nothing(service: Settings) -> None:
+    async with running_client(service) as client:
+        assert (await client.get("/readyz")).status_code == 200
+        screen = await Phone(client, "+254711000001").dial()
+    assert "Sorry" not in screen.text
+
+
+def test_a_pooler_that_drops_what_a_connection_asks_for_takes_no_time_out_away(service: Settings) -> None:
+    with psycopg.connect(service.database_url) as connection:
+        shown = {name: connection.execute(SQL("SHOW {}").format(Identifier(name))).fetchone() for name in SESSION}
+    assert shown == {name: (value,) for name, value in SESSION.items()}
+    assert SESSION["role"] == APPLICATION_ROLE
+
+
+def test_a_second_run_touches_nothing(service: Settings) -> None:
+    kept = role(service)
+    logins.align(service.migrate_database_url, service.database_url)
+    assert role(service) == kept
+
+
+def test_a_new_password_is_set_and_the_old_one_is_dead_and_neither_is_in_a_log(own_folder: Path) -> None:
+    with embedded(own_folder) as servers:
+        migrations.migrate(servers.database_url)
+        with psycopg.connect(servers.database_url, autocommit=True) as owner:
+            owner.execute("ALTER SYSTEM SET log_statement = 'all'")
+            rules = own_folder / "postgres" / "pg_hba.conf"
+            rules.write_text(f"local all jasho_service scram-sha-256\n{rules.read_text()}")
+            owner.execute("SELECT pg_reload_conf()")
+        old, new = (
+            servers.database_url.replace("://postgres@", f"://jasho_service:{password}@", 1)
+            for password in (PASSWORD, f"{PASSWORD}2")
+        )
+        logins.align(servers.database_url, old)
+        psycopg.connect(conninfo(old)).close()
+        logins.align(servers.database_url, new)
+        psycopg.connect(conninfo(new)).close()
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(conninfo(old))
+        log = (own_folder / "postgres" / "server.log").read_text()
+    assert "ALTER ROLE" in log
+    assert PASSWORD not in log
+
+
+def test_a_login_that_is_the_owner_stays_as_it_is(settings: Settings) -> None:
+    with psycopg.connect(settings.database_url) as owner:
+        before = owner.execute("SELECT * FROM pg_authid WHERE rolname = current_user").fetchone()
+    logins.align(settings.database_url, settings.database_url)
+    with psycopg.connect(settings.database_url) as owner:
+        assert owner.execute("SELECT * FROM pg_authid WHERE rolname = current_user").fetchone() == before
+
+
+def test_an_address_without_a_user_is_refused(settings: Settings) -> None:
+    with pytest.raises(logins.NoLogin):
+        logins.align(settings.database_url, settings.database_url.replace("postgres@", "", 1))
+
+
+def role(service: Settings) -> tuple[str, str]:
+    """What the server keeps of the login, and which version of the row that is."""
+    with psycopg.connect(service.migrate_database_url) as owner:
+        row = owner.execute(
+            "SELECT coalesce(rolpassword, ''), xmin::text FROM pg_authid WHERE rolname = %s",
+            [service.database_url.split("://")[1].split(":")[0]],
+        ).fetchone()
+    assert row is not None
+    return row
