@@ -39,3 +39,4 @@ attempt = Table(
     Column("day", Date, primary_key=True),
     Column("count", SmallInteger, nullable=False),
 )
+Index("ix_attempt_day", attempt.c.day)
