@@ -1,9 +1,11 @@
 """How long rows are kept: what ends in time is deleted (deletion.py), what is money or proof of it stays for ever.
 
 `KEPT_FOR_A_TIME` and `KEPT_FOR_EVER` name every table, and `IN_REDIS` every key; tests compare them with the database, with
-Redis and with `docs/operating.md`. Messages are not in partitions of time: an SMS that its provider delivers again, an attempt's
-number and an attempt's message are each known by an index or a foreign key over all of a table, and PostgreSQL has those only
-where the partition is part of the key.
+Redis and with `docs/operating.md`.
+
+Nothing is in partitions of time. An SMS that its provider delivers again is known by a key over all of its table, without a time
+in it. Ids of messages sort by time, so that they and their attempts could be divided; that needs new tables in the place of those
+in use.
 """
 
 from collections.abc import Sequence
