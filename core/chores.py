@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from weakref import WeakKeyDictionary
 
 import structlog
-from sqlalchemy import Column, ColumnElement, Row, Select, delete, func, select
+from sqlalchemy import ARRAY, Column, ColumnElement, Row, Select, Uuid, all_, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,6 +25,8 @@ BEAT_SECONDS = 5
 # Six beats: a restart of the database is shorter.
 LATE = timedelta(seconds=30)
 _KEPT = timedelta(hours=1)
+_FIRST_WAIT = timedelta(seconds=30)
+_LONGEST_WAIT = timedelta(hours=1)
 
 log = structlog.get_logger()
 
@@ -41,15 +44,59 @@ class Due:
     is_shared: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """How often a row's work has failed in a row, and until when the row is passed over."""
+
+    count: int
+    until: datetime
+
+
+class _Failing:
+    """The rows of one duty whose work has failed lately. They are passed over, or enough of them would hide all others.
+
+    Kept in memory: a worker that starts tries every row.
+    """
+
+    def __init__(self) -> None:
+        self._failures: dict[UUID, _Failure] = {}
+
+    def note(self, key: UUID) -> None:
+        """Passes the row over for a while, longer each time; not yet after its first failure, which may have been a moment's."""
+        count = self._failures[key].count + 1 if key in self._failures else 1
+        wait = min(_FIRST_WAIT * 2 ** min(count - 2, 16), _LONGEST_WAIT) if count > 1 else timedelta(0)
+        self._failures[key] = _Failure(count, clock.now() + wait)
+
+    def forget(self, key: UUID) -> None:
+        self._failures.pop(key, None)
+
+    def list_passed_over(self) -> list[UUID]:
+        """Also forgets the rows that nobody has found due for long: something else has settled them."""
+        now = clock.now()
+        old = [key for key, failure in self._failures.items() if failure.until < now - _LONGEST_WAIT]
+        for key in old:
+            del self._failures[key]
+        return [key for key, failure in self._failures.items() if failure.until > now]
+
+
+# By database, which is to say by worker, and by duty.
+_failing: WeakKeyDictionary[Database, dict[str, _Failing]] = WeakKeyDictionary()
+
+
 async def work_through(
     database: Database, duty: str, due: Due, work: Callable[[AsyncConnection, Row[Any]], Awaitable[bool]]
 ) -> int:
     """Does `work` with each due row, locked, in a transaction of its own; returns with how many it did something.
 
-    It passes over a row that another worker has, or that is no longer due once it is locked. A row whose work fails is logged
-    and left for the next round. Raises OperationalError where the database is away: the other rows would fail too.
+    It passes over a row that another worker has, or that is no longer due once it is locked. A row whose work fails is logged and
+    left for the next round. From its second failure on it is passed over for 30 seconds, and longer each time, up to an hour, so
+    that those behind it get their turn. Raises OperationalError where the database is away: the other rows would fail too.
     """
+    failing = _failing.setdefault(database, {}).setdefault(duty, _Failing())
     due_keys = due.rows.with_only_columns(due.key).order_by(*due.order, due.key).limit(_MOST_A_ROUND)
+    if passed_over := failing.list_passed_over():
+        # One parameter, however many there are.
+        due_keys = due_keys.where(due.key != all_(literal(passed_over, ARRAY(Uuid))))
     async with database.autocommit() as connection:
         keys = (await connection.scalars(due_keys)).all()
     count = 0
@@ -60,9 +107,11 @@ async def work_through(
                 async with database.transaction() as connection:
                     row = (await connection.execute(query)).one_or_none()
                     count += row is not None and await work(connection, row)
+            failing.forget(key)
         except OperationalError:
             raise
         except Exception:
+            failing.note(key)
             log.exception("a row's work failed", duty=duty, row=str(key))
     return count
 

@@ -1,6 +1,7 @@
 """Ids for machines and references for people."""
 
 import os
+from datetime import datetime
 from uuid import UUID
 
 from core import clock
@@ -17,6 +18,11 @@ def new_id() -> UUID:
     high = milliseconds << 16 | 0x7000 | random >> 68
     low = 0x8000_0000_0000_0000 | random & 0x3FFF_FFFF_FFFF_FFFF
     return UUID(int=high << 64 | low)
+
+
+def first_at(moment: datetime) -> UUID:
+    """The least id that `new_id` could have made in this millisecond: earlier ones are smaller."""
+    return UUID(int=(int(moment.timestamp() * 1000) << 16 | 0x7000) << 64 | 0x8000_0000_0000_0000)
 
 
 def reference(transfer_id: UUID) -> str:

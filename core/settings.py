@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from dotenv import dotenv_values
@@ -26,6 +27,8 @@ _LOCAL_DATA_KEY = base64.b64encode(b"one developer's own key, 32 byte").decode()
 # What a log may repeat; of every other setting it says whether it is set.
 _SHOWN = ("env", "public_url", "service_code", "country", "callback_allow")
 _SECRETS = ("callback_secret", "pin_pepper", "data_key")
+# A delivery report may come two days late, and a provider may deliver an SMS again a day later.
+LEAST_DAYS, MOST_DAYS = 7, 3650
 _NEEDED_IN_PRODUCTION = ("database_url", "redis_url", *_SECRETS)
 
 
@@ -48,6 +51,7 @@ class Settings:
     callback_allow: str = ""  # networks, comma between; empty: any
     pin_pepper: str = "local"
     data_key: str = _LOCAL_DATA_KEY  # AES-256, base64 or hex
+    keep_messages_days: str = "90"
     # The providers' settings, by variable: each provider reads its own.
     vendors: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -63,6 +67,11 @@ class Settings:
     def network(self) -> str:
         """The mobile money network that customers mean, a key of `core.rail.NETWORKS`."""
         return COUNTRIES[self.country].network
+
+    @property
+    def messages_are_kept_for(self) -> timedelta:
+        """How long a message stays after the last thing that happened to it. Raises ValueError where it is no such number."""
+        return timedelta(days=_days(self.keep_messages_days))
 
     @property
     def data_key_bytes(self) -> bytes:
@@ -183,6 +192,7 @@ def _malformed(settings: Settings) -> list[str]:
         "migrate_database_url": re.match(r"(postgres(ql)?(\+psycopg)?://|$)", settings.migrate_database_url) is not None,
         "redis_url": re.match(r"((rediss?|unix)://|$)", settings.redis_url) is not None,
         "data_key": _holds(_key_bytes, settings.data_key),
+        "keep_messages_days": _holds(_days, settings.keep_messages_days),
         "callback_allow": _holds(lambda _: settings.callback_networks, settings.callback_allow),
         "callback_secret": re.fullmatch(r"[A-Za-z0-9_-]+", settings.callback_secret) is not None,
     }
@@ -195,6 +205,7 @@ def _malformed(settings: Settings) -> list[str]:
         "migrate_database_url": "must be a postgresql:// address",
         "redis_url": "must be a redis://, rediss:// or unix:// address",
         "data_key": "must be 32 bytes in base64 or hex; make one with: openssl rand -base64 32",
+        "keep_messages_days": f"must be a number of days from {LEAST_DAYS} to {MOST_DAYS}",
         "callback_allow": "must be networks with commas between, like 192.0.2.0/24",
         "callback_secret": "may hold letters, digits, - and _ only: it is part of an address",
     }
@@ -227,6 +238,12 @@ def _holds(read: Callable[[str], object], value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _days(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,5}", text) is None or not LEAST_DAYS <= int(text) <= MOST_DAYS:
+        raise ValueError("not a keeping time")
+    return int(text)
 
 
 def _key_bytes(text: str) -> bytes:

@@ -121,8 +121,8 @@ MESSAGE_COLUMNS = (outbox.c.id, outbox.c.phone, outbox.c.body, outbox.c.created_
 
 
 def read_message(runtime: Runtime, row: Row[*tuple[Any, ...]]) -> Message:
-    """The message as it leaves, with the one-time code, which no row holds."""
+    """The message as it leaves, with the one-time code, which no row holds, unless that is gone: codes are kept for a time."""
     body: str = row.body
-    if row.code_id is not None:
+    if row.code_id is not None and row.purpose is not None:
         body = body.replace("{code}", code_digits(runtime.settings.pin_pepper, row.code_id, row.purpose))
     return Message(row.id, row.phone, body, row.created_at)

@@ -39,6 +39,7 @@ attempt = Table(
     Column("day", Date, primary_key=True),
     Column("count", SmallInteger, nullable=False),
 )
+Index("ix_attempt_day", attempt.c.day)
 
 # By which a process notices that its pepper or data key is another than the database's: core/credentials/canaries.py.
 canary = Table(

@@ -78,6 +78,7 @@ sms_report = Table(
     Column("attempt_id", Uuid, comment="whose it turned out to be"),
 )
 Index("ix_sms_report_phone", sms_report.c.phone, postgresql_where=sms_report.c.attempt_id.is_(None))
+Index("ix_sms_report_received_at", sms_report.c.received_at)
 
 # The providers' health, as all workers see it. `weight` may be changed at any time; 0: only where no other provider can.
 sms_provider = Table(
@@ -114,3 +115,4 @@ inbound = Table(
     Column("verb", Text, comment="which command it was understood as"),
 )
 Index("ix_sms_inbound_phone", inbound.c.phone, inbound.c.received_at)
+Index("ix_sms_inbound_received_at", inbound.c.received_at)

@@ -10,6 +10,7 @@ import pytest
 from core import settings
 from core.features import DUTIES
 from core.i18n import catalogue
+from core.retention.keeping import IN_REDIS, KEPT_FOR_A_TIME, KEPT_FOR_EVER, Keeping
 from core.settings import Settings
 from gateway import wiring
 from gateway.cli.main import main
@@ -114,6 +115,20 @@ def test_every_command_and_every_setting_is_explained() -> None:
     assert [command for command in sorted(commands(main)) if command not in explained] == []
     every = {*settings.as_environment(Settings()), *(name for vendor in wiring.VENDORS for name in vendor.variables)}
     assert {cell for row in rows(text, "Settings") for cell in re.findall(r"`(JASHO_\w+)`", row[0])} == every
+
+
+def test_operators_read_how_long_each_table_is_kept() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text()
+    assert rows(text, "What is kept, and for how long") == [
+        [keeping.family, f"`{keeping.table.name}`", keeping.ends, keeping_words(keeping)] for keeping in KEPT_FOR_A_TIME
+    ]
+    ever = {table: why for tables, why in rows(text, "What is kept for ever") for table in _CODE.findall(tables)}
+    assert ever == KEPT_FOR_EVER
+    assert rows(text, "What Redis holds") == [[f"`{key}`", f"{seconds} s"] for key, seconds in IN_REDIS.items()]
+
+
+def keeping_words(keeping: Keeping) -> str:
+    return "`JASHO_KEEP_MESSAGES_DAYS`" if keeping.days is None else f"{keeping.days} days"
 
 
 def test_every_make_target_is_explained() -> None:

@@ -106,6 +106,7 @@ def test_production_refuses_a_developers_secret(name: str) -> None:
     [
         ("JASHO_ENV", "Xq7-prod"),
         ("JASHO_COUNTRY", "Xq7"),
+        ("JASHO_KEEP_MESSAGES_DAYS", "Xq7"),
         ("JASHO_SERVICE_CODE", "*384*96Xq7"),
         ("JASHO_SERVICE_CODE", "*384**Xq7#"),
         ("JASHO_PUBLIC_URL", "jasho.example/Xq7"),

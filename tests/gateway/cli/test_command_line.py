@@ -216,6 +216,7 @@ MOVES_NONE = {
         "demo",
         "forget",
         "dial",
+        "doctor",
         "sms",
         "ledger verify",
         "tariffs check",

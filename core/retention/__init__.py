@@ -1,0 +1,1 @@
+"""What is kept for how long, and the duty that deletes the rest."""

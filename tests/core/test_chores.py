@@ -1,0 +1,97 @@
+"""Duties: rows whose work fails are in nobody's way."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import chores, clock, ids
+from core.chores import Due
+from core.runtime import Runtime
+from core.settings import Settings
+from core.tables.credentials import attempt
+from gateway import wiring
+
+START = datetime(2027, 2, 1, 9, tzinfo=UTC)
+FAILING, KIND = 130, "chores test"
+DUE = Due(
+    select(attempt).where(attempt.c.kind == KIND, attempt.c.count == 0), attempt.c.subject, (attempt.c.day, attempt.c.subject)
+)
+
+
+class Work:
+    """Fails for some rows, and counts how often it was tried."""
+
+    def __init__(self, broken: set[UUID]) -> None:
+        self.broken, self.tried = broken, 0
+
+    async def __call__(self, connection: AsyncConnection, row: Row[Any]) -> bool:
+        self.tried += 1
+        await connection.execute(update(attempt).where(attempt.c.subject == row.subject).values(count=1))
+        if row.subject in self.broken:
+            raise ValueError(row.subject)
+        return True
+
+
+@pytest.fixture
+async def subjects(runtime: Runtime) -> list[UUID]:
+    """In the order in which they are due."""
+    made = [ids.new_id() for _ in range(FAILING + 5)]
+    rows = [{"subject": one, "kind": KIND, "day": START.date() + timedelta(days=n), "count": 0} for n, one in enumerate(made)]
+    async with runtime.database.transaction() as connection:
+        await connection.execute(insert(attempt), rows)
+    return made
+
+
+@pytest.fixture
+async def other(settings: Settings) -> AsyncIterator[Runtime]:
+    made = wiring.runtime(settings)
+    yield made
+    await made.close()
+
+
+async def work_at(runtime: Runtime, work: Work, moment: datetime) -> int:
+    with clock.at(moment):
+        return await chores.work_through(runtime.database, "test", DUE, work)
+
+
+async def test_a_hundred_rows_that_fail_do_not_hide_those_behind_them(runtime: Runtime, subjects: list[UUID]) -> None:
+    work = Work(set(subjects[:FAILING]))
+    assert [await work_at(runtime, work, START) for _ in range(4)] == [0, 0, 5, 0]
+    assert work.tried == FAILING * 2 + 5
+
+
+async def test_a_row_that_failed_is_tried_again_ever_more_seldom(runtime: Runtime, subjects: list[UUID]) -> None:
+    work = Work(set(subjects))
+    tries = []
+    for minutes in range(60 * 6):
+        work.tried = 0
+        await work_at(runtime, work, START + timedelta(minutes=minutes))
+        await work_at(runtime, work, START + timedelta(minutes=minutes))
+        tries += [minutes] * (work.tried > 0)
+        if minutes == 0:
+            # The rest would only take time.
+            work.broken = set(subjects[:1])
+    assert tries == [0, 1, 2, 4, 8, 16, 32, 64, 124, 184, 244, 304]
+
+
+async def test_a_failure_of_a_moment_is_made_good_in_the_next_round(runtime: Runtime, subjects: list[UUID]) -> None:
+    work = Work(set(subjects[:2]))
+    assert await work_at(runtime, work, START) == 98
+    work.broken = set()
+    assert await work_at(runtime, work, START) == len(subjects) - 98
+
+
+async def test_a_worker_that_starts_tries_at_once_what_another_passes_over(
+    runtime: Runtime, other: Runtime, subjects: list[UUID]
+) -> None:
+    work = Work(set(subjects[:1]))
+    for _ in range(3):
+        await work_at(runtime, work, START)
+    work.broken = set()
+    assert await work_at(runtime, work, START) == 0
+    assert await work_at(other, work, START) == 1
