@@ -42,7 +42,8 @@ async def post(
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, psycopg.AsyncConnection)
     results = await post_on_driver(driver, transfers, country, chains)
-    after_commit(connection, partial(tell, transfers, results))
+    # The caller may go on with the lists before it commits.
+    after_commit(connection, partial(tell, tuple(transfers), tuple(results)))
     return results
 
 

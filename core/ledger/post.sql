@@ -73,6 +73,7 @@ DECLARE
     v_verdict text;
     v_detail bigint;
     v_hold record;
+    v_xid bigint;
     r record;
 BEGIN
     FOR r IN
@@ -295,10 +296,12 @@ BEGIN
     END LOOP;
 
     IF 'posted' = ANY (v_outcomes) THEN
+        -- After the rows are locked: an era that has to begin is waited for with nothing left to wait for.
+        v_xid := ledger_era(p_at) + pg_current_xact_id()::text::bigint;
         INSERT INTO transfer (
-            id, initiator, key, request_hash, kind, limited, day, created_at, settles, reverses, detail, available)
+            id, initiator, key, request_hash, kind, limited, day, created_at, settles, reverses, detail, available, xid)
         SELECT t.id, p_accounts[t.initiator], t.key, t.hash, t.kind, t.limited, v_days[t.initiator], p_at, t.settles, t.reverses,
-            t.detail, v_leg_available[coalesce(p_leg_ends[t.position - 1], 0) + 1 : p_leg_ends[t.position]]
+            t.detail, v_leg_available[coalesce(p_leg_ends[t.position - 1], 0) + 1 : p_leg_ends[t.position]], v_xid
         FROM unnest(p_ids, p_initiators, p_keys, p_hashes, p_kinds, v_limited, p_settles, p_reverses, v_details, v_outcomes)
             WITH ORDINALITY AS t (id, initiator, key, hash, kind, limited, settles, reverses, detail, outcome, position)
         WHERE t.outcome = 'posted';

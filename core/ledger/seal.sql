@@ -1,8 +1,8 @@
 -- Sealing: a chain of hashes over everything that was committed, so that a change made behind the service's back shows.
 --
 -- A seal covers the transfers of a run of database transactions. It ends where every transaction has ended, so that nothing can
--- still be added to it. It keeps eight bytes of each transfer's hash (to name the one that was changed) and a digest of those
--- and of the seal before.
+-- still be added to it, as every one of the eras before has. It keeps eight bytes of each transfer's hash (to name the one that
+-- was changed) and a digest of those and of the seal before.
 
 CREATE OR REPLACE FUNCTION ledger_leaf(t transfer) RETURNS bytea
 LANGUAGE sql STABLE SET search_path = public, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
@@ -25,6 +25,7 @@ CREATE OR REPLACE FUNCTION ledger_seal(p_at timestamptz, p_most int) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_last seal;
+    v_era bigint;
     v_from bigint;
     v_to bigint;
     v_transfers int;
@@ -36,7 +37,8 @@ BEGIN
     END IF;
     SELECT * INTO v_last FROM seal ORDER BY number DESC LIMIT 1;
     v_from := coalesce(v_last.to_xid, 0);
-    SELECT least(pg_snapshot_xmin(pg_current_snapshot())::text::bigint, 1 + max(xid)) INTO v_to
+    v_era := ledger_era_beyond_seals(p_at);
+    SELECT least(v_era + pg_snapshot_xmin(pg_current_snapshot())::text::bigint, 1 + max(xid)) INTO v_to
     FROM (SELECT xid FROM transfer WHERE xid >= v_from ORDER BY xid LIMIT p_most) AS next;
     IF v_to IS NULL OR v_to <= v_from THEN
         RETURN 0;

@@ -18,7 +18,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, NullPool, create_engine, select, text
+from sqlalchemy import Connection, NullPool, create_engine, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError, PendingRollbackError
 
@@ -124,6 +124,7 @@ def _run(database_url: str, versions: Path) -> str:
             with connection.begin():
                 rights.make_role(connection)
                 functions.replace_differing(connection)
+                connection.execute(select(func.ledger_era_beyond_seals(clock.now())))
                 rights.align(connection)
                 _open_system_accounts(connection)
             triggers.replace_differing(connection)

@@ -84,7 +84,7 @@ KEPT_FOR_A_TIME = (
 _JOURNAL = "the books: each row is part of every balance after it"
 _PROOF = "proof of what was agreed and who decided"
 KEPT_FOR_EVER = {
-    **dict.fromkeys(("account", "transfer", "posting", "hold_leg", "reversal", "exchange", "seal"), _JOURNAL),
+    **dict.fromkeys(("account", "transfer", "posting", "hold_leg", "reversal", "exchange", "seal", "ledger_era"), _JOURNAL),
     "open_hold": "the ledger takes a hold off it when it is settled; a duty settles those that are late",
     **dict.fromkeys(("payment", "invitation", "float_trade"), "money that came from outside or went there"),
     **dict.fromkeys(("approval", "policy", "claim", "job", "application", "review"), _PROOF),

@@ -53,7 +53,7 @@ transfer = Table(
         BigInteger,
         nullable=False,
         server_default=text("(pg_current_xact_id()::text::bigint)"),
-        comment="the database's transaction: tells the sealer what can no longer change",
+        comment="era and the database's transaction, see core/ledger/era.sql: tells the sealer what can no longer change",
     ),
 )
 Index("uq_transfer_initiator_key", transfer.c.initiator, transfer.c.key, unique=True)
@@ -108,6 +108,14 @@ exchange = Table(
     Column("bought_transfer_id", Uuid, nullable=False, unique=True),
     Column("rate_bought", BigInteger, nullable=False, comment="minor units bought ..."),
     Column("rate_sold", BigInteger, nullable=False, comment="... for so many minor units sold"),
+)
+
+ledger_era = Table(
+    "ledger_era",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("system_identifier", BigInteger, nullable=False, comment="the cluster whose numbers of transactions it counts"),
+    Column("begun_at", Moment, nullable=False),
 )
 
 seal = Table(

@@ -10,7 +10,7 @@ import core
 import gateway
 from core import chores, features, inventory, migrations
 from core import demo as demo_people
-from core.ledger import audit
+from core.ledger import audit, seal
 from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
 from gateway import logs, wiring, worker
@@ -197,7 +197,12 @@ async def _check_worker(runtime: Runtime) -> str:
 
 async def _verify(runtime: Runtime) -> audit.AuditReport:
     async with runtime.database.transaction() as connection:
-        return await audit.verify(connection, _show_progress, features.CHECKS)
+        report = await audit.verify(connection, _show_progress, features.CHECKS)
+        waited = await seal.unsealed_for(connection)
+    if waited > seal.LONGEST_UNSEALED:
+        age = f"the oldest that is not has waited {round(waited.total_seconds())} s; does a worker run?"
+        report.findings.append(("transfers are sealed soon", age))
+    return report
 
 
 def _show_progress(invariant: str) -> None:

@@ -24,6 +24,10 @@ LEDGER_POST = (
 # two of one name are not told apart by whoever calls or grants them.
 RELEASED = {
     "ledger_digest(bigint,bigint,bigint,integer,bytea,bytea)",
+    "ledger_add_era(timestamp with time zone)",
+    "ledger_begin_era(timestamp with time zone)",
+    "ledger_era(timestamp with time zone)",
+    "ledger_era_beyond_seals(timestamp with time zone)",
     "ledger_leaf(transfer)",
     f"ledger_post({','.join(LEDGER_POST)})",
     "ledger_seal(timestamp with time zone,integer)",

@@ -89,7 +89,7 @@ async def test_posts_go_on_beside_a_migration_beside_an_open_writer(settings: Se
             "SELECT prosecdef FROM pg_proc WHERE proname = 'ledger_seal'",
         ),
         ("DROP FUNCTION ledger_digest", "SELECT to_regproc('ledger_digest') IS NOT NULL"),
-        ("DROP TRIGGER append_only ON seal", "SELECT count(*) = 6 FROM pg_trigger WHERE tgname = 'append_only'"),
+        ("DROP TRIGGER append_only ON seal", "SELECT count(*) = 7 FROM pg_trigger WHERE tgname = 'append_only'"),
         (
             "ALTER TABLE seal DISABLE TRIGGER append_only",
             "SELECT tgenabled = 'O' FROM pg_trigger WHERE tgname = 'append_only' AND tgrelid = 'seal'::regclass",
@@ -189,7 +189,7 @@ def test_a_lock_that_goes_lets_the_next_try_through(settings: Settings) -> None:
     change(settings, "DROP TRIGGER append_only ON transfer")
     with locked(settings, "transfer", "ROW EXCLUSIVE") as other:
         migrations.migrate(settings.database_url, rest=lambda _: other.rollback())
-    assert answer(settings, "SELECT count(*) FROM pg_trigger WHERE tgname = 'append_only'") == 6
+    assert answer(settings, "SELECT count(*) FROM pg_trigger WHERE tgname = 'append_only'") == 7
 
 
 @pytest.mark.usefixtures("hurried")

@@ -3,7 +3,7 @@
 from core.migrations.indexes import build_concurrently
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 oldest_code = "0004"

@@ -5,9 +5,10 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import chores, clock, migrations
+from core import chores, migrations
 from core.credentials import canaries
 from core.db import APPLICATION_ROLE, SESSION
+from core.ledger.seal import unsealed_for
 from core.settings import Settings, variable
 from gateway.cli.doctor.finding import Finding, broken, weak, well, wrong
 
@@ -19,7 +20,6 @@ _LOGIN = text("""
             AS writes
     FROM pg_roles WHERE rolname = session_user
 """)
-_UNSEALED = text("SELECT min(created_at) FROM transfer WHERE xid >= (SELECT coalesce(max(to_xid), 0) FROM seal)")
 _CONNECTIONS = text("""
     SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most,
         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS used
@@ -105,8 +105,7 @@ async def seal(connection: AsyncConnection, settings: Settings) -> Finding:
     """How long the oldest transfer has waited for its seal: until then a change of it would not show."""
     if not await _has(connection, "seal"):
         return wrong(settings, "not known: there are no books", "run jasho migrate")
-    oldest = await connection.scalar(_UNSEALED)
-    age = clock.now() - oldest if oldest is not None else timedelta()
+    age = await unsealed_for(connection)
     if age > _UNSEALED_LONG:
         return weak(
             f"the oldest transfer without one waits for {age.total_seconds():.0f} s",

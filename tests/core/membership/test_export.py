@@ -17,7 +17,7 @@ LEFT_OUT = {
     *("outbox", "sms_attempt", "sms_report", "sms_provider", "sms_inbound", "sms_order", "opt_out"),
     *("account", "transfer", "posting", "hold_leg", "open_hold", "reversal", "exchange", "seal"),
     *("agent_day", "float_trade"),
-    *("heartbeat", "schema_contract"),
+    *("heartbeat", "ledger_era", "schema_contract"),
 }
 
 

@@ -94,6 +94,16 @@ def test_the_books_are_proved_and_a_broken_one_is_named(settings: Settings) -> N
     databases.drop(settings.database_url)
 
 
+def test_a_transfer_that_nobody_seals_is_told_by_verify(settings: Settings) -> None:
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE transfer SET created_at = created_at - interval '11 minutes'")
+    broken = jasho(["ledger", "verify"], settings)
+    assert broken.returncode == 1
+    assert "broken: transfers are sealed soon: the oldest that is not has waited " in broken.stderr
+    databases.drop(settings.database_url)
+
+
 def test_a_database_that_is_away_is_told_in_one_line(settings: Settings) -> None:
     away = Settings(database_url="postgresql://nobody@127.0.0.1:1/none", redis_url=settings.redis_url)
     check_failed_in_one_line(jasho(["migrate"], away), "database")
