@@ -23,6 +23,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PREFIX = "JASHO_"
 _BASE_URL = r"(https?://[^\s/]+/?)?"
 _LOCAL_DATA_KEY = base64.b64encode(b"one developer's own key, 32 byte").decode()
+_LOCAL_BACKUP_KEY = base64.b64encode(b"one developer's key for backups.").decode()
 # What a log may repeat; of every other setting it says whether it is set.
 _SHOWN = ("env", "public_url", "service_code", "country", "callback_allow")
 _SECRETS = ("callback_secret", "pin_pepper", "data_key")
@@ -47,6 +48,7 @@ class Settings:
     callback_allow: str = ""  # networks, comma between; empty: any
     pin_pepper: str = "local"
     data_key: str = _LOCAL_DATA_KEY  # AES-256, base64 or hex
+    backup_key: str = _LOCAL_BACKUP_KEY  # AES-256, base64 or hex; in production for `jasho backup` and `restore` only
     # The providers' settings, by variable: each provider reads its own.
     vendors: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -67,6 +69,11 @@ class Settings:
     def data_key_bytes(self) -> bytes:
         """The 32 bytes of the AES-256 key. Raises ValueError where the setting holds something else."""
         return _key_bytes(self.data_key)
+
+    @property
+    def backup_key_bytes(self) -> bytes:
+        """The 32 bytes that backups are sealed under. Raises ValueError where the setting holds something else."""
+        return _key_bytes(self.backup_key)
 
     @property
     def callback_networks(self) -> tuple[Network, ...]:
@@ -181,6 +188,7 @@ def _malformed(settings: Settings) -> list[str]:
         "database_url": re.match(r"(postgres(ql)?(\+psycopg)?://|$)", settings.database_url) is not None,
         "redis_url": re.match(r"((rediss?|unix)://|$)", settings.redis_url) is not None,
         "data_key": _holds(_key_bytes, settings.data_key),
+        "backup_key": _holds(_key_bytes, settings.backup_key),
         "callback_allow": _holds(lambda _: settings.callback_networks, settings.callback_allow),
         "callback_secret": re.fullmatch(r"[A-Za-z0-9_-]+", settings.callback_secret) is not None,
     }
@@ -192,6 +200,7 @@ def _malformed(settings: Settings) -> list[str]:
         "database_url": "must be a postgresql:// address",
         "redis_url": "must be a redis://, rediss:// or unix:// address",
         "data_key": "must be 32 bytes in base64 or hex; make one with: openssl rand -base64 32",
+        "backup_key": "must be 32 bytes in base64 or hex; make one with: openssl rand -base64 32",
         "callback_allow": "must be networks with commas between, like 192.0.2.0/24",
         "callback_secret": "may hold letters, digits, - and _ only: it is part of an address",
     }

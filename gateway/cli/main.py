@@ -1,6 +1,5 @@
 """The `jasho` command, for people who run the service. Each subcommand says in one line what is wrong, and exits 1."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -8,12 +7,11 @@ import click
 import core
 import gateway
 from core import demo as demo_people
-from core import features, inventory, migrations
-from core.ledger import audit, seal
+from core import inventory, migrations
 from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
 from gateway import logs, wiring, worker
-from gateway.cli import address, embedded, schema
+from gateway.cli import address, backups, books, embedded, schema
 from gateway.cli.command import Failure, OneLine, configured, read_settings, run, until_stopped
 from gateway.cli.dial import converse
 from gateway.cli.serve import prepare, serve
@@ -112,13 +110,7 @@ def ledger() -> None:
 def verify() -> None:
     """Proves every invariant of the books. Exits 1 with the finding where one is broken."""
     with configured() as settings:
-        report = run(settings, _verify)
-    for invariant, finding in report.findings:
-        click.echo(f"broken: {invariant}: {finding}", err=True)
-    if report.findings:
-        raise Failure("the books do not hold")
-    counted = f"{report.transfers} transfers ({report.sealed} sealed) and {report.postings} postings"
-    click.echo(f"The books hold: {report.invariants} invariants over {counted}.")
+        click.echo(books.prove(settings))
 
 
 @main.group()
@@ -138,6 +130,8 @@ def check_tariffs(file: Path | None) -> None:
         click.echo(f"{tariff.kind} in {tariff.currency} from {tariff.starts}: {len(tariff.bands)} bands, up to {tariff.most}")
 
 
+main.add_command(backups.backup)
+main.add_command(backups.restore)
 main.add_command(agents.agent)
 main.add_command(agents.float_)
 main.add_command(claims.claims)
@@ -176,18 +170,3 @@ def graph(svg: Path | None) -> None:
 async def _work(runtime: Runtime) -> None:
     click.echo("The worker runs. Ctrl-C stops it.")
     await worker.work(runtime, wiring.sms_pool(runtime.settings))
-
-
-async def _verify(runtime: Runtime) -> audit.AuditReport:
-    async with runtime.database.transaction() as connection:
-        report = await audit.verify(connection, _show_progress, features.CHECKS)
-        waited = await seal.unsealed_for(connection)
-    if waited > seal.LONGEST_UNSEALED:
-        age = f"the oldest that is not has waited {round(waited.total_seconds())} s; does a worker run?"
-        report.findings.append(("transfers are sealed soon", age))
-    return report
-
-
-def _show_progress(invariant: str) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"  {invariant} ...", err=True)
