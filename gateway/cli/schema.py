@@ -14,11 +14,10 @@ def migrate(settings: Settings) -> str:
 
     Raises Failure.
     """
-    owner_url = settings.migrate_database_url or settings.database_url
     try:
-        version = migrations.migrate(owner_url)
+        version = migrations.migrate(settings.owner_database_url)
         if settings.migrate_database_url:
-            logins.align(owner_url, settings.database_url)
+            logins.align(settings.migrate_database_url, settings.database_url)
     except (SQLAlchemyError, psycopg.Error) as error:
         raise Failure(f"the database could not be migrated: {first_line(error)}") from error
     except (migrations.Blocked, migrations.TooNew, logins.NoLogin) as error:
