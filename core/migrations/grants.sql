@@ -10,6 +10,7 @@ GRANT INSERT, UPDATE ON customer, pin, outbox, one_time_code, attempt, invitatio
     application, review, policy, claim TO jasho_app;
 GRANT INSERT ON chore, float_trade TO jasho_app;
 GRANT INSERT, UPDATE ON sms_inbound, sms_order, sms_attempt, sms_provider, sms_report, opt_out TO jasho_app;
+GRANT INSERT ON switch_change, banner_change TO jasho_app;
 GRANT INSERT ON reversal, exchange TO jasho_app;
 GRANT INSERT (id, owner, kind, currency, tier, floor, created_at), UPDATE (status, tier) ON account TO jasho_app;
 GRANT EXECUTE ON FUNCTION ledger_post(
