@@ -3,8 +3,10 @@
 from core.messaging import notices
 from core.operations import switches
 from core.runtime import Runtime
+from core.settings import Settings
 from gateway import worker
 from gateway.sms.inbound import Sms, answer
+from tests.conftest import running_client
 from tests.core.operations.turning import turn_off, turn_on
 
 ASHA, STRANGER = "+254711000001", "+254799000123"
@@ -48,3 +50,11 @@ async def test_a_command_of_a_feature_that_is_off_is_answered_in_words_and_its_c
     assert (await sends(runtime, "SEND 500 0722000002"))[-1].startswith("Sending money is off for now.")
     assert (await sends(runtime, f"OK {code}"))[-1].startswith("Sending money is off for now.")
     assert "12,500" in (await sends(runtime, "BAL"))[-1]
+
+
+async def test_the_simulators_page_says_that_it_is_off(settings: Settings, runtime: Runtime) -> None:
+    await turn_off(runtime, switches.SIMULATOR)
+    async with running_client(settings) as client:
+        page = await client.get("/simulator")
+        assert (page.status_code, "switched off" in page.text) == (503, True)
+        assert (await client.get("/healthz")).status_code == 200

@@ -133,3 +133,19 @@ def test_the_longest_banner_leaves_the_first_entries_on_the_first_page(language:
 @pytest.mark.parametrize("banner", ["", "  ", "two\nlines", "tab\there", "Habari 😀", "ŵ", "x" * 161])
 def test_a_banner_that_no_phone_shows_is_refused(banner: str) -> None:
     assert home.find_fault(banner, "en") is not None
+
+
+async def test_a_rail_that_is_off_says_so_and_the_agent_keeps_his_number(road: Road, runtime: Runtime) -> None:
+    await turn_off(runtime, switches.rail("local"))
+    caller = Caller(road)
+    await caller.dial()
+    shown = await caller.type("2", "1")
+    assert shown.startswith("CON M-Pesa cannot be reached now. Nothing was done.\nDeposit")
+    assert "2. At an agent" in shown
+
+
+async def test_a_direct_dial_into_a_feature_that_is_off_moves_nothing_and_says_so(road: Road, runtime: Runtime) -> None:
+    await turn_off(runtime, "send")
+    caller = Caller(road)
+    caller.inputs = ["4", "0722000002", "500"]
+    assert (await caller.dial()).startswith("CON Sending money is off for now.")
