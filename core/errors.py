@@ -35,9 +35,10 @@ class Refusal(Exception):
     """The service says no, and why.
 
     `code` is the outcome that menus know. `sentence` is what a customer reads, its placeholders filled from
-    `params`.
+    `params`. `switch` names the feature that is off where this is refused: it needs no destination in menus, which go home.
     """
 
+    switch: ClassVar[str] = ""
     code: ClassVar[str]
     kind: ClassVar[Kind]
     sentence: ClassVar[str]

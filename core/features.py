@@ -23,6 +23,7 @@ from core.jobs import deadlines, escrow
 from core.ledger import exchange, holds, reversals, seal
 from core.membership.closing import Ending
 from core.membership.export import Exports
+from core.operations.refusals import SavingsOff
 from core.payments import checks as payments_checks
 from core.payments import closing as payments_closing
 from core.payments import handover
@@ -48,11 +49,20 @@ from core.tables.sending import invitation
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Work that a background worker does in rounds. A round returns how many things it did; after a 0 the duty rests."""
+    """Work that a background worker does in rounds. A round returns how many things it did; after a 0 the duty rests.
+
+    `switch`: the feature that it begins something of. Duties that end, return or tell have none: they go on.
+    """
 
     name: str
     round: Callable[[Runtime], Awaitable[int]]
     rest_seconds: float
+    switch: str = ""
+
+    async def do(self, runtime: Runtime) -> int:
+        """A round, or nothing while the switch is off."""
+        await runtime.switches.look()
+        return 0 if self.switch and runtime.switches.is_off(self.switch) else await self.round(runtime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +170,7 @@ FAMILIES = (
             goals.KIND_TAKE_OUT: _("From savings"),
         },
         duties=(
-            Duty("savings: save", rules.save, rest_seconds=60),
+            Duty("savings: save", rules.save, rest_seconds=60, switch=SavingsOff.switch),
             Duty("savings: remind", rules.remind, rest_seconds=60),
         ),
         ending=Ending(end=savings_closing.end),

@@ -1,9 +1,12 @@
-"""A service declares its refusals: `@refuses(NotEnoughMoney, pins.check)`."""
+"""A service declares its refusals: `@refuses(NotEnoughMoney, pins.check)`.
+
+Among them may be the refusal of a switch, `@refuses(SendOff, ...)`: then nothing of the service runs while that is off.
+"""
 
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import structlog
 
@@ -28,16 +31,24 @@ def refuses(*declared: type[Refusal] | Callable[..., Any]) -> Callable[[Callable
     The menu lint checks menus against it. An undeclared refusal still reaches the customer and is logged; in tests it is an
     error.
     """
+    direct = tuple(source for source in declared if isinstance(source, type) and issubclass(source, Refusal))
+    switched = tuple(refusal for refusal in direct if refusal.switch)
     all_declared = frozenset(
         refusal for source in declared for refusal in ({source} if isinstance(source, type) else refused_by(source))
     )
 
     def declare(function: Callable[_Params, _Result]) -> Callable[_Params, _Result]:
+        if switched and (
+            not inspect.iscoroutinefunction(function) or [*inspect.signature(function).parameters][:1] != ["runtime"]
+        ):
+            raise TypeError(f"{function.__qualname__} obeys a switch, so it is async and takes a runtime first")
         if inspect.iscoroutinefunction(function):
             work = cast("Callable[_Params, Awaitable[Any]]", function)
 
             @wraps(function)
             async def held(*args: _Params.args, **kwargs: _Params.kwargs) -> Any:  # noqa: ANN401 - whatever it returns
+                if switched:
+                    await _check_on(switched, args[0] if args else kwargs["runtime"])
                 try:
                     return await work(*args, **kwargs)
                 except Refusal as refusal:
@@ -55,6 +66,7 @@ def refuses(*declared: type[Refusal] | Callable[..., Any]) -> Callable[[Callable
                     raise
 
         held.refuses = all_declared  # type: ignore[attr-defined]
+        held.switches = frozenset(refusal.switch for refusal in switched)  # type: ignore[attr-defined]
         return cast("Callable[_Params, _Result]", held)
 
     return declare
@@ -66,8 +78,28 @@ def refused_by(function: Callable[..., Any]) -> frozenset[type[Refusal]]:
     return declared
 
 
+def switches_of(function: Callable[..., Any]) -> frozenset[str]:
+    """The switches that a function obeys itself."""
+    names: frozenset[str] = getattr(function, "switches", frozenset())
+    return names
+
+
+class _Switches(Protocol):
+    def is_off(self, name: str) -> bool: ...
+
+    async def look(self) -> None: ...
+
+
+async def _check_on(switched: tuple[type[Refusal], ...], runtime: Any) -> None:  # noqa: ANN401 - it stands on a higher floor
+    switches: _Switches = runtime.switches
+    await switches.look()
+    for refusal in switched:
+        if switches.is_off(refusal.switch):
+            raise refusal
+
+
 def _check_declared(function: Callable[..., Any], refusal: Refusal, declared: frozenset[type[Refusal]]) -> None:
-    if type(refusal) in declared:
+    if type(refusal) in declared or refusal.switch:
         return
     if is_strict:
         raise Undeclared(f"{function.__module__}.{function.__qualname__} refused with {refusal.code}") from refusal

@@ -8,6 +8,7 @@ from typing import Self
 from core.db import Database, conninfo
 from core.hashing import PinHasher
 from core.ledger.poster import Poster
+from core.operations.switches import Switches
 from core.rail import Rail
 from core.settings import Settings
 from core.vault import Vault
@@ -25,20 +26,24 @@ class Runtime:
     pin_hasher: PinHasher
     vault: Vault
     rails: Mapping[str, Rail]
+    switches: Switches
 
     @classmethod
     def of(cls, settings: Settings, rails: Mapping[str, Rail] = _NO_RAILS) -> Self:
         """Nothing is connected until it is needed."""
+        database = Database(settings.database_url)
         return cls(
             settings,
-            Database(settings.database_url),
+            database,
             Poster(conninfo(settings.database_url), settings.country),
             PinHasher(settings.pin_pepper),
             Vault(settings.data_key_bytes),
             rails,
+            Switches(settings.database_url, database.outage),
         )
 
     async def close(self) -> None:
         self.pin_hasher.close()
+        await self.switches.close()
         await self.poster.close()
         await self.database.close()

@@ -53,7 +53,7 @@ def _configured() -> Settings:
 def application(settings: Settings, *, with_worker: bool) -> Starlette:
     """The application. Database and Redis are connected when first needed, and again after they were away."""
     runtime = wiring.runtime(settings)
-    pool = wiring.sms_pool(settings)
+    pool = wiring.sms_pool(settings, runtime.switches)
     redis = connect_redis(settings.redis_url)
     readiness = Readiness(settings)
 

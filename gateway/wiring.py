@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from starlette.routing import BaseRoute
 
+from core import inventory
 from core import settings as core_settings
+from core.operations.switches import CHANNELS, Switches, provider, rail
 from core.rail import Rail
 from core.runtime import Runtime
 from core.settings import Settings
@@ -29,17 +31,24 @@ def runtime(settings: Settings) -> Runtime:
 def rails(settings: Settings) -> Mapping[str, Rail]:
     """What carries money in and out, by name. A developer's machine has a rail that the simulated phone answers."""
     local_rails: list[Rail] = [local.rail.LocalRail()] if settings.is_local else []
-    return {rail.name: rail for rail in local_rails}
+    return {local_rail.name: local_rail for local_rail in local_rails}
 
 
-def sms_pool(settings: Settings) -> ProviderPool | None:
+def switches(settings: Settings) -> tuple[str, ...]:
+    """The names of all switches: features, rails, providers of SMS, channels."""
+    features = [refusal.switch for refusal in inventory.list_refusals() if refusal.switch]
+    vendors = [provider(vendor.name) for vendor in (africastalking.sms.AfricasTalking, twilio.sms.Twilio)]
+    return (*features, *(rail(name) for name in rails(settings)), *vendors, *CHANNELS)
+
+
+def sms_pool(settings: Settings, switches: Switches | None = None) -> ProviderPool | None:
     """The settings' providers of SMS, or None. To be made once a process: it bounds the threads of all calls."""
     providers: list[Provider] = []
     if (africastalking_settings := africastalking.settings.VENDOR.read(settings)) is not None:
         providers.append(africastalking.sms.AfricasTalking(africastalking_settings))
     if (twilio_settings := twilio.settings.VENDOR.read(settings)) is not None:
         providers.append(twilio.sms.Twilio(twilio_settings, settings.public_url))
-    return ProviderPool(providers) if providers else None
+    return ProviderPool(providers, switches) if providers else None
 
 
 def routes(runtime: Runtime, road: Road, pool: ProviderPool | None) -> list[BaseRoute]:

@@ -37,7 +37,7 @@ async def work(runtime: Runtime, pool: ProviderPool | None) -> None:
         tasks.create_task(_repeat(runtime, "sms: release", lambda: sending.release(runtime, pool), _DEAD_SECONDS))
         tasks.create_task(_repeat(runtime, "sms: catch up", lambda: sending.catch_up(runtime, pool), _REPORTS_SECONDS))
         for duty in features.DUTIES:
-            tasks.create_task(_repeat(runtime, duty.name, partial(duty.round, runtime), duty.rest_seconds))
+            tasks.create_task(_repeat(runtime, duty.name, partial(duty.do, runtime), duty.rest_seconds))
 
 
 async def _repeat(runtime: Runtime, duty: str, work_once: Callable[[], Awaitable[int]], rest_seconds: float) -> None:

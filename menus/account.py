@@ -7,6 +7,7 @@ from core.credentials import pins
 from core.customers import details, profiles, wallet
 from core.i18n import LANGUAGES, _
 from core.membership import closing
+from core.operations.refusals import ClosingOff, PinResetOff
 from core.wording import describe_line
 from menus import pin
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, again, ok, outcomes
@@ -111,8 +112,9 @@ SCREENS = (
                 _("Close account"),
                 do=begin_closing,
                 goto={"ok": "close_pin", "account_not_empty": "close_later", "account_in_use": "close_later"},
+                off=ClosingOff,
             ),
-            Option("7", _("Forgot PIN"), goto="forgot_pin_id"),
+            Option("7", _("Forgot PIN"), goto="forgot_pin_id", off=PinResetOff),
         ),
     ),
     Choice("statement", _("Last transactions\n{lines}")),

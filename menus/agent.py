@@ -4,6 +4,7 @@ from core.agents import approval, cash, directory, floats
 from core.agents.directory import Agent
 from core.i18n import _, translate
 from core.money import Money
+from core.operations.refusals import CashInOff, FloatOff, WithdrawOff
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, again, ok, outcomes, paying_again
 from menus.engine.session import Session, Step
@@ -107,11 +108,11 @@ _COUNTER = (
         "agent",
         _("Agent"),
         options=(
-            Option("1", _("Top up a customer"), goto="top_up_phone"),
+            Option("1", _("Top up a customer"), goto="top_up_phone", off=CashInOff),
             Option("2", _("Float"), do=read_float, goto={"ok": "agent_float", "not_permitted": "home"}),
             Option("3", _("Commission"), do=read_commission, goto={"ok": "agent_commission", "not_permitted": "home"}),
             Option("4", _("Today"), do=read_today, goto={"ok": "agent_today", "not_permitted": "home"}),
-            Option("5", _("Pay out a customer"), goto="pay_out_phone"),
+            Option("5", _("Pay out a customer"), goto="pay_out_phone", off=WithdrawOff),
         ),
     ),
     Choice("agent_float", _("Your float is {balance}.")),
@@ -119,7 +120,7 @@ _COUNTER = (
     Choice(
         "agent_commission",
         _("Your commission is {amount}."),
-        options=(Option("1", _("Move it to my float"), goto="agent_commission_pin", when=has_commission),),
+        options=(Option("1", _("Move it to my float"), goto="agent_commission_pin", when=has_commission, off=FloatOff),),
     ),
     Ask(
         "agent_commission_pin",

@@ -1,6 +1,7 @@
 """Deposit: from M-Pesa, or cash at an agent."""
 
 from core.i18n import _
+from core.operations.refusals import DepositOff
 from core.payments import requests
 from core.payments.settlements import IN
 from core.rail import Ability
@@ -30,7 +31,14 @@ SCREENS = (
         "deposit",
         _("Deposit"),
         options=(
-            Option("1", _("M-Pesa"), do=begin, goto={"ok": "deposit_amount", "rail_away": "deposit"}, when=can_collect),
+            Option(
+                "1",
+                _("M-Pesa"),
+                do=begin,
+                goto={"ok": "deposit_amount", "rail_away": "deposit"},
+                when=can_collect,
+                off=DepositOff,
+            ),
             Option("2", _("At an agent"), goto="deposit_agent"),
         ),
     ),

@@ -6,6 +6,7 @@ from core import clock
 from core.i18n import _, translate
 from core.insurance import covers
 from core.insurance.policies import ENDED, GRACE, Policy
+from core.operations.refusals import ClaimsOff, InsuranceOff
 from menus import claim
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.engine.session import Session, Step
@@ -120,7 +121,7 @@ SCREENS = (
         options=(
             Option("1", _("Products"), do=list_products, goto={"ok": "products"}),
             Option("2", _("My covers"), do=list_covers, goto={"ok": "covers", "empty": "covers_empty"}),
-            Option("3", _("Claim"), do=claim.list_covers, goto={"ok": "claim_cover", "empty": "claim_empty"}),
+            Option("3", _("Claim"), do=claim.list_covers, goto={"ok": "claim_cover", "empty": "claim_empty"}, off=ClaimsOff),
             Option("4", _("Claim status"), do=claim.list_claims, goto={"ok": "claims", "empty": "claims_empty"}),
         ),
     ),
@@ -133,12 +134,12 @@ SCREENS = (
     Choice(
         "product",
         _("{product} cover: {amount} for {days} days. Pays up to {most} for what happens from {date} on."),
-        options=(Option("1", _("Buy"), goto="buy_pin"),),
+        options=(Option("1", _("Buy"), goto="buy_pin", off=InsuranceOff),),
     ),
     Choice(
         "product_season",
         _("{product} cover: {amount} until {until}. Pays up to {most} for what happens from {date} on."),
-        options=(Option("1", _("Buy"), goto="buy_season_pin"),),
+        options=(Option("1", _("Buy"), goto="buy_season_pin", off=InsuranceOff),),
     ),
     Choice("product_closed", _("{product} cover: {amount} a season. Pays up to {most}. We sell it again from {date}.")),
     Ask(

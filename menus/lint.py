@@ -223,7 +223,11 @@ def _sms_lengths(sms: tuple[str, ...], texts: Catalogues) -> Iterator[str]:
 
 def _refusals_by_destination(screens: tuple[Screen, ...]) -> dict[str, list[type[Refusal]]]:
     by_code = {refusal.code: refusal for refusal in list_refusals()}
-    refusals_of: dict[str, list[type[Refusal]]] = {screen.name: [] for screen in screens}
+    # What is switched off is told at home.
+    off = [refusal for refusal in list_refusals() if refusal.switch]
+    refusals_of: dict[str, list[type[Refusal]]] = {
+        screen.name: [*off] if screen.name == HOME_SCREEN else [] for screen in screens
+    }
     for screen in screens:
         if not isinstance(screen, End):
             refusals_of[screen.name].append(by_code["bad_choice" if isinstance(screen, Choice | Pick) else "too_long"])

@@ -11,9 +11,10 @@ from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes
 from menus.engine.session import Step
 
 
-@outcomes("ok")
+@outcomes("ok", calls=(registration.check_open,))
 async def choose_language(step: Step) -> Outcome:
     step.session.language = list(LANGUAGES)[int(step.text) - 1]
+    await registration.check_open(step.runtime)
     return ok()
 
 

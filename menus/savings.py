@@ -7,6 +7,7 @@ from core import clock
 from core.customers import wallet
 from core.i18n import _, translate
 from core.money import Money
+from core.operations.refusals import SavingsOff
 from core.savings import goals, texts
 from core.savings.goals import Goal
 from menus import savings_goal, savings_new
@@ -115,12 +116,15 @@ SCREENS = (
         _("Savings"),
         options=(
             Option("1", _("My goals"), do=list_goals, goto={"ok": "savings_goals", "empty": "savings_empty"}),
-            Option("2", _("New goal"), do=savings_new.begin, goto={"ok": "savings_name", "too_many_goals": "savings"}),
+            Option(
+                "2", _("New goal"), do=savings_new.begin, goto={"ok": "savings_name", "too_many_goals": "savings"}, off=SavingsOff
+            ),
             Option(
                 "3",
                 _("Save to a goal"),
                 do=choose_to_save,
                 goto={"ok": "savings_save_goal", "one": "savings_save_amount", "empty": "savings_empty"},
+                off=SavingsOff,
             ),
             Option(
                 "4",
@@ -132,6 +136,7 @@ SCREENS = (
                     "empty": "savings_empty",
                     "goal_locked": "savings",
                 },
+                off=SavingsOff,
             ),
         ),
     ),

@@ -16,6 +16,7 @@ from core.errors import RequestWaits, UnknownAgent
 from core.ledger.transfer import Transfer
 from core.messaging import notices
 from core.money import Money
+from core.operations.refusals import WithdrawOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.agents import agent as agent_table
@@ -23,7 +24,7 @@ from core.tables.agents import agent as agent_table
 REQUEST_KIND = "agent_withdrawal"
 
 
-@refuses(cash.get_customer, cash.price, pins.check, consent.find, RequestWaits)
+@refuses(WithdrawOff, cash.get_customer, cash.price, pins.check, consent.find, RequestWaits)
 async def ask(runtime: Runtime, *, agent: Agent, customer_phone: str, amount: Money, pin: str, key: str) -> Customer:
     """Asks a customer by SMS to approve a withdrawal at this agent; once for each `key`. Answers with the customer.
 
@@ -52,6 +53,7 @@ async def ask(runtime: Runtime, *, agent: Agent, customer_phone: str, amount: Mo
     return customer
 
 
+@refuses(WithdrawOff, directory.get_by_id, cash.price)
 async def _build_transfer(runtime: Runtime, customer: Customer, request: Request) -> Transfer:
     assert request.agent_id is not None, request.id
     async with runtime.database.autocommit() as connection:

@@ -24,6 +24,7 @@ from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.operations.refusals import CashInOff, WithdrawOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.agents import agent_day
@@ -70,7 +71,7 @@ async def get_agent(runtime: Runtime, customer: Customer, number: str) -> Agent:
     return agent
 
 
-@refuses(tariffs.fee, NotEnoughMoney)
+@refuses(CashInOff, tariffs.fee, NotEnoughMoney)
 async def check_top_up(runtime: Runtime, agent: Agent, amount: Money) -> None:
     """Checks the amount against today's tariff and the float, before the agent confirms it."""
     tariffs.fee(_CASH_IN_COMMISSION, amount)
@@ -79,7 +80,9 @@ async def check_top_up(runtime: Runtime, agent: Agent, amount: Money) -> None:
             raise NotEnoughMoney(needed=amount)
 
 
-@refuses(get_customer, tariffs.fee, pins.check_for_payment, NotEnoughMoney, OverBalanceLimit, AccountClosed, KeyConflict)
+@refuses(
+    CashInOff, get_customer, tariffs.fee, pins.check_for_payment, NotEnoughMoney, OverBalanceLimit, AccountClosed, KeyConflict
+)
 async def top_up(runtime: Runtime, *, agent: Agent, customer_phone: str, amount: Money, pin: str, key: str) -> CashReceipt:
     """Moves float to a customer who has paid the agent cash, and tells both; once for each `key`. `pin` is the agent's.
 
@@ -112,7 +115,7 @@ def price(amount: Money) -> WithdrawalQuote:
     return WithdrawalQuote(amount, tariffs.fee("withdraw", amount), tariffs.fee(_CASH_OUT_COMMISSION, amount).total)
 
 
-@refuses(price, NotEnoughMoney)
+@refuses(WithdrawOff, price, NotEnoughMoney)
 async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) -> WithdrawalQuote:
     """Quotes a withdrawal that the balance of now is enough for."""
     quoted = price(amount)
@@ -122,7 +125,18 @@ async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) 
     return quoted
 
 
-@refuses(get_agent, price, pins.check_for_payment, NotEnoughMoney, OverLimit, OverDayLimit, AccountClosed, KeyConflict, Busy)
+@refuses(
+    WithdrawOff,
+    get_agent,
+    price,
+    pins.check_for_payment,
+    NotEnoughMoney,
+    OverLimit,
+    OverDayLimit,
+    AccountClosed,
+    KeyConflict,
+    Busy,
+)
 async def withdraw(runtime: Runtime, *, customer: Customer, agent_number: str, amount: Money, pin: str, key: str) -> CashReceipt:
     """Moves the customer's money to the agent, who then hands out cash, and tells both; once for each `key`."""
     agent = await get_agent(runtime, customer, agent_number)

@@ -17,6 +17,7 @@ from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverLimit
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.operations.refusals import FloatOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.staff import Staff
@@ -50,7 +51,7 @@ async def get_commission(runtime: Runtime, agent: Agent) -> Money:
         return await statement.get_available(connection, agent.commission_account)
 
 
-@refuses(pins.check, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
+@refuses(FloatOff, pins.check, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
 async def take_commission(runtime: Runtime, *, agent: Agent, amount: Money, pin: str, key: str) -> FloatReceipt:
     """Moves commission to the agent's float; once for each `key`."""
     await pins.check(runtime, agent.customer.id, pin)
@@ -69,7 +70,7 @@ async def take_commission(runtime: Runtime, *, agent: Agent, amount: Money, pin:
     return FloatReceipt(ids.reference(answer.transfer_id), amount, balance, answer.outcome == "posted")
 
 
-@refuses(BadText, OverLimit, AccountClosed, KeyConflict)
+@refuses(FloatOff, BadText, OverLimit, AccountClosed, KeyConflict)
 async def buy(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: Staff) -> FloatReceipt:
     """Adds float for money that has reached the bank; once for each `reference` of the bank's.
 
@@ -78,7 +79,7 @@ async def buy(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, 
     return await _trade(runtime, agent, amount, BUY, reference, by)
 
 
-@refuses(buy, NotEnoughMoney)
+@refuses(FloatOff, buy, NotEnoughMoney)
 async def sell(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: Staff) -> FloatReceipt:
     """Takes float for money that the bank pays the agent; once for each `reference` of the bank's."""
     return await _trade(runtime, agent, amount, SELL, reference, by)

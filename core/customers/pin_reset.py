@@ -18,6 +18,7 @@ from core.credentials.refusals import CodeEnded, WrongNationalId
 from core.customers import profiles, texts
 from core.customers.profiles import Customer
 from core.messaging import kinds, notices
+from core.operations.refusals import PinResetOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.credentials import pin as pin_table
@@ -39,7 +40,7 @@ class NextStep(Enum):
     CHOOSE_PIN = "choose the new PIN: the code was right, and the line dropped after it"
 
 
-@refuses(profiles.read_national_id, WrongNationalId, attempts.count_try)
+@refuses(PinResetOff, profiles.read_national_id, WrongNationalId, attempts.count_try)
 async def prove_identity(runtime: Runtime, customer: Customer, typed: str) -> NextStep:
     """Compares the national ID number, and sends a code where none is waiting.
 
@@ -64,7 +65,7 @@ async def prove_phone(runtime: Runtime, customer: Customer, typed: str) -> None:
     await codes.check(runtime, customer.id, codes.PIN, typed)
 
 
-@refuses(pins.hash_new, CodeEnded)
+@refuses(PinResetOff, pins.hash_new, CodeEnded)
 async def replace(runtime: Runtime, customer: Customer, pin: str) -> datetime:
     """Replaces the PIN and tells the customer by SMS. Returns from when on money may leave again.
 

@@ -22,6 +22,7 @@ from core.insurance.products import NAMES
 from core.insurance.refusals import NotCovered
 from core.messaging import notices
 from core.money import Money
+from core.operations.refusals import ClaimsOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.insurance import claim as claim_table
@@ -77,7 +78,7 @@ async def list_claimable(runtime: Runtime, customer: Customer) -> list[Policy]:
         return list({row.product: read_policy(row) for row in await connection.execute(query)}.values())
 
 
-@refuses(read_text, DayOutOfRange, NotPermitted, KeyConflict, NotCovered, RequestWaits)
+@refuses(ClaimsOff, read_text, DayOutOfRange, NotPermitted, KeyConflict, NotCovered, RequestWaits)
 async def submit(runtime: Runtime, customer: Customer, policy_id: UUID, reason: str, happened: date, key: str) -> Claim:
     """Claims for what happened on a day, once for each `key`: a repetition gets the first claim.
 

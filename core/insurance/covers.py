@@ -22,6 +22,7 @@ from core.ledger.post import post_one
 from core.ledger.refusals import AccountClosed, NotEnoughMoney
 from core.messaging import notices
 from core.money import Money
+from core.operations.refusals import InsuranceOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.insurance import policy as policy_table
@@ -62,7 +63,7 @@ def get_offer(runtime: Runtime, product_key: str) -> Offer:
     raise OutOfSeason
 
 
-@refuses(pins.check, get_offer, AlreadyCovered, NotEnoughMoney, AccountClosed, KeyConflict)
+@refuses(InsuranceOff, pins.check, get_offer, AlreadyCovered, NotEnoughMoney, AccountClosed, KeyConflict)
 async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, key: str) -> CoverPurchase:
     """Sells the cover from today and takes its price, once for each `key`: a repetition gets the first purchase.
 
@@ -139,7 +140,7 @@ async def stop_renewal(runtime: Runtime, customer: Customer, policy_id: UUID) ->
     return await _set_renewal(runtime, customer, policy_id, {"renews": False, "status": unpaid_ends})
 
 
-@refuses(get_policy, pins.check)
+@refuses(InsuranceOff, get_policy, pins.check)
 async def start_renewal(runtime: Runtime, customer: Customer, policy_id: UUID, pin: str) -> Policy:
     """Starts the renewal. It asks for the PIN because each renewal is paid without asking.
 

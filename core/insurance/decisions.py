@@ -22,6 +22,7 @@ from core.ledger.refusals import AccountClosed, OverLimit
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.operations.refusals import ClaimsOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.staff import Staff
@@ -69,7 +70,7 @@ async def get_waiting(runtime: Runtime, number: int) -> WaitingClaim:
     return _read_waiting(row)
 
 
-@refuses(ClaimDecided, BadAmount, OverLimit, AccountClosed)
+@refuses(ClaimsOff, ClaimDecided, BadAmount, OverLimit, AccountClosed)
 async def approve(runtime: Runtime, number: int, by: Staff, amount: Money | None = None) -> Claim:
     """Pays a claim into its owner's wallet, once: the whole cover, or `amount`.
 

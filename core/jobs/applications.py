@@ -17,6 +17,7 @@ from core.jobs.market import MOST_LISTED, Job
 from core.jobs.refusals import AlreadyApplied, JobClosed, UnknownJob
 from core.jobs.reviews import rating_of
 from core.messaging import kinds, notices
+from core.operations.refusals import JobsOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.customers import customer as customer_table
@@ -47,7 +48,7 @@ class Applicant:
     jobs_done: int
 
 
-@refuses(market.lock, NotPermitted, AlreadyApplied, JobClosed, market.keep_open, attempts.count_try)
+@refuses(JobsOff, market.lock, NotPermitted, AlreadyApplied, JobClosed, market.keep_open, attempts.count_try)
 async def apply(runtime: Runtime, worker: Customer, job_id: UUID) -> Job:
     """Applies, and tells the employer the first time: a worker may withdraw and apply again.
 

@@ -22,6 +22,7 @@ from core.jobs.market import CANCELLED, DISPUTED, FINISHED, HIRED, OPEN, PAID, R
 from core.jobs.refusals import JobClosed
 from core.ledger.accounts import open_account
 from core.ledger.chart import ESCROW
+from core.operations.refusals import JobsOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.staff import Staff
@@ -45,6 +46,7 @@ async def set_status(connection: AsyncConnection, job_id: UUID, status: str, **v
 
 
 @refuses(
+    JobsOff,
     pins.check_for_payment,
     market.lock,
     NotPermitted,

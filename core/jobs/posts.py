@@ -20,6 +20,7 @@ from core.jobs.refusals import TooManyJobs
 from core.ledger import limits
 from core.ledger.refusals import AccountClosed, OverLimit
 from core.money import Money
+from core.operations.refusals import JobsOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.jobs import job as job_table
@@ -44,7 +45,7 @@ async def check_pay(runtime: Runtime, employer: Customer, pay: Money) -> None:
         raise OverLimit(most=Money(limit.transfer, pay.currency))
 
 
-@refuses(TooManyJobs)
+@refuses(JobsOff, TooManyJobs)
 async def check_room(runtime: Runtime, employer: Customer) -> None:
     """Refuses where 10 of the employer's jobs are open."""
     async with runtime.database.autocommit() as connection:
@@ -52,6 +53,7 @@ async def check_room(runtime: Runtime, employer: Customer) -> None:
 
 
 @refuses(
+    JobsOff,
     BadChoice,
     market.read_place,
     market.read_title,

@@ -22,6 +22,7 @@ from core.membership import texts
 from core.membership.refusals import AccountInUse
 from core.messaging import kinds, notices
 from core.money import Money
+from core.operations.refusals import ClosingOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.tables.ledger import account
@@ -38,7 +39,7 @@ class Ending:
 Endings = Sequence[Ending]
 
 
-@refuses(AccountNotEmpty, AccountInUse)
+@refuses(ClosingOff, AccountNotEmpty, AccountInUse)
 async def check_closable(runtime: Runtime, customer: Customer, endings: Endings) -> None:
     """Refuses where something stands in the way now. AccountNotEmpty says how much is left."""
     async with runtime.database.autocommit() as connection:
@@ -46,7 +47,7 @@ async def check_closable(runtime: Runtime, customer: Customer, endings: Endings)
         await _check_empty(connection, customer, _ACCOUNTS)
 
 
-@refuses(pins.check, AccountNotEmpty, AccountInUse)
+@refuses(ClosingOff, pins.check, AccountNotEmpty, AccountInUse)
 async def close(runtime: Runtime, customer: Customer, pin: str, endings: Endings) -> None:
     """Closes the account and all its ledger accounts, and says goodbye by SMS. A second call does nothing."""
     await pins.check(runtime, customer.id, pin)

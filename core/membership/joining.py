@@ -10,11 +10,12 @@ from core.ledger.chart import WALLET
 from core.ledger.limits import UNVERIFIED, VERIFIED
 from core.membership import registration, texts
 from core.membership.refusals import AlreadyRegistered
+from core.operations.refusals import RegistrationOff
 from core.refusing import refuses
 from core.runtime import Runtime
 
 
-@refuses(registration.add)
+@refuses(RegistrationOff, registration.add)
 async def join(runtime: Runtime, *, phone: str, name: str, language: str) -> Customer:
     """Opens an account without a PIN, with the limits of an unverified customer. `phone` is E.164."""
     async with runtime.database.transaction() as connection:
@@ -22,7 +23,7 @@ async def join(runtime: Runtime, *, phone: str, name: str, language: str) -> Cus
         return await registration.add(runtime, connection, row, tier=UNVERIFIED, welcome=texts.SMS_JOINED)
 
 
-@refuses(pins.hash_new, AlreadyRegistered)
+@refuses(RegistrationOff, pins.hash_new, AlreadyRegistered)
 async def complete(runtime: Runtime, customer: Customer, *, national_id: str, pin: str) -> None:
     """Adds ID number and PIN to an account that was opened by SMS. AlreadyRegistered: it has them by now."""
     hashed = await pins.hash_new(runtime, customer.id, customer.phone, pin)

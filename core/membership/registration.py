@@ -14,12 +14,18 @@ from core.ledger.limits import VERIFIED
 from core.membership import texts
 from core.membership.refusals import AlreadyRegistered
 from core.messaging import notices
+from core.operations.refusals import RegistrationOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.sending import unclaimed
 
 
-@refuses(pins.hash_new, AlreadyRegistered)
+@refuses(RegistrationOff)
+async def check_open(runtime: Runtime) -> None:
+    """Checks that accounts can be opened now, before somebody is asked who she is."""
+
+
+@refuses(RegistrationOff, pins.hash_new, AlreadyRegistered)
 async def register(runtime: Runtime, *, phone: str, name: str, national_id: str, language: str, pin: str) -> Customer:
     """Opens an account: the customer, her PIN and an empty wallet, or nothing."""
     customer_id = uuid4()

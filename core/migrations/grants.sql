@@ -14,6 +14,7 @@ GRANT INSERT, UPDATE ON sms_inbound, sms_order, sms_attempt, sms_provider, sms_r
 -- core/retention/keeping.py. It takes nothing that an UPDATE of the same rows could not take; of the journal, of approvals and of chores
 -- nothing is ever deleted.
 GRANT DELETE ON outbox, sms_attempt, sms_report, sms_inbound, sms_order, one_time_code, attempt TO jasho_app;
+GRANT INSERT ON switch_change, banner_change TO jasho_app;
 GRANT INSERT ON reversal, exchange TO jasho_app;
 GRANT INSERT (id, owner, kind, currency, tier, floor, created_at), UPDATE (status, tier) ON account TO jasho_app;
 GRANT EXECUTE ON FUNCTION ledger_post(

@@ -17,6 +17,7 @@ from core.customers.profiles import Customer
 from core.errors import Refusal
 from core.ledger import limits, tariffs
 from core.money import Money
+from core.operations.refusals import SavingsOff, SendOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.savings import goals
@@ -50,6 +51,7 @@ class DoneOrder:
 
 
 @refuses(
+    SendOff,
     pins.require_open_for_payment,
     transfers.get_recipient,
     transfers.quote,
@@ -68,7 +70,7 @@ async def place_send(runtime: Runtime, sender: Customer, recipient_phone: str, a
     return PlacedOrder(code_id, amount, quoted.fee, recipient)
 
 
-@refuses(pins.require_open, goals.check_enough, codes.check_not_guessed)
+@refuses(SavingsOff, pins.require_open, goals.check_enough, codes.check_not_guessed)
 async def place_saving(runtime: Runtime, customer: Customer, goal: Goal, amount: Money) -> PlacedOrder:
     """Orders a payment into one of her goals. Her balance is its only limit."""
     await pins.require_open(runtime, customer.id)

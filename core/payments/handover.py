@@ -18,6 +18,7 @@ from core.deadline import within
 from core.faults import describe
 from core.messaging import notices
 from core.money import Money
+from core.operations import switches
 from core.payments import requests, settlements, texts
 from core.payments.settlements import IN, OUT
 from core.rail import Order, Rail, RailRefused
@@ -33,13 +34,19 @@ log = structlog.get_logger()
 
 
 async def ask(runtime: Runtime) -> int:
-    """Hands waiting requests to their rails; answers with how many. After a doubtful answer the rail is asked again later."""
+    """Hands waiting requests to their rails; answers with how many. After a doubtful answer the rail is asked again later.
+
+    A rail that is switched off is asked for nothing. What it was never asked for is given back; the rest waits for its report.
+    """
+    await runtime.switches.look()
     return sum(await asyncio.gather(*(_ask(runtime, rail) for rail in runtime.rails.values())))
 
 
 async def _ask(runtime: Runtime, rail: Rail) -> int:
-    rows = await _lease(runtime, rail)
-    results = await asyncio.gather(*(_hand_over(runtime, rail, row) for row in rows), return_exceptions=True)
+    is_off = runtime.switches.is_off(switches.rail(rail.name))
+    rows = await _lease(runtime, rail, is_off=is_off)
+    handed = [requests.report(runtime, row.id, paid=False) if is_off else _hand_over(runtime, rail, row) for row in rows]
+    results = await asyncio.gather(*handed, return_exceptions=True)
     for failure in results:
         if failure is not None:
             raise failure
@@ -61,7 +68,7 @@ async def give_up(runtime: Runtime) -> int:
     return await chores.work_through(runtime.database, "payments: give up", due, tell)
 
 
-async def _lease(runtime: Runtime, rail: Rail) -> list[Row[Any]]:
+async def _lease(runtime: Runtime, rail: Rail, *, is_off: bool) -> list[Row[Any]]:
     """Leases the requests that the rail has not accepted yet, longest waiting first. No other worker asks for them meanwhile.
 
     The rail is asked for a withdrawal until it accepts, for a deposit only while the customer may look for the prompt.
@@ -72,6 +79,8 @@ async def _lease(runtime: Runtime, rail: Rail) -> list[Row[Any]]:
         and_(payment.c.status == "unanswered", payment.c.direction == OUT),
     )
     is_free = or_(payment.c.claimed_at.is_(None), payment.c.claimed_at < now - LEASE_LASTS)
+    if is_off:
+        is_free = payment.c.claimed_at.is_(None)
     waiting = (
         select(payment.c.id)
         .where(payment.c.rail == rail.name, payment.c.asked_at.is_(None), is_wanted, is_free)

@@ -32,6 +32,8 @@ from core.ledger.refusals import AccountClosed, HoldClosed, NotEnoughMoney, Over
 from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.money import Money
+from core.operations import switches
+from core.operations.refusals import DepositOff, WithdrawOff
 from core.payments import settlements
 from core.payments.refusals import RailAway
 from core.payments.settlements import IN, OUT
@@ -73,15 +75,15 @@ class WithdrawalReceipt:
 
 @refuses(RailAway)
 def get_rail(runtime: Runtime, direction: str) -> Rail:
-    """The first rail that carries money in this direction, IN or OUT."""
+    """The first rail that carries money in this direction, IN or OUT, and is not switched off."""
     ability = Ability.COLLECT if direction == IN else Ability.PAY_OUT
     for rail in runtime.rails.values():
-        if ability in rail.abilities:
+        if ability in rail.abilities and not runtime.switches.is_off(switches.rail(rail.name)):
             return rail
     raise RailAway(rail=NETWORKS[runtime.settings.network].title)
 
 
-@refuses(get_rail, AccountClosed, KeyConflict, RequestWaits, OverLimit, OverBalanceLimit)
+@refuses(DepositOff, get_rail, AccountClosed, KeyConflict, RequestWaits, OverLimit, OverBalanceLimit)
 async def deposit(runtime: Runtime, customer: Customer, amount: Money, *, key: str) -> DepositRequest:
     """Asks the customer on her phone to pay the amount in; once for each `key`. Posts nothing before she has paid.
 
@@ -99,7 +101,7 @@ async def deposit(runtime: Runtime, customer: Customer, amount: Money, *, key: s
     return DepositRequest(ids.reference(row["id"] if earlier is None else earlier.id), customer.phone, amount)
 
 
-@refuses(get_rail, tariffs.quote, NotEnoughMoney)
+@refuses(WithdrawOff, get_rail, tariffs.quote, NotEnoughMoney)
 async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) -> Quote:
     """Quotes a withdrawal that the balance of now is enough for."""
     get_rail(runtime, OUT)
@@ -109,7 +111,17 @@ async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) 
     return quoted
 
 
-@refuses(get_rail, tariffs.quote, pins.check_for_payment, NotEnoughMoney, OverLimit, OverDayLimit, AccountClosed, KeyConflict)
+@refuses(
+    WithdrawOff,
+    get_rail,
+    tariffs.quote,
+    pins.check_for_payment,
+    NotEnoughMoney,
+    OverLimit,
+    OverDayLimit,
+    AccountClosed,
+    KeyConflict,
+)
 async def withdraw(runtime: Runtime, customer: Customer, amount: Money, *, pin: str, key: str) -> WithdrawalReceipt:
     """Holds amount and fee, and has the amount paid to the customer's phone; once for each `key`.
 

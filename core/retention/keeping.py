@@ -96,6 +96,7 @@ KEPT_FOR_EVER = {
     "opt_out": "holds until its number wants messages again",
     "sms_provider": "one row for each provider",
     "canary": "one row for each secret",
+    **dict.fromkeys(("switch_change", "banner_change"), "who turned what off, when and why"),
     "schema_contract": "one row",
     "heartbeat": "one row for each worker; a worker deletes those that are an hour old",
 }

@@ -20,6 +20,7 @@ from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit
 from core.ledger.transfer import Leg, Notice, PostingResult, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.operations.refusals import SavingsOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.savings import texts
@@ -88,7 +89,7 @@ def check_amount(amount: Money, currency: str) -> None:
         raise BadAmount
 
 
-@refuses(check_amount, NotEnoughMoney)
+@refuses(SavingsOff, check_amount, NotEnoughMoney)
 async def check_enough(runtime: Runtime, customer: Customer, amount: Money) -> None:
     """Checks that the wallet has the amount now, before the customer confirms that she saves it."""
     check_amount(amount, customer.currency)
@@ -126,7 +127,7 @@ async def find(connection: AsyncConnection, customer: Customer, goal_id: UUID) -
     return None if row is None else _goal(row)
 
 
-@refuses(get, check_amount, Goal.check_lock, NotEnoughMoney)
+@refuses(SavingsOff, get, check_amount, Goal.check_lock, NotEnoughMoney)
 async def check_withdrawal(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money) -> None:
     """Checks that the goal has the amount now, before the customer confirms that she takes it out."""
     goal = await get(runtime, customer, goal_id)
@@ -136,7 +137,7 @@ async def check_withdrawal(runtime: Runtime, customer: Customer, goal_id: UUID, 
         raise NotEnoughMoney(needed=amount)
 
 
-@refuses(get, check_amount, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
+@refuses(SavingsOff, get, check_amount, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
 async def save_confirmed(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, key: str) -> GoalReceipt:
     """Moves money from the wallet into a goal without a PIN: the caller has the customer's confirmation. Otherwise as `save`."""
     goal = await get(runtime, customer, goal_id)
@@ -145,7 +146,7 @@ async def save_confirmed(runtime: Runtime, customer: Customer, goal_id: UUID, am
     return _receipt(answer, goal, amount, goal_leg=1)
 
 
-@refuses(get, check_amount, pins.check, save_confirmed)
+@refuses(SavingsOff, get, check_amount, pins.check, save_confirmed)
 async def save(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, *, pin: str, key: str) -> GoalReceipt:
     """Moves money from the wallet into a goal; once for each `key`. A repetition gets the first receipt again."""
     await get(runtime, customer, goal_id)
@@ -154,7 +155,7 @@ async def save(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Mone
     return await save_confirmed(runtime, customer, goal_id, amount, key)
 
 
-@refuses(save, Goal.check_lock, OverBalanceLimit)
+@refuses(SavingsOff, save, Goal.check_lock, OverBalanceLimit)
 async def withdraw(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, *, pin: str, key: str) -> GoalReceipt:
     """Moves money from a goal back into the wallet; once for each goal and `key`. A repetition gets the first receipt again."""
     goal = await get(runtime, customer, goal_id)

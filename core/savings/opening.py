@@ -17,6 +17,7 @@ from core.ledger import accounts, statement
 from core.ledger.chart import GOAL
 from core.ledger.refusals import AccountClosed, AccountNotEmpty
 from core.money import Money
+from core.operations.refusals import SavingsOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.savings import goals
@@ -54,7 +55,7 @@ async def check_room(runtime: Runtime, customer: Customer) -> None:
         raise TooManyGoals
 
 
-@refuses(read_name, goals.check_amount, BadDate, check_due, TooManyGoals, AccountClosed, KeyConflict)
+@refuses(SavingsOff, read_name, goals.check_amount, BadDate, check_due, TooManyGoals, AccountClosed, KeyConflict)
 async def open_goal(
     runtime: Runtime, customer: Customer, *, name: str, target: Money, due: date | None = None, is_locked: bool = False, key: str
 ) -> Goal:

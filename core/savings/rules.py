@@ -24,6 +24,7 @@ from core.ledger.post import post
 from core.ledger.refusals import AccountClosed
 from core.messaging import kinds, notices
 from core.money import Money
+from core.operations.refusals import SavingsOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.savings import goals, texts
@@ -43,7 +44,7 @@ _REMIND_UNTIL = timedelta(days=7)
 log = structlog.get_logger()
 
 
-@refuses(goals.check_amount, pins.check, goals.lock, AccountClosed)
+@refuses(SavingsOff, goals.check_amount, pins.check, goals.lock, AccountClosed)
 async def set_rule(runtime: Runtime, customer: Customer, goal_id: UUID, rule: Rule, amount: Money, *, pin: str) -> None:
     """Lets the goal save `amount` by itself, the first time in a week or a month.
 
@@ -63,7 +64,7 @@ async def stop_rule(runtime: Runtime, customer: Customer, goal_id: UUID) -> None
     await _write_rule(runtime, customer, goal_id, goals.NO_RULE)
 
 
-@refuses(goals.lock, AccountClosed)
+@refuses(SavingsOff, goals.lock, AccountClosed)
 async def round_up_into(runtime: Runtime, customer: Customer, goal_id: UUID) -> None:
     """Lets the customer's sends be rounded up into this goal, and into no other."""
     async with runtime.database.transaction() as connection:

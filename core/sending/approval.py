@@ -16,6 +16,7 @@ from core.ledger.tariffs import Quote
 from core.ledger.transfer import Transfer
 from core.messaging import notices
 from core.money import Money
+from core.operations.refusals import SendOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.sending import texts, transfers
@@ -24,7 +25,7 @@ REQUEST_KIND = "send"
 MOST_WAITING = 5
 
 
-@refuses(transfers.get_recipient, tariffs.quote, consent.find, RequestWaits)
+@refuses(SendOff, transfers.get_recipient, tariffs.quote, consent.find, RequestWaits)
 async def ask(runtime: Runtime, customer: Customer, recipient_phone: str, amount: Money, key: str) -> UUID:
     """Asks the customer on her phone to approve the send; once for each `key`. Answers with the request's id.
 
@@ -47,6 +48,7 @@ def _price(amount: Money) -> Quote:
     return tariffs.quote(transfers.KIND, amount)
 
 
+@refuses(SendOff, transfers.get_recipient, tariffs.quote)
 async def _build_transfer(runtime: Runtime, customer: Customer, request: Request) -> Transfer:
     assert request.recipient_phone is not None, request.id
     recipient = await transfers.get_recipient(runtime, customer, request.recipient_phone)

@@ -22,6 +22,7 @@ from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.operations.refusals import SendOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.sending import texts, transfers, unclaimed
@@ -54,7 +55,7 @@ async def quote(runtime: Runtime, sender: Customer, phone: str, amount: Money) -
     return quoted
 
 
-@refuses(OwnNumber, tariffs.quote, pins.check_for_payment, transfers.send_confirmed, TooManyWaiting)
+@refuses(SendOff, OwnNumber, tariffs.quote, pins.check_for_payment, transfers.send_confirmed, TooManyWaiting)
 async def send(
     runtime: Runtime, *, sender: Customer, phone: str, amount: Money, pin: str, key: str
 ) -> InvitationReceipt | transfers.SendReceipt:

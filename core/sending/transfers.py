@@ -15,6 +15,7 @@ from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
+from core.operations.refusals import SendOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.sending import round_ups, texts
@@ -54,7 +55,7 @@ async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
     return quoted
 
 
-@refuses(OverLimit, OverDayLimit, OverBalanceLimit, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
+@refuses(SendOff, OverLimit, OverDayLimit, OverBalanceLimit, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
 async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer, quoted: Quote, key: str) -> SendReceipt:
     """Moves the money without a PIN: the caller has the sender's confirmation. Otherwise as `send`."""
     amount = quoted.amount
@@ -79,7 +80,7 @@ async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer
     )
 
 
-@refuses(get_recipient, tariffs.quote, pins.check_for_payment, send_confirmed)
+@refuses(SendOff, get_recipient, tariffs.quote, pins.check_for_payment, send_confirmed)
 async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amount: Money, pin: str, key: str) -> SendReceipt:
     """Moves amount and fee, and tells both sides; once for each `key`. A repetition gets the first receipt again."""
     recipient = await get_recipient(runtime, sender, recipient_phone)

@@ -17,7 +17,7 @@ from gateway.cli.command import Failure, OneLine, configured, read_settings, run
 from gateway.cli.dial import converse
 from gateway.cli.doctor.command import doctor
 from gateway.cli.serve import prepare, serve
-from gateway.cli.staff import agents, claims, jobs
+from gateway.cli.staff import agents, claims, jobs, switches
 from gateway.cli.texting import text
 from menus import draw
 from menus.lint import lint
@@ -142,6 +142,8 @@ main.add_command(agents.agent)
 main.add_command(agents.float_)
 main.add_command(claims.claims)
 main.add_command(jobs.jobs)
+main.add_command(switches.switch)
+main.add_command(switches.banner)
 
 
 @main.group()
@@ -177,7 +179,7 @@ async def _work(runtime: Runtime) -> None:
     logs.configure(runtime.settings, "worker")
     logs.tell_start(runtime.settings)
     click.echo("The worker runs. Ctrl-C stops it.")
-    await worker.work(runtime, wiring.sms_pool(runtime.settings))
+    await worker.work(runtime, wiring.sms_pool(runtime.settings, runtime.switches))
 
 
 async def _check_worker(runtime: Runtime) -> str:

@@ -4,16 +4,18 @@ It shows any phone's messages to anybody, so only a developer's machine serves i
 """
 
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from core import demo, phones
 from core.errors import BadPhone
+from core.operations.switches import SIMULATOR
 from core.runtime import Runtime
 from gateway.simulator import messages, prompts
 
@@ -54,15 +56,26 @@ def routes(runtime: Runtime) -> list[Route | Mount]:
         except BadPhone as refusal:
             return _refused(refusal)
 
+    page = _unless_off(runtime, _page)
     return [
-        Route("/simulator", _page),
-        Route("/simulator/", _page),
+        Route("/simulator", page),
+        Route("/simulator/", page),
         Route("/simulator/settings", settings),
         Route("/simulator/number", number),
         *messages.routes(runtime),
         *prompts.routes(runtime),
         Mount("/simulator", _FreshFiles(directory=STATIC)),
     ]
+
+
+def _unless_off(runtime: Runtime, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        await runtime.switches.look()
+        if runtime.switches.is_off(SIMULATOR):
+            return PlainTextResponse("The simulator is switched off: `jasho switch list` says why.", 503)
+        return await endpoint(request)
+
+    return answer
 
 
 async def _page(_: Request) -> Response:

@@ -5,9 +5,12 @@ a one-time code that only the number's owner has received.
 """
 
 from dataclasses import dataclass, field
+from uuid import NAMESPACE_URL, uuid5
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core import chores, clock
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.deadline import within
@@ -16,6 +19,7 @@ from core.faults import is_away
 from core.i18n import translate
 from core.messaging import inbound, notices
 from core.messaging.inbound import Intake
+from core.operations.switches import SMS, USSD
 from core.runtime import Runtime
 from gateway.sms import commands, texts
 from gateway.sms.answers import EXAMPLES, SmsReply, SmsRequest, reply_to, reply_to_stranger
@@ -23,6 +27,9 @@ from gateway.sms.commands import LooksLikeAPin, NotUnderstood
 
 # Twilio waits fifteen seconds.
 _ANSWER_SECONDS = 8.0
+# How an SMS is recorded that came while the channel was off, and what is obeyed all the same: whether we may write.
+_OFF = "off"
+_ALWAYS = ("stop", "start")
 
 log = structlog.get_logger()
 
@@ -69,11 +76,14 @@ async def _answer(runtime: Runtime, sms: Sms) -> bool:
         log.warning("SMS not answered: too many from one number", provider=sms.provider)
     if intake is not Intake.LEASED:
         return intake is not Intake.LEASED_BY_ANOTHER
+    await runtime.switches.look()
     customer = await profiles.find(runtime, sms.phone)
     verb, reply = await _reply_to(runtime, sms, customer)
     language = _language(sms, customer, reply)
     async with runtime.database.transaction() as connection:
         is_first = await inbound.mark_answered(connection, sms.provider, sms.id, verb)
+        if is_first and verb == _OFF and not await _is_first_today(runtime, connection, sms.phone):
+            return True
         if is_first and reply.text:
             kind = "receipt" if reply.code_id is None else "code"
             to = _Sender(sms.phone, language)
@@ -88,18 +98,33 @@ async def _reply_to(runtime: Runtime, sms: Sms, customer: Customer | None) -> tu
     except LooksLikeAPin:
         return "pin", SmsReply(texts.SMS_PIN_SEEN)
     except NotUnderstood as error:
+        if runtime.switches.is_off(SMS):
+            return _OFF, _say_off(runtime)
         if customer is None:
             return "unknown", SmsReply(texts.SMS_NOT_REGISTERED)
         language = customer.language
         example = translate(EXAMPLES[error.verb], language) if error.verb else ""
         unknown = SmsReply(texts.SMS_TRY, {"example": example}) if example else SmsReply(texts.SMS_HELP)
         return "unknown", unknown
+    if runtime.switches.is_off(SMS) and command.verb not in _ALWAYS:
+        return _OFF, _say_off(runtime)
     try:
         if customer is None:
             return command.verb, await reply_to_stranger(runtime, command, sms.phone, commands.language_of(sms.text))
         return command.verb, await reply_to(SmsRequest(runtime, customer, command, sms.key))
     except Refusal as refusal:
         return command.verb, SmsReply(refusal.sentence, refusal.params)
+
+
+def _say_off(runtime: Runtime) -> SmsReply:
+    return SmsReply(texts.SMS_ALL_OFF if runtime.switches.is_off(USSD) else texts.SMS_OFF)
+
+
+async def _is_first_today(runtime: Runtime, connection: AsyncConnection, phone: str) -> bool:
+    """A number that writes on reads once a day that nobody listens."""
+    return await chores.mark_done(
+        connection, uuid5(NAMESPACE_URL, f"tel:{phone}"), "sms: off", clock.today(runtime.settings.country).isoformat()
+    )
 
 
 def _language(sms: Sms, customer: Customer | None, reply: SmsReply) -> str:

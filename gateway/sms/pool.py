@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock
 from core.messaging import health
 from core.messaging.deliveries import AnsweredAttempt, SendOutcome
+from core.operations.switches import Switches
+from core.operations.switches import provider as provider_switch
 from gateway.sms.provider import Provider
 
 # After so many failures in a row it rests; so long at first, twice as long after each try that failed.
@@ -30,7 +32,8 @@ log = structlog.get_logger()
 class ProviderPool:
     """The providers there are: a `core.messaging.deliveries.Pool`."""
 
-    def __init__(self, providers: Iterable[Provider]) -> None:
+    def __init__(self, providers: Iterable[Provider], switches: Switches | None = None) -> None:
+        self._switches = switches
         self._providers = {provider.name: provider for provider in providers}
         self._last_read: Sequence[Row[Any]] = ()
 
@@ -61,6 +64,7 @@ class ProviderPool:
     ) -> tuple[dict[str, float], list[str]]:
         """The providers that can get messages, with their weights; and those that are to be tried with one."""
         now = clock.now()
+        without |= {name for name in self._providers if self._is_off(name)}
         rows = [row for row in await self._read(connection) if row.name not in without]
         if any(_wants_probe(row, now) for row in rows):
             rows = [row for row in await self._read(connection, is_locked=True) if row.name not in without]
@@ -69,6 +73,9 @@ class ProviderPool:
             await health.mark_probed(connection, probes, now)
         weights = {row.name: row.weight / (1 + row.failures) for row in rows if row.rested_until is None}
         return weights, probes
+
+    def _is_off(self, name: str) -> bool:
+        return self._switches is not None and self._switches.is_off(provider_switch(name))
 
     async def _read(self, connection: AsyncConnection, *, is_locked: bool = False) -> Sequence[Row[Any]]:
         weights = {name: provider.weight for name, provider in self._providers.items()}

@@ -45,3 +45,5 @@ SMS_STOPPED = _(
     "You will get no more reminders from us. Receipts for your own money still come. For reminders again reply START."
 )
 SMS_STARTED = _("You will get our reminders again. To stop them reply STOP.")
+SMS_OFF = _("Commands by SMS are off for now: nothing was done. Your money is safe. Dial {service_code} for everything.")
+SMS_ALL_OFF = _("We are closed for a short while: nothing was done. Your money is safe. Please try again later.")

@@ -17,6 +17,7 @@ from core.errors import Refusal
 from core.faults import describe, is_away
 from core.faults.outage import Outage
 from core.i18n import LANGUAGES, _, translate
+from core.operations.switches import USSD
 from core.rail import list_abilities
 from core.runtime import Runtime
 from gateway.ussd.sessions import Resume, Sessions, StoredSession, TurnNotFree
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 NOTHING_DONE = _("Sorry, we cannot answer now. Nothing was done. Please dial again soon.")
 STILL_WORKING = _("We are still working on what you asked. Please dial again in a minute.")
 MAYBE_DONE = _("Sorry, this takes too long. If it was done, an SMS tells you. Please dial again and look before you repeat it.")
+OFF = _("Our menu is off for a while. Your money is safe. Please dial again later.")
 ENDED = _("This session is over. Please dial again.")
 
 
@@ -79,7 +81,11 @@ class Road:
         except (RedisError, OSError) as error:
             self._redis_outage.fault(error)
             return Reply(_end_in_every_language(NOTHING_DONE), "away")
+        await self._runtime.switches.look()
+        is_off = self._runtime.switches.is_off(USSD)
         if stored is None or stored.session.id != hop.session_id:
+            if is_off:
+                return await self._answer_off(hop, None)
             latest = await self._dial(hop)
         else:
             typed = self._transcript.read(hop.text, stored.mark)
@@ -90,9 +96,19 @@ class Road:
                 # The last screen stays stored: its hop may still be repeated.
                 await self._close(hop.phone, stored)
                 return Reply(_end(ENDED, stored.session.language), stored.session.screen)
+            elif is_off:
+                return await self._answer_off(hop, stored.session)
             else:
                 latest = await self._go_on(hop, stored, typed)
         return await self._close(hop.phone, latest)
+
+    async def _answer_off(self, hop: Hop, session: Session | None) -> Reply:
+        """Takes nothing. What the customer had begun may be continued once the menu is on again."""
+        language = session.language if session is not None else ""
+        reply = _end(OFF, language) if session is not None else _end_in_every_language(OFF)
+        session = session or Session(id=hop.session_id, phone=hop.phone, language=_DEFAULT_LANGUAGE, customer=None, screen="")
+        stored = StoredSession(session, self._transcript.mark(hop.text), reply)
+        return await self._close(hop.phone, stored)
 
     async def _dial(self, hop: Hop) -> StoredSession:
         """A new session: the first screen, or as far as a direct dial's inputs lead."""
@@ -142,6 +158,7 @@ class Road:
     async def _take_inputs(self, session: Session, inputs: list[Typed], *, is_dialled: bool) -> str:
         """Takes the inputs one by one and returns the last screen as the network wants it."""
         session.abilities = [*list_abilities(self._runtime.rails.values())]
+        session.banner = self._runtime.switches.banner(session.language)
         refusal: Refusal | None = None
         may_have_acted = False
         try:
@@ -200,7 +217,7 @@ class Road:
 
     def _resume(self, stored: StoredSession) -> Resume:
         session = stored.session
-        if session.left is not None:
+        if session.left is not None or stored.reply in (_end(OFF, session.language), _end_in_every_language(OFF)):
             return Resume.AS_BEFORE
         return Resume.THIS if self._may_go_on(stored) or session.confirmed else Resume.NOTHING
 

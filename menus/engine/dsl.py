@@ -94,7 +94,7 @@ Handler = Callable[[Step], Coroutine[Any, Any, Outcome]]
 _AnyHandler = TypeVar("_AnyHandler", bound=Handler)
 
 
-# The engine handles these refusals by itself, on every screen.
+# The engine handles these refusals by itself, on every screen; those of switches, too.
 ANSWERED_BY_ENGINE = frozenset({BadChoice, TooLong, Busy})
 
 
@@ -105,7 +105,8 @@ def outcomes(
 
     The lint compares them with the `goto` of the screens that use the handler.
     """
-    called = {refusal for function in calls for refusal in refused_by(function)} - ANSWERED_BY_ENGINE - set(catches)
+    refusals = {refusal for function in calls for refusal in refused_by(function) if not refusal.switch}
+    called = refusals - ANSWERED_BY_ENGINE - set(catches)
     own_codes = {outcome if isinstance(outcome, str) else outcome.code for outcome in own_outcomes}
     codes = frozenset(own_codes | {refusal.code for refusal in called})
 
@@ -136,7 +137,8 @@ def paying_again(screen: str) -> dict[str, str]:
 class Option:
     """A numbered line. `goto` names a screen or, with a handler in `do`, a screen for each of its outcomes.
 
-    `when` hides the option from some people; nobody can choose a hidden number.
+    `when` hides the option from some people; nobody can choose a hidden number. `off` is what she reads who chooses it while its
+    feature is switched off: the line stays where people know it, and says so at once instead of after three questions.
     """
 
     key: str
@@ -144,6 +146,7 @@ class Option:
     goto: str | Mapping[str, str]
     do: Handler | None = None
     when: Callable[[Session], bool] | None = None
+    off: type[Refusal] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,11 @@ class Engine:
             )
             return refusal
         except Refusal as refusal:
+            if refusal.switch:  # whatever she was about cannot be done: the rest of the menu can
+                self.go_home(session)
+                if session.screen != HOME_SCREEN:  # she has no menu yet
+                    session.refusals[session.screen] = MOST_REFUSALS
+                return refusal
             self._move(session, f"{step.text.strip()}:{refusal.code}" if isinstance(screen, Choice) else refusal.code)
             session.refusals[session.screen] = session.refusals.get(session.screen, 0) + 1
             return refusal
@@ -195,6 +200,8 @@ async def _take_input(screen: Screen, step: Step) -> tuple[str, Outcome]:
         return outcome.code, outcome
     assert isinstance(screen, Choice), f"nothing can be answered on {screen.name}"
     option = _get_option(screen, step)
+    if option.off is not None and step.runtime.switches.is_off(option.off.switch):
+        raise option.off
     if option.do is None:
         return option.key, Outcome(option.key)
     outcome = await within(HANDLER_SECONDS, option.do(step))

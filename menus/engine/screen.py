@@ -46,7 +46,7 @@ def sentence(refusal: Refusal, language: str) -> str:
 def body(screen: Screen, session: Session, refusal: Refusal | None) -> list[str]:
     """The screen's lines before paging: the refusal, the text, the options."""
     language = session.language
-    above = session.heading if screen.name == HOME_SCREEN else ""
+    above = (session.heading or session.banner) if screen.name == HOME_SCREEN else ""
     if refusal is not None:
         above = sentence(refusal, language)
     text = septets.plain((above and above + "\n") + translate(screen.text, language).format_map(_placeholders(screen, session)))

@@ -32,8 +32,8 @@ class Session(msgspec.Struct, array_like=True):
     `items` are the lists of Pick screens, by screen. `confirmed` counts the PINs that were right. `left` is an earlier
     conversation that broke off and may be continued. `origin` is the id of the first conversation that this one continues: what
     was confirmed there is done once, however often it is continued. `heading` stands above the menu, once. `may_be_kept`: Redis
-    may hold something of this phone's that the next dial could continue. `abilities` is what the rails can do; each
-    hop finds it out anew.
+    may hold something of this phone's that the next dial could continue. `abilities` is what the rails can do, and
+    `banner` stands above the first menu; each hop finds them out anew.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Session(msgspec.Struct, array_like=True):
     heading: str = ""
     may_be_kept: bool = True
     abilities: list[str] = msgspec.field(default_factory=list)
+    banner: str = ""
 
     def __post_init__(self) -> None:
         self.slots = Slots(self.slots)

@@ -5,6 +5,7 @@ from uuid import UUID
 from core.i18n import _, translate
 from core.jobs import applications, hiring, market, reviews
 from core.jobs.refusals import JobClosed
+from core.operations.refusals import JobsOff
 from menus.engine.dsl import Choice, End, Option, Outcome, Pick, found, ok, outcomes
 from menus.engine.session import Step
 from menus.jobs import applied, posted, posting
@@ -74,10 +75,7 @@ SCREENS = (
                 goto={"ok": "jobs_applications", "empty": "jobs_applications_empty"},
             ),
             Option(
-                "3",
-                _("Post a job"),
-                do=posting.begin,
-                goto={"ok": "jobs_post_category", "too_many_jobs": "jobs"},
+                "3", _("Post a job"), do=posting.begin, goto={"ok": "jobs_post_category", "too_many_jobs": "jobs"}, off=JobsOff
             ),
             Option("4", _("My jobs"), do=posted.list_jobs, goto={"ok": "jobs_posted", "empty": "jobs_posted_empty"}),
         ),

@@ -8,6 +8,7 @@
     0711000001 sends: an SMS to the service
     0722000002 gets: the SMS that has arrived since, in the order they were sent
     0711000001 pays (says yes to the M-Pesa prompt on that phone; `cancels` says no)
+    staff switch off send (or `on`: what `jasho switch` does)
     15 days pass, and the worker does what each of them brings
 
 `{reference}`, `{number}` (five or six digits), `{today}` and `{moment}` (a day and a time) stand for what differs from run to
@@ -29,7 +30,7 @@ class Wrong(AssertionError):
 
 @dataclass
 class Act:
-    """Something that happens (`dials`, `>`, `sends:`, `gets:`, `pays`, `cancels`, `pass`), and the screen that must follow.
+    """Something that happens (`dials`, `>`, `sends:`, `gets:`, `pays`, `cancels`, `pass`, `switch`), and the screen that follows.
 
     `days` have passed since the journey began, those of a `pass` included.
     """
@@ -45,6 +46,7 @@ class Act:
 
 _ACT = re.compile(r"(?P<phone>\+?\d{9,13}) (?:(?P<verb>dials|gets:|sends:) (?P<text>.+)|(?P<answer>pays|cancels))")
 _PASS = re.compile(r"(?P<days>\d{1,3}) days pass(?:,.*)?")
+_STAFF = re.compile(r"staff switch (?P<turn>off|on) (?P<name>[a-z:-]+)")
 _DAY = re.compile(r"\{today([+-]\d{1,3})\}")
 
 
@@ -59,7 +61,10 @@ def read(path: Path) -> list[Act]:
             verb = (found["verb"] or found["answer"]).rstrip(":")
             acts.append(Act(number, found["phone"], verb, found["text"] or "", days=days))
         elif line.startswith(">") and acts:
-            acts.append(Act(number, acts[-1].phone, "types", line[1:].removeprefix(" "), days=days))
+            phone = next(act.phone for act in reversed(acts) if act.phone)
+            acts.append(Act(number, phone, "types", line[1:].removeprefix(" "), days=days))
+        elif turned := _STAFF.fullmatch(line):
+            acts.append(Act(number, "", f"switch {turned['turn']}", turned["name"], days=days))
         elif (passed := _PASS.fullmatch(line)) and acts:
             days += int(passed["days"])
             acts.append(Act(number, acts[-1].phone, "pass", passed["days"], days=days))

@@ -14,6 +14,7 @@ from core.tables import metadata
 # a phone and goes with time, and the ledger, which her statement tells.
 LEFT_OUT = {
     *("pin", "one_time_code", "attempt", "chore", "canary"),
+    *("switch_change", "banner_change"),
     *("outbox", "sms_attempt", "sms_report", "sms_provider", "sms_inbound", "sms_order", "opt_out"),
     *("account", "transfer", "posting", "hold_leg", "open_hold", "reversal", "exchange", "seal"),
     *("agent_day", "float_trade"),

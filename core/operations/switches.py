@@ -1,0 +1,96 @@
+"""What is switched off, as a process knows it: read every two seconds while somebody asks, and known at once in between.
+
+Nobody's work waits for it, but where the process has not looked for four seconds. Where the database does not answer, what was
+seen last stands, and a process that has seen nothing yet takes everything for on.
+"""
+
+import asyncio
+from contextlib import suppress
+from time import monotonic
+
+import structlog
+
+from core import clock
+from core.db import Database
+from core.deadline import within
+from core.faults import describe, is_away
+from core.faults.outage import Outage
+from core.operations import board
+from core.operations.board import Board
+
+_REST_SECONDS = 2.0
+# Older than this, somebody who asks waits for the next look. With the wait below, a change is obeyed within 5 s.
+_OLD_SECONDS = 4.0
+_WAIT_SECONDS = 1.0
+_READ_SECONDS = 3.0
+
+log = structlog.get_logger()
+
+
+def rail(name: str) -> str:
+    """The name of a rail's switch."""
+    return f"rail:{name}"
+
+
+def provider(name: str) -> str:
+    """The name of the switch of a provider of SMS."""
+    return f"provider:{name}"
+
+
+USSD, SMS, SIMULATOR = "channel:ussd", "channel:sms", "channel:simulator"
+CHANNELS = (USSD, SMS, SIMULATOR)
+
+
+class Switches:
+    """It has a connection of its own, so that it takes none from customers. Nothing is connected until somebody asks."""
+
+    def __init__(self, database_url: str, outage: Outage) -> None:
+        self._database = Database(database_url, connections=1)
+        self._database.outage = outage
+        self._board = Board()
+        self._looking: asyncio.Task[None] | None = None
+        self._next_seconds = self._seen_seconds = float("-inf")
+
+    def is_off(self, name: str) -> bool:
+        """Is it off, as far as the process knows?"""
+        return name in self._board.off
+
+    def banner(self, language: str) -> str:
+        """The banner of now in this language; empty where there is none."""
+        banner = self._board.banner
+        if banner is None or (banner.until is not None and banner.until <= clock.now()):
+            return ""
+        return banner.texts.get(language, "")
+
+    async def look(self) -> None:
+        """Sees to it that the process knows how the switches stand. It raises nothing."""
+        now_seconds = monotonic()
+        is_looking = self._looking is not None and not self._looking.done()
+        if not is_looking and now_seconds >= self._next_seconds:
+            self._next_seconds = now_seconds + _REST_SECONDS
+            self._looking = asyncio.create_task(self._look(now_seconds))
+            is_looking = True
+        if is_looking and self._looking is not None and now_seconds - self._seen_seconds > _OLD_SECONDS:
+            await asyncio.wait({self._looking}, timeout=_WAIT_SECONDS)
+
+    async def close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._looking
+        await self._database.close()
+
+    async def _look(self, began_seconds: float) -> None:
+        try:
+            seen = await within(_READ_SECONDS, self._read())
+        except Exception as error:  # noqa: BLE001 - whatever it is, what was seen last stands
+            if not is_away(error):
+                log.warning("switches not read", error=describe(error))
+            return
+        if seen.off != self._board.off:
+            log.info("switches changed", off=sorted(seen.off))
+        self._board, self._seen_seconds = seen, began_seconds
+
+    async def _read(self) -> Board:
+        async with self._database.autocommit() as connection:
+            return await board.read(connection)
