@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import __version__, clock
 from core.db import Database
+from core.faults import is_away
 from core.tables.chores import chore, heartbeat
 
 _MOST_A_ROUND = 100
@@ -76,7 +77,8 @@ class _Failing:
         old = [key for key, failure in self._failures.items() if failure.until < now - _LONGEST_WAIT]
         for key in old:
             del self._failures[key]
-        return [key for key, failure in self._failures.items() if failure.until > now]
+        # Further away than the longest wait is a moment only after the clock was set back.
+        return [key for key, failure in self._failures.items() if now < failure.until <= now + _LONGEST_WAIT]
 
 
 # By database, which is to say by worker, and by duty.
@@ -90,7 +92,8 @@ async def work_through(
 
     It passes over a row that another worker has, or that is no longer due once it is locked. A row whose work fails is logged and
     left for the next round. From its second failure on it is passed over for 30 seconds, and longer each time, up to an hour, so
-    that those behind it get their turn. Raises OperationalError where the database is away: the other rows would fail too.
+    that those behind it get their turn; so is one that somebody keeps locked, or whose work takes too long. Raises
+    OperationalError where the database is away: the other rows would fail too.
     """
     failing = _failing.setdefault(database, {}).setdefault(duty, _Failing())
     due_keys = due.rows.with_only_columns(due.key).order_by(*due.order, due.key).limit(_MOST_A_ROUND)
@@ -108,9 +111,9 @@ async def work_through(
                     row = (await connection.execute(query)).one_or_none()
                     count += row is not None and await work(connection, row)
             failing.forget(key)
-        except OperationalError:
-            raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OperationalError) and is_away(error):
+                raise
             failing.note(key)
             log.exception("a row's work failed", duty=duty, row=str(key))
     return count
@@ -151,7 +154,10 @@ async def beat(database: Database, worker: Worker) -> int:
 
 
 async def since_beat(connection: AsyncConnection, host: str | None = None) -> timedelta | None:
-    """How long ago a worker, of this host where one is named, last wrote that it works; None where none has for an hour."""
-    last = select(func.max(heartbeat.c.beat_at))
+    """How long ago a worker, of this host where one is named, last wrote that it works; None where none has for an hour.
+
+    A beat that is far in the future, of a clock that was wrong, is nobody's: it would hide for long that no worker works.
+    """
+    last = select(func.max(heartbeat.c.beat_at)).where(heartbeat.c.beat_at <= clock.now() + LATE)
     last_beat = await connection.scalar(last if host is None else last.where(heartbeat.c.host == host))
     return None if last_beat is None else max(timedelta(), clock.now() - last_beat)

@@ -53,13 +53,12 @@ async def check(runtime: Runtime) -> None:
 
 
 async def find_differing(connection: AsyncConnection, settings: Settings) -> list[str]:
-    """The settings that differ from those of the database. Writes nothing; a database without check values has none."""
-    kept = await _read(connection)
-    return _differing(_values(settings), kept) if kept else []
+    """The settings that differ from those of the database. Writes nothing; a database without a check value has none for it."""
+    return _differing(_values(settings), await _read(connection))
 
 
 def _differing(ours: Mapping[str, bytes], kept: Mapping[str, bytes]) -> list[str]:
-    return [name for name, value in ours.items() if not hmac.compare_digest(kept[name], value)]
+    return [name for name, value in ours.items() if name in kept and not hmac.compare_digest(kept[name], value)]
 
 
 def _values(settings: Settings) -> dict[str, bytes]:

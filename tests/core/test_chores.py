@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, insert, select, text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock, ids
-from core.chores import Due
+from core.chores import Due, Worker
 from core.runtime import Runtime
 from core.settings import Settings
 from core.tables.credentials import attempt
@@ -95,3 +96,50 @@ async def test_a_worker_that_starts_tries_at_once_what_another_passes_over(
     work.broken = set()
     assert await work_at(runtime, work, START) == 0
     assert await work_at(other, work, START) == 1
+
+
+async def test_a_row_that_is_cancelled_or_waits_for_a_lock_does_not_stop_those_behind_it(
+    runtime: Runtime, subjects: list[UUID]
+) -> None:
+    work = Work(set())
+
+    async def with_a_slow_row(connection: AsyncConnection, row: Row[Any]) -> bool:
+        if row.subject == subjects[0]:
+            await connection.execute(text("DO $$ BEGIN RAISE 'took too long' USING ERRCODE = 'query_canceled'; END $$"))
+        if row.subject == subjects[1]:
+            await connection.execute(text("DO $$ BEGIN RAISE 'is locked' USING ERRCODE = 'lock_not_available'; END $$"))
+        return await work(connection, row)
+
+    with clock.at(START):
+        assert await chores.work_through(runtime.database, "test", DUE, with_a_slow_row) == 98
+
+
+async def test_a_database_that_goes_away_ends_the_round(runtime: Runtime, subjects: list[UUID]) -> None:
+    tried = []
+
+    async def lose_the_server(connection: AsyncConnection, row: Row[Any]) -> bool:
+        tried.append(row.subject)
+        await connection.execute(text("DO $$ BEGIN RAISE 'is away' USING ERRCODE = 'cannot_connect_now'; END $$"))
+        return True
+
+    with clock.at(START), pytest.raises(OperationalError):
+        await chores.work_through(runtime.database, "test", DUE, lose_the_server)
+    assert tried == subjects[:1]
+
+
+async def test_a_clock_that_was_set_back_keeps_no_row_waiting(runtime: Runtime, subjects: list[UUID]) -> None:
+    work = Work(set(subjects[:1]))
+    for _ in range(3):
+        await work_at(runtime, work, START + timedelta(days=2))
+    work.broken = set()
+    assert await work_at(runtime, work, START) == 1
+
+
+async def test_a_beat_of_a_clock_that_ran_ahead_hides_no_stopped_worker(runtime: Runtime) -> None:
+    with clock.at(START + timedelta(days=30)):
+        await chores.beat(runtime.database, Worker("ahead"))
+    with clock.at(START):
+        async with runtime.database.autocommit() as connection:
+            assert await chores.since_beat(connection, "ahead") is None
+            await chores.beat(runtime.database, Worker("ahead"))
+            assert await chores.since_beat(connection, "ahead") == timedelta()

@@ -81,3 +81,13 @@ async def test_the_canaries_hold_neither_secret_and_are_changed_by_no_service(se
         with pytest.raises(ProgrammingError, match="permission denied"):
             async with runtime.database.transaction() as connection:
                 await connection.exec_driver_sql(change)
+
+
+async def test_a_check_value_that_is_missing_does_not_hide_that_the_other_differs(settings: Settings, runtime: Runtime) -> None:
+    await canaries.check(runtime)
+    with psycopg.connect(settings.database_url) as owner:
+        owner.execute("DELETE FROM canary WHERE name = 'data_key'")
+    async with runtime.database.autocommit() as connection:
+        assert await canaries.find_differing(connection, settings) == []
+        other = replace(settings, pin_pepper="another pepper of a test, long enough")
+        assert await canaries.find_differing(connection, other) == ["pin_pepper"]
