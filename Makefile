@@ -46,9 +46,10 @@ coverage: $(VENV)/.development  ## all tests under branch coverage of core and m
 bench: $(VENV)/.development  ## the benchmark: each figure beside a reference of the same run
 	$(BIN)/python load-tests/bench.py
 
-soak: $(VENV)/.development  ## strangers, a crowd of them, kills and an upgrade under load: ten minutes
+soak: $(VENV)/.development  ## strangers, a crowd of them, a night of faults, kills and an upgrade under load: a quarter of an hour
 	@PYTHONPATH=. $(BIN)/python load-tests/fuzz.py
 	@PYTHONPATH=. $(BIN)/python load-tests/crowd.py
+	@PYTHONPATH=. $(BIN)/python load-tests/night.py
 	@PYTHONPATH=. $(BIN)/python load-tests/soak.py
 
 catalogues: $(VENV)/.development  ## brings the catalogues up to date after a text in the code has changed

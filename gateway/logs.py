@@ -62,6 +62,8 @@ class Repetitions:
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         """The event, or DropEvent raised."""
         is_anybodys = event.pop("is_anybodys", False)
+        if event["event"] == "an outage begins":
+            return event  # it comes once for each outage already, and belongs to the line that says that it is over
         if not is_anybodys and event.get("level") not in ("warning", "error", "critical"):
             return event
         key = tuple(str(event.get(name, "")) for name in _KIND)

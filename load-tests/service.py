@@ -75,7 +75,7 @@ def serving(command: tuple[str, ...] = (str(JASHO), "serve")) -> Iterator[Servic
         with log.open("w") as output:
             process = _started([*command, "--port", str(port)], environment, output)
         try:
-            _wait_until_ready(port, process, log)
+            wait_until_ready(port, process, log)
             yield Service(port, log, psutil.Process(process.pid))
         finally:
             process.terminate()
@@ -86,7 +86,7 @@ def _started(command: list[str], environment: dict[str, str], output: IO[str]) -
     return subprocess.Popen(command, env=environment, stdout=output, stderr=output)
 
 
-def _wait_until_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_until_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError), urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=1):

@@ -178,7 +178,8 @@ def graph(svg: Path | None) -> None:
 async def _work(runtime: Runtime) -> None:
     logs.configure(runtime.settings, "worker")
     logs.tell_start(runtime.settings)
-    click.echo("The worker runs. Ctrl-C stops it.")
+    if runtime.settings.is_local:
+        click.echo("The worker runs. Ctrl-C stops it.")
     await worker.work(runtime, wiring.sms_pool(runtime.settings, runtime.switches))
 
 

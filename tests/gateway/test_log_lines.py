@@ -1,6 +1,8 @@
 """What a service in production writes, from its first line on: JSON, with ids by which the lines of one request are found."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +13,7 @@ import pytest
 
 import core
 from core.settings import Settings
-from tests.conftest import LOGS, serving
+from tests.conftest import JASHO, LOGS, serving
 from tests.gateway.cli.test_command_line import SECRETS
 
 pytestmark = pytest.mark.system
@@ -40,3 +42,23 @@ def test_every_line_of_a_service_in_production_is_json_and_tells_what_it_is_abou
     assert len(malformed["request"]) == 8
     written = json.dumps(lines)
     assert not [name for name, value in SECRETS.items() if value in written]
+
+
+def test_every_line_of_a_worker_in_production_is_json_from_its_first_on(settings: Settings) -> None:
+    environment = {"JASHO_DATABASE_URL": settings.database_url, "JASHO_REDIS_URL": settings.redis_url, **SECRETS}
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("UPDATE customer SET national_id = NULL")
+    command = [str(JASHO), "worker"]
+    with subprocess.Popen(
+        command,
+        env={**os.environ, **environment, "JASHO_ENV": "production"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.terminate()
+        lines = [json.loads(line) for line in (first, *process.stdout)]
+    assert lines[0]["event"] == "the process starts"
+    assert {line["role"] for line in lines} == {"worker"}

@@ -180,3 +180,9 @@ def test_a_library_is_heard_without_what_it_quotes(written: StringIO) -> None:
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
     assert [line["library"] for line in lines] == ["asyncio", "py.warnings"]
     assert RIGHT not in "".join(str(line["says"]) for line in lines)
+
+
+def test_a_second_outage_of_the_same_kind_within_a_minute_is_told_too() -> None:
+    repetitions = logs.Repetitions()
+    line = {"event": "an outage begins", "level": "error", "what": "PostgreSQL", "error": "OperationalError"}
+    assert [repetitions(None, "error", dict(line)) for _ in range(2)] == [line, line]
