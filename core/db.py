@@ -18,6 +18,8 @@ from core.faults.outage import Outage
 # The application never works as the tables' owner. This role may read the journal but not write it.
 APPLICATION_ROLE = "jasho_app"
 
+# A port that accepts and says nothing is no server.
+CONNECT_SECONDS = 3
 _AFTER_COMMIT = "after commit"
 SESSION = {
     "role": APPLICATION_ROLE,
@@ -29,7 +31,7 @@ SESSION = {
     "synchronous_commit": "on",
 }
 _CONNECTION: dict[str, str | int] = {
-    "connect_timeout": 3,
+    "connect_timeout": CONNECT_SECONDS,
     "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
     "keepalives_idle": 5,
     "keepalives_interval": 2,

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError, PendingRollbackError
 
 from core import clock
-from core.db import engine_url
+from core.db import CONNECT_SECONDS, engine_url
 from core.ledger.chart import list_system_accounts
 from core.migrations import contract, functions, rights, triggers
 from core.tables.ledger import account
@@ -79,7 +79,7 @@ def migrate(database_url: str, *, versions: Path = VERSIONS, rest: Rest = sleep)
 @contextmanager
 def connected(database_url: str) -> Iterator[Connection]:
     """A connection as the database's owner."""
-    engine = create_engine(engine_url(database_url), poolclass=NullPool)
+    engine = create_engine(engine_url(database_url), poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS})
     with engine.connect() as connection:
         yield connection
 

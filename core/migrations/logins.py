@@ -7,7 +7,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 from sqlalchemy import make_url
 
-from core.db import APPLICATION_ROLE, SESSION, conninfo, engine_url
+from core.db import APPLICATION_ROLE, CONNECT_SECONDS, SESSION, conninfo, engine_url
 
 # The key of the lock by which two runs at once take turns.
 _TURN = 384_97
@@ -27,12 +27,16 @@ def align(owner_url: str, database_url: str) -> None:
     if not address.username:
         raise NoLogin("JASHO_DATABASE_URL names no user")
     with psycopg.connect(
-        make_url(engine_url(owner_url)).set(drivername="postgresql").render_as_string(False), autocommit=True
+        make_url(engine_url(owner_url)).set(drivername="postgresql").render_as_string(False),
+        autocommit=True,
+        connect_timeout=CONNECT_SECONDS,
     ) as owner:
         if _ask(owner, "SELECT current_user = %s", address.username):
             return
         owner.execute("SELECT pg_advisory_lock(%s)", [_TURN])
         _make(owner, address.username)
+        if not _ask(owner, "SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", address.username):
+            raise NoLogin(f"the role {address.username} is there and may not log in: give it LOGIN, or name another")
         if address.password and not _can_log_in(database_url):
             _set_password(owner, address.username, address.password)
 

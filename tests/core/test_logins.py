@@ -8,6 +8,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
+from sqlalchemy import make_url
 
 from core import migrations
 from core.db import APPLICATION_ROLE, SESSION, conninfo
@@ -125,3 +126,12 @@ def role(service: Settings) -> tuple[str, str]:
         ).fetchone()
     assert row is not None
     return row
+
+
+def test_a_login_that_was_locked_is_not_opened_unasked(service: Settings) -> None:
+    """Somebody may have locked it on purpose; and a migration that says nothing leaves a service that can't start."""
+    login = str(make_url(service.database_url).username)
+    with psycopg.connect(service.migrate_database_url, autocommit=True) as owner:
+        owner.execute(SQL("ALTER ROLE {} NOLOGIN").format(Identifier(login)))
+    with pytest.raises(logins.NoLogin, match="may not log in"):
+        logins.align(service.migrate_database_url, service.database_url)
