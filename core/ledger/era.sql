@@ -13,8 +13,13 @@ BEGIN
     SELECT * INTO v_last FROM ledger_era ORDER BY number DESC LIMIT 1;
     -- Nobody else can be in the era before: whoever writes here is in this cluster, and comes by here.
     IF v_last.system_identifier IS DISTINCT FROM (SELECT system_identifier FROM pg_control_system()) THEN
-        PERFORM ledger_add_era(p_at);
+        -- Of those who find this out at once, one begins it; the others see it when they have waited.
+        LOCK TABLE ledger_era IN SHARE ROW EXCLUSIVE MODE;
         SELECT * INTO v_last FROM ledger_era ORDER BY number DESC LIMIT 1;
+        IF v_last.system_identifier IS DISTINCT FROM (SELECT system_identifier FROM pg_control_system()) THEN
+            PERFORM ledger_add_era(p_at);
+            SELECT * INTO v_last FROM ledger_era ORDER BY number DESC LIMIT 1;
+        END IF;
     END IF;
     RETURN v_last.number << 48;
 END

@@ -7,7 +7,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 from sqlalchemy import make_url
 
-from core.db import APPLICATION_ROLE, CONNECT_SECONDS, SESSION, conninfo, engine_url
+from core.db import APPLICATION_ROLE, CONNECT_SECONDS, SESSION, conninfo, engine_url, plain_url
 
 # The key of the lock by which two runs at once take turns.
 _TURN = 384_97
@@ -27,7 +27,8 @@ def align(owner_url: str, database_url: str) -> None:
     if not address.username:
         raise NoLogin("JASHO_DATABASE_URL names no user")
     with psycopg.connect(
-        make_url(engine_url(owner_url)).set(drivername="postgresql").render_as_string(False),
+        # As it was given: SQLAlchemy writes a blank of a socket's folder in a way that libpq does not read.
+        plain_url(owner_url),
         autocommit=True,
         connect_timeout=CONNECT_SECONDS,
     ) as owner:

@@ -8,7 +8,7 @@ from pathlib import Path
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
-from core.db import engine_url
+from core.db import plain_url
 from gateway.cli.embedded import PROGRAMS
 
 
@@ -32,8 +32,7 @@ def find(name: str, least: int) -> Path:
 
 def environment(database_url: str) -> dict[str, str]:
     """The address as libpq's variables: a password on a command line could be read by everybody on the machine."""
-    address = engine_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
-    given = conninfo_to_dict(address)
+    given = conninfo_to_dict(plain_url(database_url))
     variables = {}
     for option in pq.Conninfo.get_defaults():
         # What the address leaves open, libpq takes from its own variables and files, for the service as for its programs.

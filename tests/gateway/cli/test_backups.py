@@ -47,7 +47,7 @@ def empty(settings: Settings, servers: object) -> Iterator[Settings]:
     name = f"{databases.PREFIX}empty_{ids.new_id().hex[-12:]}"
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    url = make_url(settings.database_url).set(database=name).render_as_string(hide_password=False)
+    url = settings.database_url.replace(str(make_url(settings.database_url).database), name, 1)
     yield replace(settings, database_url=url)
     databases.drop(url)
 
