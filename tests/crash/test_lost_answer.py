@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -26,7 +27,9 @@ async def line(database_url: str) -> AsyncIterator[tuple[Proxy, str]]:
     # pytest's own temporary folders have too long a name for a socket.
     with TemporaryDirectory(prefix="jasho-") as folder:
         async with listening(Path(folder), server) as proxy:
-            yield proxy, database_url.replace(f"host={server}", f"host={folder}")
+            by_way = database_url.replace(f"host={quote(server)}", f"host={folder}")
+            assert by_way != database_url
+            yield proxy, by_way
 
 
 async def check_books(database_url: str, receipts: list[bank.Receipt], made: int | None = None) -> None:
