@@ -41,6 +41,7 @@ def backup(folder: Path) -> None:
         try:
             manifest = _dump(settings, unfinished, key)
             archive.write_manifest(unfinished, manifest, key)
+            _sync(unfinished)
             unfinished.rename(folder)
             _sync(folder.absolute().parent)
         finally:
@@ -71,6 +72,9 @@ def restore(folder: Path) -> None:
 def _dump(settings: Settings, folder: Path, key: bytes) -> archive.Manifest:
     with migrations.connected(settings.owner_database_url) as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        # It waits for pg_dump, which lifts these for itself alone.
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
         obstacle = migrations.find_obstacle(connection)
         if obstacle is not None:
             raise Failure(obstacle)
