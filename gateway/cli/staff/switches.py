@@ -25,7 +25,7 @@ _TIMES = ("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 
 @click.group("switch")
 def switch() -> None:
-    """Features, rails, providers and channels, switched off and on while the service runs."""
+    """Turns features, rails, providers and channels off and on."""
 
 
 @switch.command()
@@ -50,7 +50,7 @@ def on(name: str, by: str) -> None:
 
 @switch.command("list")
 def list_switches() -> None:
-    """Shows every switch; of those that were turned, who did it, when and why."""
+    """Shows every switch, who turned it, when and why."""
     with configured() as settings:
         seen = run(settings, lambda runtime: _read(runtime.database))
         names = wiring.switches(settings)

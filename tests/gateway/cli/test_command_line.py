@@ -242,6 +242,7 @@ MOVES_NONE = {
         "menus graph",
     ),
     *("jobs disputes", "claims list", "claims decline"),
+    *("backup", "restore", "switch on", "switch off", "switch list", "banner set", "banner clear"),
 }
 
 
