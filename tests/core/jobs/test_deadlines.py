@@ -13,6 +13,7 @@ from core.jobs.market import Job
 from core.runtime import Runtime
 from core.settings import Settings
 from core.staff import Staff
+from gateway import wiring
 from tests.core.jobs.market import ASHA, BARAKA, PAY_MINOR, Market, broken
 
 
@@ -31,8 +32,12 @@ def later(**time: float) -> Iterator[None]:
 
 
 async def meet(market: Market) -> int:
-    """Two workers at once."""
-    return sum(await asyncio.gather(deadlines.meet(market.runtime), deadlines.meet(market.runtime)))
+    """Two workers at once. Each remembers by itself what has failed."""
+    other = wiring.runtime(market.runtime.settings)
+    try:
+        return sum(await asyncio.gather(deadlines.meet(market.runtime), deadlines.meet(other)))
+    finally:
+        await other.close()
 
 
 async def told(market: Market) -> tuple[int, int, int, int]:

@@ -2,10 +2,12 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
 
 from core.settings import Settings, as_environment
-from tests.conftest import JASHO, LOGS
+from tests.conftest import LOGS
+from tests.gateway.cli import forked
 
 Done = subprocess.CompletedProcess[str]
 
@@ -22,9 +24,10 @@ main(prog_name="jasho")
 
 def jasho(arguments: Sequence[str], settings: Settings | None = None, typed: str = "", **variables: str) -> Done:
     environment = {**os.environ, **(as_environment(settings) if settings else {}), **variables}
-    done = subprocess.run(
-        [JASHO, *arguments], capture_output=True, text=True, timeout=60, env=environment, input=typed, check=False
-    )
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(typed)
+        file.flush()
+        done = forked.run(arguments, environment, stdin=file.name, seconds=60)
     with (LOGS / "command-line.log").open("a") as log:
         log.write(done.stdout + done.stderr)
     return done
@@ -35,10 +38,7 @@ def jasho_at_a_terminal(arguments: Sequence[str], settings: Settings, typed: str
     keyboard, terminal = os.openpty()
     try:
         os.write(keyboard, typed.encode())
-        environment = {**os.environ, **as_environment(settings)}
-        return subprocess.run(
-            [JASHO, *arguments], stdin=terminal, capture_output=True, text=True, timeout=60, env=environment, check=False
-        )
+        return forked.run(arguments, {**os.environ, **as_environment(settings)}, stdin=os.ttyname(terminal), seconds=60)
     finally:
         os.close(terminal)
         os.close(keyboard)
