@@ -19,10 +19,13 @@ from core.operations import board
 from core.operations.board import Board
 
 _REST_SECONDS = 2.0
-# Older than this, somebody who asks waits for the next look. With the wait below, a change is obeyed within 5 s.
+# Older than this, somebody who asks waits for the next look, so that a change is obeyed within 5 s.
 _OLD_SECONDS = 4.0
 _WAIT_SECONDS = 1.0
-_READ_SECONDS = 3.0
+_MOST_WAITS = 2
+# A connection that has answered before answers at once, or is dead. A new one may take its time.
+_KEPT_SECONDS = 0.5
+_READ_SECONDS = 2.0
 
 log = structlog.get_logger()
 
@@ -64,14 +67,23 @@ class Switches:
 
     async def look(self) -> None:
         """Sees to it that the process knows how the switches stand. It raises nothing."""
+        for _ in range(_MOST_WAITS):
+            looking = self._begin_where_due()
+            if looking is None or monotonic() - self._seen_seconds <= _OLD_SECONDS:
+                return
+            # The look under way may be one that began before the process was frozen: then what it saw is old, too.
+            await asyncio.wait({looking}, timeout=_WAIT_SECONDS)
+
+    def _begin_where_due(self) -> "asyncio.Task[None] | None":
+        """The look that is under way; None where the last one was a moment ago."""
+        if self._looking is not None and not self._looking.done():
+            return self._looking
         now_seconds = monotonic()
-        is_looking = self._looking is not None and not self._looking.done()
-        if not is_looking and now_seconds >= self._next_seconds:
-            self._next_seconds = now_seconds + _REST_SECONDS
-            self._looking = asyncio.create_task(self._look(now_seconds))
-            is_looking = True
-        if is_looking and self._looking is not None and now_seconds - self._seen_seconds > _OLD_SECONDS:
-            await asyncio.wait({self._looking}, timeout=_WAIT_SECONDS)
+        if now_seconds < self._next_seconds:
+            return None
+        self._next_seconds = now_seconds + _REST_SECONDS
+        self._looking = asyncio.create_task(self._look())
+        return self._looking
 
     async def close(self) -> None:
         if self._looking is not None:
@@ -80,13 +92,24 @@ class Switches:
                 await self._looking
         await self._database.close()
 
-    async def _look(self, began_seconds: float) -> None:
-        try:
-            seen = await within(_READ_SECONDS, self._read())
-        except Exception as error:  # noqa: BLE001 - whatever it is, what was seen last stands
-            if not is_away(error):
-                log.warning("switches not read", error=describe(error))
-            return
+    async def _look(self) -> None:
+        """Over the connection that it has, and where that is silent, over another: a line may die and nobody be told."""
+        for patience_seconds in (_KEPT_SECONDS, _READ_SECONDS):
+            began_seconds = monotonic()
+            try:
+                seen = await within(patience_seconds, self._read())
+            except TimeoutError:
+                # Whoever waits at the silent connection keeps it, and closes it when he gives up.
+                await self._database.engine.dispose(close=False)
+            except Exception as error:  # noqa: BLE001 - whatever it is, what was seen last stands
+                if not is_away(error):
+                    log.warning("switches not read", error=describe(error))
+                return
+            else:
+                self._take(seen, began_seconds)
+                return
+
+    def _take(self, seen: Board, began_seconds: float) -> None:
         if seen.off != self._board.off:
             log.info("switches changed", off=sorted(seen.off))
         self._board, self._seen_seconds = seen, began_seconds

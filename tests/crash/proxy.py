@@ -9,6 +9,10 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
+
+from psycopg.conninfo import conninfo_to_dict
 
 SOCKET = ".s.PGSQL.5432"
 _EXECUTE = b"E"
@@ -108,3 +112,15 @@ async def listening(folder: Path, server: str) -> AsyncIterator[Proxy]:
         listener.close()
         if connections:
             await asyncio.wait(set(connections), timeout=10)
+
+
+@asynccontextmanager
+async def line(database_url: str) -> AsyncIterator[tuple[Proxy, str]]:
+    """A proxy before the database, and the database's address by way of it."""
+    server = str(conninfo_to_dict(database_url)["host"])
+    # pytest's own temporary folders have too long a name for a socket.
+    with TemporaryDirectory(prefix="jasho-") as folder:
+        async with listening(Path(folder), server) as proxy:
+            by_way = database_url.replace(f"host={quote(server)}", f"host={folder}")
+            assert by_way != database_url
+            yield proxy, by_way

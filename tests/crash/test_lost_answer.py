@@ -1,35 +1,17 @@
 """The line to PostgreSQL is cut in the middle of a batch: whoever waits hears the truth, and money moves once."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from urllib.parse import quote
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from core.db import conninfo
 from core.ledger.poster import Poster
 from tests.crash import bank
 from tests.crash.payer import keys
-from tests.crash.proxy import Proxy, listening
+from tests.crash.proxy import line
 
 KEYS = list(keys("lost", 60))
-
-
-@asynccontextmanager
-async def line(database_url: str) -> AsyncIterator[tuple[Proxy, str]]:
-    """A proxy before the database, and the database's address by way of it."""
-    server = str(conninfo_to_dict(database_url)["host"])
-    # pytest's own temporary folders have too long a name for a socket.
-    with TemporaryDirectory(prefix="jasho-") as folder:
-        async with listening(Path(folder), server) as proxy:
-            by_way = database_url.replace(f"host={quote(server)}", f"host={folder}")
-            assert by_way != database_url
-            yield proxy, by_way
 
 
 async def check_books(database_url: str, receipts: list[bank.Receipt], made: int | None = None) -> None:
