@@ -5,6 +5,7 @@ Among them may be the refusal of a switch, `@refuses(SendOff, ...)`: then nothin
 
 import inspect
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
@@ -17,6 +18,9 @@ _Result = TypeVar("_Result")
 
 # Tests set it: an undeclared refusal is an error there.
 is_strict = False
+
+# The switches that the service at work obeys.
+_obeyed: ContextVar[tuple[type[Refusal], ...]] = ContextVar("obeyed", default=())
 
 log = structlog.get_logger()
 
@@ -49,11 +53,14 @@ def refuses(*declared: type[Refusal] | Callable[..., Any]) -> Callable[[Callable
             async def held(*args: _Params.args, **kwargs: _Params.kwargs) -> Any:  # noqa: ANN401 - whatever it returns
                 if switched:
                     await _check_on(switched, args[0] if args else kwargs["runtime"])
+                before = _obeyed.set(switched or _obeyed.get())
                 try:
                     return await work(*args, **kwargs)
                 except Refusal as refusal:
                     _check_declared(function, refusal, all_declared)
                     raise
+                finally:
+                    _obeyed.reset(before)
 
         else:
 
@@ -82,6 +89,12 @@ def switches_of(function: Callable[..., Any]) -> frozenset[str]:
     """The switches that a function obeys itself."""
     names: frozenset[str] = getattr(function, "switches", frozenset())
     return names
+
+
+async def check_still_on(runtime: Any) -> None:  # noqa: ANN401 - it stands on a higher floor
+    """For what takes its time, as a PIN does: the service at work is refused where it was switched off meanwhile."""
+    if switched := _obeyed.get():
+        await _check_on(switched, runtime)
 
 
 class _Switches(Protocol):

@@ -1,5 +1,7 @@
 """The first screen. People remember its numbers: none of them ever changes."""
 
+import re
+
 from core import septets
 from core.i18n import _, translate
 from core.operations.refusals import SendOff, WithdrawOff
@@ -16,6 +18,7 @@ def is_agent(session: Session) -> bool:
 
 # The entries that a banner may not push onto the second page: money.
 _FIRST_KEYS = ("1", "2", "3", "4")
+_LOOKS_LIKE_AN_ENTRY = re.compile(r"\s*\d+\s*[.)]")
 
 
 def find_fault(banner: str, language: str) -> str | None:
@@ -27,6 +30,8 @@ def find_fault(banner: str, language: str) -> str | None:
         return "it is one line of text"
     if strange := septets.foreign(banner):
         return f"a phone cannot show {strange!r} (GSM 03.38)"
+    if _LOOKS_LIKE_AN_ENTRY.match(banner):
+        return "it begins like an entry of the menu, whose number people would type"
     home = SCREENS[0]
     lines = [f"{option.key}. {translate(option.label, language)}" for option in home.options]
     first, *_rest = paginate([banner, home.text, *lines], [], translate(MORE_LINE, language))

@@ -16,7 +16,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from core import clock
 from core.credentials.refusals import BadPin, MoneyOutWaits, NoPin, PinLocked, WeakPin, WrongPin
 from core.errors import Busy
-from core.refusing import refuses
+from core.refusing import check_still_on, refuses
 from core.runtime import Runtime
 from core.tables.credentials import pin as pin_table
 
@@ -123,6 +123,8 @@ async def _check(runtime: Runtime, customer_id: UUID, pin: str) -> datetime | No
         raise PinLocked
     # A lock that other guesses have set meanwhile stays.
     await _change(runtime, change.where(pin_table.c.locked_at.is_(None)).values(failures=0))
+    # Where many wait for their PIN, staff may have switched off meanwhile what it is for.
+    await check_still_on(runtime)
     money_out_from: datetime | None = row.money_out_from
     return money_out_from
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock
@@ -43,10 +43,10 @@ async def ask(runtime: Runtime) -> int:
 
 
 async def _ask(runtime: Runtime, rail: Rail) -> int:
-    is_off = runtime.switches.is_off(switches.rail(rail.name))
-    rows = await _lease(runtime, rail, is_off=is_off)
-    handed = [requests.report(runtime, row.id, paid=False) if is_off else _hand_over(runtime, rail, row) for row in rows]
-    results = await asyncio.gather(*handed, return_exceptions=True)
+    if runtime.switches.is_off(switches.rail(rail.name)):
+        return await _give_back(runtime, rail)
+    rows = await _lease(runtime, rail)
+    results = await asyncio.gather(*(_hand_over(runtime, rail, row) for row in rows), return_exceptions=True)
     for failure in results:
         if failure is not None:
             raise failure
@@ -68,22 +68,27 @@ async def give_up(runtime: Runtime) -> int:
     return await chores.work_through(runtime.database, "payments: give up", due, tell)
 
 
-async def _lease(runtime: Runtime, rail: Rail, *, is_off: bool) -> list[Row[Any]]:
-    """Leases the requests that the rail has not accepted yet, longest waiting first. No other worker asks for them meanwhile.
+async def _give_back(runtime: Runtime, rail: Rail) -> int:
+    """Ends the requests that no worker has ever taken in hand. No worker takes one in hand meanwhile: its row is locked."""
+    is_untouched = _is_wanted(rail) & payment.c.claimed_at.is_(None)
 
-    The rail is asked for a withdrawal until it accepts, for a deposit only while the customer may look for the prompt.
-    """
+    async def end(connection: AsyncConnection, row: Row[Any]) -> bool:
+        refused = {"status": "refused", "settled_at": clock.now()}
+        await connection.execute(update(payment).where(payment.c.id == row.id).values(refused))
+        await settlements.settle(runtime, connection, row, paid=False)
+        return True
+
+    due = Due(settlements.PAYMENTS.where(is_untouched), payment.c.id, (payment.c.created_at,))
+    return await chores.work_through(runtime.database, "payments: give back", due, end)
+
+
+async def _lease(runtime: Runtime, rail: Rail) -> list[Row[Any]]:
+    """Leases the requests that the rail has not accepted yet, longest waiting first. No other worker asks for them meanwhile."""
     now = clock.now()
-    is_wanted = or_(
-        and_(payment.c.status == "new", or_(payment.c.direction == OUT, payment.c.answer_by > now)),
-        and_(payment.c.status == "unanswered", payment.c.direction == OUT),
-    )
     is_free = or_(payment.c.claimed_at.is_(None), payment.c.claimed_at < now - LEASE_LASTS)
-    if is_off:
-        is_free = payment.c.claimed_at.is_(None)
     waiting = (
         select(payment.c.id)
-        .where(payment.c.rail == rail.name, payment.c.asked_at.is_(None), is_wanted, is_free)
+        .where(_is_wanted(rail), is_free)
         .order_by(payment.c.claimed_at.asc().nulls_first(), payment.c.created_at)
         .limit(_MOST_AT_ONCE)
         .with_for_update(skip_locked=True)
@@ -91,6 +96,15 @@ async def _lease(runtime: Runtime, rail: Rail, *, is_off: bool) -> list[Row[Any]
     lease = update(payment).where(payment.c.id.in_(waiting)).values(claimed_at=now).returning(payment)
     async with runtime.database.autocommit() as connection:
         return list((await connection.execute(lease)).all())
+
+
+def _is_wanted(rail: Rail) -> ColumnElement[bool]:
+    """A withdrawal until the rail accepts it, a deposit only while the customer may look for the prompt."""
+    is_wanted = or_(
+        and_(payment.c.status == "new", or_(payment.c.direction == OUT, payment.c.answer_by > clock.now())),
+        and_(payment.c.status == "unanswered", payment.c.direction == OUT),
+    )
+    return and_(payment.c.rail == rail.name, payment.c.asked_at.is_(None), is_wanted)
 
 
 async def _hand_over(runtime: Runtime, rail: Rail, row: Row[Any]) -> None:

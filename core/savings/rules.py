@@ -101,6 +101,10 @@ async def save(runtime: Runtime) -> int:
     is_due = (goal_table.c.status == "open", goal_table.c.rule_next <= today)
 
     async def save_one(connection: AsyncConnection, row: Row[Any]) -> bool:
+        # A round with many goals lasts: the rest of it waits where savings go off amid it.
+        await runtime.switches.look()
+        if runtime.switches.is_off(SavingsOff.switch):
+            return False
         next_day = next_saving_day(row.rule_next, today, row.rule_day)
         await connection.execute(update(goal_table).where(goal_table.c.id == row.id).values(rule_next=next_day))
         if await chores.mark_done(connection, row.id, _SAVED, row.rule_next.isoformat()):

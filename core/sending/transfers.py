@@ -15,7 +15,7 @@ from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
-from core.operations.refusals import SendOff
+from core.operations.refusals import SavingsOff, SendOff
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.sending import round_ups, texts
@@ -59,7 +59,8 @@ async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
 async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer, quoted: Quote, key: str) -> SendReceipt:
     """Moves the money without a PIN: the caller has the sender's confirmation. Otherwise as `send`."""
     amount = quoted.amount
-    rounding = await round_ups.find_due(runtime, sender, quoted.total)
+    saves = not runtime.switches.is_off(SavingsOff.switch)
+    rounding = await round_ups.find_due(runtime, sender, quoted.total) if saves else None
     answer = await runtime.poster.submit(build_transfer(sender, recipient, quoted, key, rounding))
     if rounding is not None and answer.outcome in round_ups.GIVES_WAY:
         rounding = None

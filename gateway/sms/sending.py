@@ -31,6 +31,7 @@ log = structlog.get_logger()
 
 async def one_round(runtime: Runtime, pool: ProviderPool) -> int:
     """Sends what can be sent now, at most as much as fits at once, and returns how many messages it looked at."""
+    await runtime.switches.look()
     leased = await outbox.lease(runtime, MOST_THREADS, pool)
     answers = await asyncio.gather(*(_carry(runtime, pool, attempt) for attempt in leased.attempts))
     if answers:
@@ -111,6 +112,8 @@ async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
 async def _lease_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
     """Leases as much as there is room for, then waits for room, or for a while where there was nothing more to lease."""
     hands.room.clear()
+    # Before the lease and not within it: a transaction waits for nobody.
+    await runtime.switches.look()
     free = hands.free
     leased = await outbox.lease(runtime, free, pool) if free > 0 else outbox.Leased([], 0)
     for attempt in leased.attempts:

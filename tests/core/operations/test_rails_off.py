@@ -1,12 +1,15 @@
 """A rail that is switched off takes nothing new, and what is on its way ends."""
 
+import asyncio
+
 import pytest
 
 from core.operations import switches
 from core.operations.refusals import DepositOff, WithdrawOff
+from core.payments import requests, settlements
 from core.payments.refusals import RailAway
 from core.runtime import Runtime
-from tests.core.operations.turning import turn_off, turn_on
+from tests.core.operations.turning import turn_off, turn_off_at_the_pin, turn_on
 from tests.core.payments.mpesa import START, breaks, set_up
 
 PLAYED = switches.rail("played")
@@ -40,6 +43,36 @@ async def test_what_it_was_never_asked_for_comes_back_once(runtime: Runtime) -> 
     assert (await stage.money(), stage.rail.asked) == ((START, START), [])
     assert "It is back in your account" in (await stage.inbox())[-1]
     assert await stage.findings() == []
+
+
+async def test_a_worker_killed_amid_giving_back_leaves_nothing_held_while_the_rail_is_off(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = await set_up(runtime)
+    await stage.withdraw(500)
+    await turn_off(runtime, PLAYED)
+
+    async def die(*_: object, **__: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as killed:
+        killed.setattr(settlements, "settle", die)
+        killed.setattr(requests, "report", die)
+        with pytest.raises(asyncio.CancelledError):
+            await stage.ask()
+    await stage.ask()
+    assert (await stage.money(), stage.rail.asked) == ((START, START), [])
+    assert await stage.findings() == []
+
+
+async def test_a_withdrawal_whose_pin_was_slow_is_refused_where_its_switch_was_turned_meanwhile(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = await set_up(runtime)
+    turn_off_at_the_pin(runtime, "withdraw", monkeypatch)
+    with pytest.raises(WithdrawOff):
+        await stage.withdraw(500)
+    assert await stage.money() == (START, START)
 
 
 async def test_what_is_in_doubt_is_neither_given_back_nor_asked_again(runtime: Runtime) -> None:

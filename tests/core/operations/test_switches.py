@@ -8,21 +8,24 @@ import pytest
 from sqlalchemy import func, select
 
 from core import features
+from core.agents import cash
 from core.approvals import consent
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
 from core.faults.outage import Outage
 from core.features import Duty
+from core.insurance import covers
 from core.money import Money
 from core.operations import board, switches
-from core.operations.refusals import SendOff
+from core.operations.refusals import InsuranceOff, SendOff, WithdrawOff
 from core.operations.switches import Switches
 from core.runtime import Runtime
+from core.savings import opening, rules
 from core.sending import approval, transfers
 from core.settings import Settings
 from core.staff import Staff
 from core.tables.operations import switch_change
-from tests.core.operations.turning import refresh, turn_off, turn_on
+from tests.core.operations.turning import refresh, turn_off, turn_off_at_the_pin, turn_on
 from tests.crash.proxy import line
 from tests.pins import RIGHT
 
@@ -165,6 +168,35 @@ async def test_a_feature_that_is_off_moves_nothing_at_its_last_step(runtime: Run
     with pytest.raises(SendOff):
         await transfers.send(runtime, sender=asha, recipient_phone=baraka.phone, amount=amount, pin=RIGHT, key="k")
     assert await wallet.get_balance(runtime, asha) == before
+
+
+async def test_a_feature_turned_off_while_the_pin_is_compared_moves_nothing(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha = await person(runtime, "+254711000001")
+    before = await wallet.get_balance(runtime, asha)
+    turn_off_at_the_pin(runtime, "withdraw", monkeypatch)
+    with pytest.raises(WithdrawOff):
+        await cash.withdraw(runtime, customer=asha, agent_number="200100", amount=Money(50_000, "KES"), pin=RIGHT, key="k")
+    monkeypatch.undo()
+    turn_off_at_the_pin(runtime, "insurance", monkeypatch)
+    with pytest.raises(InsuranceOff):
+        await covers.buy(runtime, asha, covers.list_offers(runtime)[0].product.key, RIGHT, "k")
+    assert await wallet.get_balance(runtime, asha) == before
+
+
+async def test_a_send_is_not_rounded_up_into_savings_that_are_off(runtime: Runtime) -> None:
+    asha = await person(runtime, "+254711000001")
+    amount = Money(50_000, "KES")
+    goal = await opening.open_goal(runtime, asha, name="Cow", target=Money(100_000, "KES"), key="goal")
+    await rules.round_up_into(runtime, asha, goal.id)
+    asha = await person(runtime, asha.phone)
+    await turn_off(runtime, "savings")
+    sent = await transfers.send(runtime, sender=asha, recipient_phone="+254722000002", amount=amount, pin=RIGHT, key="k")
+    assert sent.saved is None
+    await turn_on(runtime, "savings")
+    again = await transfers.send(runtime, sender=asha, recipient_phone="+254722000002", amount=amount, pin=RIGHT, key="k")
+    assert again == sent, "the same send, repeated, is the same"
 
 
 async def test_a_yes_to_a_request_of_a_feature_that_is_off_leaves_the_request_waiting(runtime: Runtime) -> None:

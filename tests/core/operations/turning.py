@@ -1,5 +1,10 @@
 """Turns switches as staff do, and lets a process see it at once instead of within seconds."""
 
+from uuid import UUID
+
+import pytest
+
+from core.hashing import PinHasher
 from core.operations import board
 from core.operations.switches import Switches
 from core.runtime import Runtime
@@ -25,3 +30,14 @@ def refresh(seen: Switches) -> None:
     """As if it had not looked for a while."""
     seen._next_seconds = seen._seen_seconds = float("-inf")
     seen._looking = None
+
+
+def turn_off_at_the_pin(runtime: Runtime, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Staff turn it off in the moment in which the customer's PIN is compared."""
+    matches = PinHasher.matches
+
+    async def turn(hasher: PinHasher, hashed: str, pin: str, customer_id: UUID) -> bool:
+        await turn_off(runtime, name)
+        return await matches(hasher, hashed, pin, customer_id)
+
+    monkeypatch.setattr(PinHasher, "matches", turn)

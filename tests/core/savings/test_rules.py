@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -20,6 +21,7 @@ from core.savings.rules import Rule, next_saving_day
 from core.settings import Settings
 from gateway import wiring
 from tests import pins
+from tests.core.operations.turning import turn_off, turn_on
 from tests.core.savings.saver import BARAKA, Saver, findings, kes
 
 # A Sunday, nine in the morning in Nairobi.
@@ -282,3 +284,24 @@ async def test_a_reminder_that_a_crash_cut_off_is_sent_once_afterwards(asha: Sav
     assert [line["row"] for line in told] == [str(goal.id)]
     assert len(await asha.read()) == before
     assert len(await remind_at(asha, date(2027, 3, 10))) == 1
+
+
+async def test_savings_that_go_off_amid_a_round_stop_at_the_next_goal_which_saves_later(
+    asha: Saver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with clock.at(START):
+        await saving(asha, 100, name="Cow")
+        await saving(asha, 100, name="Hen")
+    save, before = rules._save, await asha.balance()
+
+    async def save_and_turn(runtime: Runtime, *given: Any) -> None:
+        await save(runtime, *given)
+        await turn_off(runtime, "savings")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rules, "_save", save_and_turn)
+        assert await save_at(asha, START + WEEK) == 1
+    assert await asha.balance() == before - 100
+    await turn_on(asha.runtime, "savings")
+    assert await save_at(asha, START + WEEK) == 1
+    assert await asha.balance() == before - 200

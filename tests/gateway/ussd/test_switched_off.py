@@ -130,9 +130,16 @@ def test_the_longest_banner_leaves_the_first_entries_on_the_first_page(language:
     assert f"{longest} fit" in fault
 
 
-@pytest.mark.parametrize("banner", ["", "  ", "two\nlines", "tab\there", "Habari 😀", "ŵ", "x" * 161])
+@pytest.mark.parametrize(
+    "banner", ["", "  ", "two\nlines", "tab\there", "Habari 😀", "ŵ", "x" * 161, "\r", "1. Send money", " 98 ) More", "0.Back"]
+)
 def test_a_banner_that_no_phone_shows_is_refused(banner: str) -> None:
     assert home.find_fault(banner, "en") is not None
+
+
+@pytest.mark.parametrize("banner", ["24/12: closed", "1 May: closed", "100% safe {name} 12.30 {}", "~^|[]{}\\€"])
+def test_a_banner_that_only_looks_odd_is_shown_as_it_is(banner: str) -> None:
+    assert home.find_fault(banner, "en") is None
 
 
 async def test_a_rail_that_is_off_says_so_and_the_agent_keeps_his_number(road: Road, runtime: Runtime) -> None:
