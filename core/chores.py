@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import __version__, clock
-from core.db import Database
+from core.db import SCHEMA, Database
 from core.faults import is_away
 from core.tables.chores import chore, heartbeat
 
@@ -145,7 +145,7 @@ class Worker:
 async def beat(database: Database, worker: Worker) -> int:
     """Writes down that the worker works now, and lets go of those that have not for an hour. There is no more to do: 0."""
     now = clock.now()
-    row = {"host": worker.host, "version": __version__, "started_at": worker.started_at, "beat_at": now}
+    row = {"host": worker.host, "version": f"{__version__}, schema {SCHEMA}", "started_at": worker.started_at, "beat_at": now}
     statement = insert(heartbeat).values(process=worker.process, **row)
     async with database.autocommit() as connection:
         await connection.execute(statement.on_conflict_do_update(index_elements=["process"], set_={"beat_at": now}))

@@ -6,6 +6,7 @@ Work that changes several things opens `transaction()`; a single statement, or a
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
@@ -17,6 +18,9 @@ from core.faults.outage import Outage
 
 # The application never works as the tables' owner. This role may read the journal but not write it.
 APPLICATION_ROLE = "jasho_app"
+
+# The newest version of the schema that this code has, by the names of the files.
+SCHEMA = max(path.name for path in (Path(__file__).parent / "migrations" / "versions").glob("[0-9]*.py"))[:4]
 
 # A port that accepts and says nothing is no server.
 CONNECT_SECONDS = 3
@@ -32,6 +36,8 @@ SESSION = {
 }
 _CONNECTION: dict[str, str | int] = {
     "connect_timeout": CONNECT_SECONDS,
+    # `jasho migrate` reads which code is at work (core/migrations/running.py).
+    "application_name": f"jasho {SCHEMA}",
     "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
     "keepalives_idle": 5,
     "keepalives_interval": 2,

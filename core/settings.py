@@ -30,6 +30,8 @@ _SHOWN = ("env", "public_url", "service_code", "country", "callback_allow")
 _SECRETS = ("callback_secret", "pin_pepper", "data_key")
 # A delivery report may come two days late, and a provider may deliver an SMS again a day later.
 LEAST_DAYS, MOST_DAYS = 7, 3650
+# For `jasho migrate`, `backup` and `restore`. Whoever breaks into a process that answers strangers does not get them there.
+_OWNERS = ("migrate_database_url", "backup_key")
 _NEEDED_IN_PRODUCTION = ("database_url", "redis_url", *_SECRETS)
 
 
@@ -186,7 +188,18 @@ def shown(settings: Settings) -> dict[str, str]:
 
 def hand_down(settings: Settings) -> None:
     """Writes the settings into this process's environment, for the worker processes that it is about to start."""
-    os.environ.update(as_environment(settings))
+    os.environ.update(as_environment(settings) | dict.fromkeys(map(variable, _OWNERS), ""))
+
+
+def forget_owners() -> bool:
+    """Takes what only the owner's commands need out of the environment. Was there anything?
+
+    What a process was started with can be read for as long as it lives: who wants that forgotten, too, has to begin anew.
+    """
+    given = [variable(name) for name in _OWNERS if os.environ.get(variable(name))]
+    # Empty and not gone: a `.env` file would give it again.
+    os.environ.update(dict.fromkeys(given, ""))
+    return bool(given)
 
 
 def variable(name: str) -> str:

@@ -25,7 +25,8 @@ from sqlalchemy.exc import OperationalError, PendingRollbackError
 from core import clock
 from core.db import CONNECT_SECONDS, engine_url
 from core.ledger.chart import list_system_accounts
-from core.migrations import contract, functions, rights, triggers
+from core.migrations import contract, functions, rights, running, triggers
+from core.migrations.running import AtWork as AtWork
 from core.tables.ledger import account
 
 _FOLDER = Path(__file__).parent
@@ -61,7 +62,7 @@ def migrate(database_url: str, *, versions: Path = VERSIONS, rest: Rest = sleep)
     """Works as the database's owner. Each version is a transaction: all of it or nothing. Answers the version reached.
 
     A database that is ahead of the code, and allows it, is left alone. `rest` is called with the seconds until the next
-    try. Raises Blocked after the last one, TooNew, and SQLAlchemyError where the database is away or a version is wrong;
+    try. Raises Blocked after the last one, TooNew, AtWork, and SQLAlchemyError where the database is away or a version is wrong;
     another run goes on where this one has stopped.
     """
     for pause in _PAUSES_SECONDS:
@@ -118,6 +119,7 @@ def _run(database_url: str, versions: Path) -> str:
             present = MigrationContext.configure(connection).get_current_revision()
             if present is not None and present > newest(versions):
                 return _leave_alone(connection, present, newest(versions))
+            running.check(connection, ScriptDirectory.from_config(configuration(None, versions)), present)
             connection.commit()
             command.upgrade(configuration(connection, versions), "head")
             connection.commit()

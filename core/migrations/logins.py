@@ -1,5 +1,9 @@
 """The service's login: a member of the application's role that owns nothing. The owner makes it of the service's address."""
 
+import hashlib
+import hmac
+import re
+from base64 import b64decode
 from contextlib import suppress
 from typing import Any
 
@@ -9,6 +13,7 @@ from sqlalchemy import make_url
 
 from core.db import APPLICATION_ROLE, CONNECT_SECONDS, SESSION, conninfo, engine_url, plain_url
 
+_SCRAM = re.compile(r"SCRAM-SHA-256\$(?P<iterations>\d+):(?P<salt>[^$]+)\$(?P<key>[^:]+):.+")
 # The key of the lock by which two runs at once take turns.
 _TURN = 384_97
 
@@ -38,7 +43,7 @@ def align(owner_url: str, database_url: str) -> None:
         _make(owner, address.username)
         if not _ask(owner, "SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", address.username):
             raise NoLogin(f"the role {address.username} is there and may not log in: give it LOGIN, or name another")
-        if address.password and not _can_log_in(database_url):
+        if address.password and not _has_password(owner, database_url, address.username, address.password):
             _set_password(owner, address.username, address.password)
 
 
@@ -56,12 +61,27 @@ def _make(owner: psycopg.Connection, login: str) -> None:
             owner.execute(SQL("ALTER ROLE {} SET {} = {}").format(Identifier(login), Identifier(name), Literal(value)))
 
 
-def _can_log_in(database_url: str) -> bool:
+def _has_password(owner: psycopg.Connection, database_url: str, login: str, password: str) -> bool:
     try:
-        psycopg.connect(conninfo(database_url)).close()
+        with psycopg.connect(conninfo(database_url)) as connection:
+            if connection.pgconn.used_password:
+                return True
     except psycopg.OperationalError:
         return False
-    return True
+    # The server lets anybody in who comes from here, and may ask for the password elsewhere. Only a superuser sees it.
+    if not _ask(owner, "SELECT has_table_privilege('pg_authid', 'SELECT')"):
+        return False
+    return _proves(_ask(owner, "SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = %s", login), password)
+
+
+def _proves(stored: str, password: str) -> bool:
+    """Is what the server keeps made of this password (RFC 5803)? Not where it is of another form."""
+    match = _SCRAM.fullmatch(stored)
+    if match is None or not password.isascii():
+        return False
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), b64decode(match["salt"]), int(match["iterations"]))
+    key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    return hmac.compare_digest(key, b64decode(match["key"]))
 
 
 def _set_password(owner: psycopg.Connection, login: str, password: str) -> None:

@@ -19,7 +19,8 @@ _ITEM = re.compile(r"(\w+)(?: ?\(([^)]*)\))?")
 _TABLES = text(
     "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'm', 'f', 'p')"
 )
-# A function may be called by everybody from birth on, which the code does not want. Those of extensions are not ours.
+# A function may be called by everybody from birth on, which the code does not want. Those of extensions are not ours. Databases
+# from before PostgreSQL 15 let everybody make functions, which the ledger's own would call in the owner's name.
 _PRESENT = text("""
     SELECT 'TABLE ' || c.relname, a.privilege_type, NULL, a.grantee = 0
     FROM pg_class c, aclexplode(c.relacl) a
@@ -37,6 +38,9 @@ _PRESENT = text("""
     UNION ALL
     SELECT 'SCHEMA public', a.privilege_type, NULL, false
     FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'public' AND a.grantee = CAST(:role AS regrole)
+    UNION ALL
+    SELECT 'SCHEMA public', 'CREATE', NULL, true
+    FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'public' AND a.grantee = 0 AND a.privilege_type = 'CREATE'
 """)
 
 

@@ -1,6 +1,7 @@
 """What all subcommands of `jasho` use: settings, servers, a runtime, and errors in one line."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -15,7 +16,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from core.credentials import canaries
 from core.runtime import Runtime
-from core.settings import BadSettings, Settings, variable
+from core.settings import BadSettings, Settings, forget_owners, variable
 from gateway import logs, wiring
 from gateway.cli.embedded import CannotStart, embedded, serves
 
@@ -118,6 +119,12 @@ def read_settings() -> Settings:
         return wiring.read_settings()
     except BadSettings as error:
         raise Failure("; ".join(str(error).splitlines())) from error
+
+
+def begin_without_owners() -> None:
+    """In production, begins this process anew where it was given the address of the database's owner or the key of backups."""
+    if not read_settings().is_local and forget_owners():
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the command itself, with its arguments
 
 
 def run(settings: Settings, work: Callable[[Runtime], Awaitable[_Result]], *, uses_secrets: bool = True) -> _Result:

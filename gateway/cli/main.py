@@ -13,7 +13,7 @@ from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
 from gateway import logs, wiring, worker
 from gateway.cli import address, backups, books, embedded, schema
-from gateway.cli.command import Failure, OneLine, configured, read_settings, run, until_stopped
+from gateway.cli.command import Failure, OneLine, begin_without_owners, configured, read_settings, run, until_stopped
 from gateway.cli.dial import converse
 from gateway.cli.doctor.command import doctor
 from gateway.cli.serve import prepare, serve
@@ -42,6 +42,7 @@ def work(check: bool) -> None:
         with configured() as settings:
             click.echo(run(settings, _check_worker))
         return
+    begin_without_owners()
     with until_stopped(), configured() as settings:
         if not settings.is_local:
             schema.check(settings)

@@ -20,7 +20,7 @@ def migrate(settings: Settings) -> str:
             logins.align(settings.migrate_database_url, settings.database_url)
     except (SQLAlchemyError, psycopg.Error) as error:
         raise Failure(f"the database could not be migrated: {first_line(error)}") from error
-    except (migrations.Blocked, migrations.TooNew, logins.NoLogin) as error:
+    except (migrations.Blocked, migrations.TooNew, migrations.AtWork, logins.NoLogin) as error:
         raise Failure(f"the database could not be migrated: {error}") from error
     return version
 

@@ -3,7 +3,6 @@
 import signal
 import socket
 from contextlib import nullcontext
-from dataclasses import replace
 
 import click
 import structlog
@@ -14,7 +13,7 @@ from core.runtime import Runtime
 from core.settings import Settings, hand_down
 from gateway import logs
 from gateway.cli import address, embedded, schema, web
-from gateway.cli.command import Failure, configured, run, until_stopped
+from gateway.cli.command import Failure, begin_without_owners, configured, run, until_stopped
 
 log = structlog.get_logger()
 
@@ -26,6 +25,7 @@ log = structlog.get_logger()
 @click.option("--no-worker", is_flag=True, help="Leave the outbox and all duties to `jasho worker`.")
 def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
     """Serves phones, SMS and the API. With no database or Redis configured it starts the embedded ones."""
+    begin_without_owners()
     _check_port(host, port)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         # A closed terminal stops several processes too, where uvicorn would start them anew.
@@ -37,8 +37,7 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
             schema.check(settings)
             run(settings, _do_nothing)
         logs.configure(settings, "web")
-        # No process that answers strangers needs the owner's address.
-        hand_down(replace(settings, migrate_database_url=""))
+        hand_down(settings)
         url = f"http://{host}:{port}"
         # Another database's service is not the one that a terminal in this checkout means.
         with address.kept(url) if embedded.serves(settings.database_url) else nullcontext():

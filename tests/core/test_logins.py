@@ -47,6 +47,23 @@ def service(settings: Settings) -> Iterator[Settings]:
         "CREATE ROLE mine SUPERUSER",
         "ALTER FUNCTION refuse_change() RENAME TO allow_change",
         "COPY pin TO PROGRAM 'cat'",
+        "COPY pin TO '/tmp/pins'",
+        "SELECT pg_read_file('/etc/passwd')",
+        "TRUNCATE posting",
+        "TRUNCATE outbox",
+        "SELECT rolpassword FROM pg_authid",
+        "SET session_replication_role = replica",
+        "LOCK TABLE transfer IN ACCESS EXCLUSIVE MODE",
+        "LOCK TABLE account IN ACCESS EXCLUSIVE MODE",
+        "DROP TRIGGER append_only ON seal",
+        "CREATE TRIGGER mine BEFORE INSERT ON posting EXECUTE FUNCTION refuse_change()",
+        "INSERT INTO ledger_era SELECT * FROM ledger_era",
+        "SELECT ledger_begin_era(now())",
+        "UPDATE switch_change SET is_off = false",
+        "DELETE FROM approval",
+        "UPDATE schema_contract SET oldest = '0000'",
+        "CREATE FUNCTION public.cardinality(uuid[]) RETURNS int LANGUAGE sql AS 'SELECT 0'",
+        "GRANT jasho_app TO pg_monitor",
     ],
 )
 @pytest.mark.parametrize("as_login", [False, True])
@@ -59,6 +76,27 @@ def test_a_stolen_login_can_neither_change_the_journal_nor_become_the_owner(
             connection.execute("SET ROLE NONE")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement.encode())
+
+
+def test_what_a_stolen_login_makes_for_itself_is_not_taken_for_the_ledgers_own(service: Settings) -> None:
+    with psycopg.connect(service.database_url, autocommit=True) as connection:
+        connection.execute("CREATE TEMP TABLE seal (LIKE public.seal)")
+        connection.execute("CREATE TEMP TABLE transfer (LIKE public.transfer)")
+        connection.execute("CREATE FUNCTION pg_temp.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT 'mine'::bytea $$")
+        connection.execute("SET search_path = pg_temp, public")
+        sealed = connection.execute("SELECT public.ledger_seal(now(), 1000)").fetchone()
+        assert sealed is not None
+        assert sealed[0] > 0
+        assert connection.execute("SELECT count(*) FROM pg_temp.seal").fetchone() == (0,)
+
+
+def test_a_right_of_everybody_to_make_functions_is_taken_away(service: Settings) -> None:
+    """A database that came from an old server has it: the ledger's functions would call a thief's, in the owner's name."""
+    with psycopg.connect(service.migrate_database_url, autocommit=True) as owner:
+        owner.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    migrations.migrate(service.migrate_database_url)
+    with psycopg.connect(service.database_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("CREATE FUNCTION public.greatest_of(int) RETURNS int LANGUAGE sql AS 'SELECT 0'")
 
 
 async def test_the_service_works_with_a_login_that_owns_nothing(service: Settings) -> None:
@@ -102,6 +140,17 @@ def test_a_new_password_is_set_and_the_old_one_is_dead_and_neither_is_in_a_log(o
         log = (own_folder / "postgres" / "server.log").read_text()
     assert "ALTER ROLE" in log
     assert PASSWORD not in log
+
+
+def test_a_password_is_set_also_where_the_server_asks_this_machine_for_none(service: Settings) -> None:
+    """Another machine is asked for it."""
+    connection = psycopg.connect(conninfo(service.database_url))
+    assert not connection.pgconn.used_password
+    connection.close()
+    assert logins._proves(role(service)[0], PASSWORD)
+    logins.align(service.migrate_database_url, service.database_url.replace(PASSWORD, f"{PASSWORD}2"))
+    assert logins._proves(role(service)[0], f"{PASSWORD}2")
+    assert not logins._proves(role(service)[0], PASSWORD)
 
 
 def test_a_login_that_is_the_owner_stays_as_it_is(settings: Settings) -> None:

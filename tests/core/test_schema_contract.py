@@ -4,8 +4,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from core import migrations
+from core.db import SCHEMA, Database
 from core.migrations import contract
 from core.migrations.contract import Contract
 from core.settings import Settings
@@ -98,3 +100,41 @@ def test_a_contract_that_somebody_has_deleted_is_made_again_and_lets_no_older_re
     migrations.migrate(settings.database_url)
     newest = migrations.newest()
     assert read(settings) == (Contract(oldest=newest, complete=newest), None)
+
+
+async def test_a_contraction_waits_until_no_older_process_has_a_connection(settings: Settings, tmp_path: Path) -> None:
+    versions = versions_with(tmp_path, "op.drop_column('goal', 'rule')", NUMBER)
+    database = Database(settings.database_url)
+    async with database.autocommit() as connection:
+        await connection.execute(text("SELECT 1"))
+        with pytest.raises(
+            migrations.AtWork, match=rf"code at {migrations.newest()} \(a connection from this machine\) is at work"
+        ):
+            migrations.migrate(settings.database_url, versions=versions)
+    await database.close()
+    assert read(settings) == (Contract(oldest="0004", complete=migrations.newest()), None)
+    assert migrations.migrate(settings.database_url, versions=versions) == NUMBER
+
+
+@pytest.mark.parametrize("version", ["0.1.0", f"0.1.0, schema {SCHEMA}"])
+def test_a_contraction_waits_until_no_older_worker_beats(settings: Settings, tmp_path: Path, version: str) -> None:
+    versions = versions_with(tmp_path, "op.drop_column('goal', 'rule')", NUMBER)
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("INSERT INTO heartbeat VALUES (gen_random_uuid(), 'host-7', %s, now(), now())", [version])
+    with pytest.raises(migrations.AtWork, match="a worker on host-7"):
+        migrations.migrate(settings.database_url, versions=versions)
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("UPDATE heartbeat SET beat_at = now() - interval '1 minute'")
+    assert migrations.migrate(settings.database_url, versions=versions) == NUMBER
+
+
+async def test_an_expansion_asks_nobody_to_stop(settings: Settings, tmp_path: Path) -> None:
+    database = Database(settings.database_url)
+    async with database.autocommit() as connection:
+        await connection.execute(text("SELECT 1"))
+        assert migrations.migrate(settings.database_url, versions=versions_with(tmp_path, EXPAND)) == NUMBER
+    await database.close()
+
+
+def test_the_version_that_a_process_names_is_that_of_its_code() -> None:
+    assert migrations.newest() == SCHEMA

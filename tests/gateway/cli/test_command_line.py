@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+from base64 import b64encode
 from pathlib import Path
 
 import click
@@ -174,6 +175,27 @@ def test_several_processes_serve_one_customer_and_production_shows_no_simulator(
             assert ("Jasho" if count % 2 == 0 else "Your balance is KES") in body
         assert httpx2.get(f"{url}/simulator").status_code == 404
         assert httpx2.post(f"{url}/api/ussd/africastalking/local", data=form).status_code == 404
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="another system shows no process's first environment")
+def test_what_only_the_owner_needs_is_in_no_process_that_serves(servers_environment: dict[str, str]) -> None:
+    canary, key = "canary-of-the-owner", b64encode(b"canary-of-the-backups-key-32-by!").decode()
+    owners = {"JASHO_MIGRATE_DATABASE_URL": f"postgresql://owner:{canary}@localhost/jasho", "JASHO_BACKUP_KEY": key}
+    with psycopg.connect(servers_environment["JASHO_DATABASE_URL"]) as connection:
+        connection.execute("UPDATE customer SET national_id = NULL")
+    environment = {**servers_environment, **SECRETS, **owners, "JASHO_ENV": "production"}
+    database = servers_environment["JASHO_DATABASE_URL"].encode()
+    with serving(environment, "--workers", "2", "--no-worker"):
+        service = [environ for environ in map(_environ, Path("/proc").glob("[0-9]*")) if database in environ]
+    assert len(service) >= 3, "the process that was started, and two that answer"
+    assert not [name for name in (canary, key) for environ in service if name.encode() in environ]
+
+
+def _environ(process: Path) -> bytes:
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""  # it has ended, or is somebody else's
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
