@@ -1,6 +1,6 @@
 """What every service needs while it works: one object, made once a process."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
@@ -29,8 +29,8 @@ class Runtime:
     switches: Switches
 
     @classmethod
-    def of(cls, settings: Settings, rails: Mapping[str, Rail] = _NO_RAILS) -> Self:
-        """Nothing is connected until it is needed."""
+    def of(cls, settings: Settings, rails: Mapping[str, Rail] = _NO_RAILS, lacking: Collection[str] = ()) -> Self:
+        """Nothing is connected until it is needed. `lacking`: the features that these settings are not enough for."""
         database = Database(settings.database_url)
         return cls(
             settings,
@@ -39,7 +39,7 @@ class Runtime:
             PinHasher(settings.pin_pepper),
             Vault(settings.data_key_bytes),
             rails,
-            Switches(settings.database_url, database.outage),
+            Switches(settings.database_url, database.outage, lacking),
         )
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute
 
 from core import inventory
 from core import settings as core_settings
+from core.operations.refusals import PinResetOff
 from core.operations.switches import CHANNELS, Switches, provider, rail
 from core.rail import Rail
 from core.runtime import Runtime
@@ -16,6 +17,8 @@ from gateway.sms.provider import Provider
 from gateway.ussd.road import Road
 
 VENDORS = (africastalking.settings.VENDOR, twilio.settings.VENDOR)
+# Without a code by SMS nobody gets on there.
+_NEED_SMS = (PinResetOff.switch,)
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -25,7 +28,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 def runtime(settings: Settings) -> Runtime:
     """What every service needs, with the rails that the settings name."""
-    return Runtime.of(settings, rails(settings))
+    has_sms = settings.is_local or any(vendor.read(settings) is not None for vendor in VENDORS)
+    return Runtime.of(settings, rails(settings), lacking=() if has_sms else _NEED_SMS)
 
 
 def rails(settings: Settings) -> Mapping[str, Rail]:

@@ -5,6 +5,7 @@ seen last stands, and a process that has seen nothing yet takes everything for o
 """
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from time import monotonic
 
@@ -45,18 +46,22 @@ CHANNELS = (USSD, SMS, SIMULATOR)
 
 
 class Switches:
-    """It has a connection of its own, so that it takes none from customers. Nothing is connected until somebody asks."""
+    """It has a connection of its own, so that it takes none from customers. Nothing is connected until somebody asks.
 
-    def __init__(self, database_url: str, outage: Outage) -> None:
+    `lacking`: the features that cannot be done, whoever switches them on.
+    """
+
+    def __init__(self, database_url: str, outage: Outage, lacking: Collection[str] = ()) -> None:
         self._database = Database(database_url, connections=1)
         self._database.outage = outage
         self._board = Board()
+        self._lacking = frozenset(lacking)
         self._looking: asyncio.Task[None] | None = None
         self._next_seconds = self._seen_seconds = float("-inf")
 
     def is_off(self, name: str) -> bool:
         """Is it off, as far as the process knows?"""
-        return name in self._board.off
+        return name in self._lacking or name in self._board.off
 
     def banner(self, language: str) -> str:
         """The banner of now in this language; empty where there is none."""

@@ -37,14 +37,17 @@ async def ask(runtime: Runtime) -> int:
     """Hands waiting requests to their rails; answers with how many. After a doubtful answer the rail is asked again later.
 
     A rail that is switched off is asked for nothing. What it was never asked for is given back; the rest waits for its report.
+    So it is with a rail that is no longer connected, after a while: another worker may know it already, or still.
     """
     await runtime.switches.look()
-    return sum(await asyncio.gather(*(_ask(runtime, rail) for rail in runtime.rails.values())))
+    handed = await asyncio.gather(*(_ask(runtime, rail) for rail in runtime.rails.values()))
+    is_orphaned = payment.c.rail.not_in(runtime.rails) & (payment.c.direction == OUT) & (payment.c.answer_by <= clock.now())
+    return sum(handed) + await _give_back(runtime, is_orphaned & payment.c.status.in_(["new", "unanswered"]))
 
 
 async def _ask(runtime: Runtime, rail: Rail) -> int:
     if runtime.switches.is_off(switches.rail(rail.name)):
-        return await _give_back(runtime, rail)
+        return await _give_back(runtime, _is_wanted(rail))
     rows = await _lease(runtime, rail)
     results = await asyncio.gather(*(_hand_over(runtime, rail, row) for row in rows), return_exceptions=True)
     for failure in results:
@@ -68,9 +71,9 @@ async def give_up(runtime: Runtime) -> int:
     return await chores.work_through(runtime.database, "payments: give up", due, tell)
 
 
-async def _give_back(runtime: Runtime, rail: Rail) -> int:
+async def _give_back(runtime: Runtime, which: ColumnElement[bool]) -> int:
     """Ends the requests that no worker has ever taken in hand. No worker takes one in hand meanwhile: its row is locked."""
-    is_untouched = _is_wanted(rail) & payment.c.claimed_at.is_(None)
+    is_untouched = which & payment.c.asked_at.is_(None) & payment.c.claimed_at.is_(None)
 
     async def end(connection: AsyncConnection, row: Row[Any]) -> bool:
         refused = {"status": "refused", "settled_at": clock.now()}

@@ -1,12 +1,14 @@
 """A rail that is switched off takes nothing new, and what is on its way ends."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from core import clock
 from core.operations import switches
 from core.operations.refusals import DepositOff, WithdrawOff
-from core.payments import requests, settlements
+from core.payments import handover, requests, settlements
 from core.payments.refusals import RailAway
 from core.runtime import Runtime
 from tests.core.operations.turning import turn_off, turn_off_at_the_pin, turn_on
@@ -73,6 +75,18 @@ async def test_a_withdrawal_whose_pin_was_slow_is_refused_where_its_switch_was_t
     with pytest.raises(WithdrawOff):
         await stage.withdraw(500)
     assert await stage.money() == (START, START)
+
+
+async def test_a_withdrawal_whose_rail_was_disconnected_before_it_was_asked_comes_back_after_a_while(runtime: Runtime) -> None:
+    stage = await set_up(runtime)
+    await stage.withdraw(500)
+    without = replace(stage.runtime, rails={})
+    assert await handover.ask(without) == 0, "another worker may have the rail"
+    with clock.at(clock.now() + requests.ANSWER_WITHIN["out"]):
+        assert await handover.ask(without) == 1
+        assert await handover.ask(without) == 0
+    assert await stage.money() == (START, START)
+    assert await stage.findings() == []
 
 
 async def test_what_is_in_doubt_is_neither_given_back_nor_asked_again(runtime: Runtime) -> None:
