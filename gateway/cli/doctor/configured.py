@@ -57,9 +57,14 @@ async def public_url(given: Settings) -> Finding:
 
 async def callers(given: Settings) -> Finding:
     """Whose calls are taken, and whose word for where they come from."""
-    proxies, networks = trusted_proxies(), given.callback_networks
-    if "*" in proxies.split(","):
+    proxies = [part.strip() for part in trusted_proxies().split(",") if part.strip()]
+    networks = [network for network in given.callback_networks if network.prefixlen]
+    if proxies == ["*"] or any(_is_everybody(proxy) for proxy in proxies):
         return broken("FORWARDED_ALLOW_IPS believes everybody", "name the proxy's address")
+    if names := [proxy for proxy in proxies if not _is_address(proxy)]:
+        return wrong(
+            given, f"FORWARDED_ALLOW_IPS names no address: {', '.join(names)}", "write the proxy's address: nobody asks for names"
+        )
     if networks and not proxies:
         return wrong(
             given,
@@ -67,8 +72,21 @@ async def callers(given: Settings) -> Finding:
             "name the proxy, or every call seems to come from it; where none stands in front, put one there",
         )
     if not networks and not given.is_local:
-        return weak(f"{variable('callback_allow')} is empty: whoever knows the secret may call", "name the telco's networks")
+        return weak(f"{variable('callback_allow')} keeps nobody out who knows the secret", "name the telco's networks")
     return well(f"{len(networks)} networks; a proxy is {'named' if proxies else 'not named'}")
+
+
+def _is_address(place: str) -> bool:
+    """As uvicorn reads it: an address, or a network whose last bits are zero."""
+    try:
+        ipaddress.ip_network(place)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_everybody(place: str) -> bool:
+    return _is_address(place) and ipaddress.ip_network(place).prefixlen == 0
 
 
 def _is_guessed(secret: str) -> bool:

@@ -13,9 +13,15 @@ from core.settings import Settings, variable
 from gateway.cli.doctor.finding import Finding, broken, weak, well, wrong
 
 _LOGIN = text("""
-    SELECT rolsuper AS is_super, current_user AS works_as,
-        EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+    SELECT current_user AS works_as,
+        EXISTS (SELECT FROM pg_roles r WHERE r.rolsuper AND pg_has_role(session_user, r.oid, 'MEMBER')) AS is_super,
+        EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
             AND pg_has_role(session_user, c.relowner, 'MEMBER')) AS is_owner,
+        has_schema_privilege(session_user, 'public', 'CREATE') AS makes_functions,
+        rolcreaterole AS makes_roles, rolreplication AS copies_all,
+        EXISTS (SELECT FROM pg_roles r WHERE r.rolname IN
+            ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
+            AND pg_has_role(session_user, r.oid, 'MEMBER')) AS reaches_files,
         coalesce(has_table_privilege(session_user, to_regclass('public.posting'), 'INSERT, UPDATE, DELETE, TRUNCATE'), false)
             AS writes
     FROM pg_roles WHERE rolname = session_user
@@ -38,10 +44,16 @@ async def answers(connection: AsyncConnection, _: Settings) -> Finding:
 async def login(connection: AsyncConnection, settings: Settings) -> Finding:
     """What whoever steals the service's login gets."""
     row = (await connection.execute(_LOGIN)).one()
-    much = [
-        word for word, has in (("superuser", row.is_super), ("owner", row.is_owner), ("may write the journal", row.writes)) if has
-    ]
-    if much:
+    rights = (
+        ("owner", row.is_owner),
+        ("may write the journal", row.writes),
+        ("may make functions beside the ledger's", row.makes_functions),
+        ("may make roles", row.makes_roles),
+        ("may copy all of the server", row.copies_all),
+        ("may reach the server's files", row.reaches_files),
+    )
+    # A superuser may all of it.
+    if much := ["superuser"] if row.is_super else [word for word, has in rights if has]:
         return wrong(
             settings,
             f"the service's login: {', '.join(much)}",

@@ -131,6 +131,11 @@ async def test_short_secrets_and_everybodys_are_named_and_not_shown() -> None:
         ("192.0.2.0/24", "172.30.96.2", State.OK),
         ("192.0.2.0/24", "", State.BROKEN),
         ("192.0.2.0/24", "*", State.BROKEN),
+        ("192.0.2.0/24", "172.30.96.2, 0.0.0.0/0", State.BROKEN),
+        ("192.0.2.0/24", "::/0", State.BROKEN),
+        ("192.0.2.0/24", "proxy", State.BROKEN),
+        ("192.0.2.0/24", "172.30.96.2/28", State.BROKEN),
+        ("0.0.0.0/0", "172.30.96.2", State.WEAK),
         ("", "172.30.96.2", State.WEAK),
     ],
 )
@@ -175,6 +180,31 @@ async def test_a_login_that_owns_nothing_is_well(settings: Settings) -> None:
     finally:
         with psycopg.connect(settings.database_url) as owner:
             owner.execute("DROP ROLE jasho_examined")
+
+
+@pytest.mark.parametrize(
+    ("right", "word"),
+    [
+        ("GRANT CREATE ON SCHEMA public TO jasho_much", "functions"),
+        ("ALTER ROLE jasho_much CREATEROLE", "roles"),
+        ("ALTER ROLE jasho_much REPLICATION", "copy"),
+        ("GRANT pg_execute_server_program TO jasho_much", "files"),
+        ("GRANT pg_write_all_data TO jasho_much", "journal"),
+        ("GRANT postgres TO jasho_much", "superuser"),
+    ],
+)
+async def test_a_login_that_may_more_than_it_needs_is_named(settings: Settings, right: str, word: str) -> None:
+    much = replace(settings, env="production", database_url=settings.database_url.replace("://postgres@", "://jasho_much@", 1))
+    logins.align(settings.database_url, much.database_url)
+    try:
+        with psycopg.connect(settings.database_url) as owner:
+            owner.execute(right.encode())
+        found = await ask(database.CHECKS["database login"], much)
+        assert (found.state, word in found.seen) == (State.BROKEN, True)
+    finally:
+        with psycopg.connect(settings.database_url) as owner:
+            owner.execute("DROP OWNED BY jasho_much")
+            owner.execute("DROP ROLE jasho_much")
 
 
 @pytest.mark.usefixtures("contrived")
