@@ -1,10 +1,10 @@
 """A night of faults before a service in production mode and its worker: is the log short, and does it name each cause once?
 
-`python load-tests/night.py [--seed N] [--seconds N]`. The seed decides the faults: PostgreSQL killed, stopped and frozen, Valkey
-killed and frozen, a provider of SMS that refuses, hangs up, falls silent or answers garbage, and broken callbacks. The quiet
-hours are left out: a fault comes every twenty seconds at most, and with each of
-the ten kinds it takes three minutes. It fails where the log is larger than 1 MB, has a line that is no JSON,
-does not name an outage exactly once in a process that met it, or holds what it must not.
+`python load-tests/night.py [--seed N] [--seconds N] [--only KIND]`. The seed decides the faults: PostgreSQL killed, stopped
+and frozen, Valkey killed and frozen, a provider of SMS that refuses, hangs up, falls silent or answers garbage, and broken
+callbacks. The quiet hours are left out: a fault comes every twenty seconds at most, and with each of the ten kinds it takes
+three minutes; `--only "provider refuses"` has one kind alone. It fails where the log is larger than 1 MB, has a line that is
+no JSON, does not name an outage exactly once in a process that met it, or holds what it must not.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random, SystemRandom
 
-from night_faults import Night
+from night_faults import KINDS, Night
 from night_log import MOST_BYTES, bytes_of_faults, examine
 from provider import Provider
 from service import HOST, JASHO, wait_until_ready
@@ -71,7 +71,7 @@ def production(database_url: str, redis_url: str, provider: Provider) -> Setting
     return replace(upgrade.production(database_url, redis_url), vendors=vendors)
 
 
-def play(seed: int, seconds: int) -> int:
+def play(seed: int, seconds: int, only: str | None) -> int:
     print(f"night seed={seed}", file=sys.stderr, flush=True)
     FOLDER.mkdir(exist_ok=True)
     with ExitStack() as stack:
@@ -83,6 +83,7 @@ def play(seed: int, seconds: int) -> int:
         asyncio.run(upgrade.open_people(settings))
         with running(settings, folder) as service:
             night = Night(service.port, folder, provider, Random(seed), stack)
+            night.keep(only)
             customers = [threading.Thread(target=night.use, args=(phone,)) for phone in upgrade.PHONES]
             for customer in customers:
                 customer.start()
@@ -109,8 +110,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(1_000_000))
     parser.add_argument("--seconds", type=int, default=180, help="at least; each kind of fault comes once in any case")
+    parser.add_argument("--only", choices=KINDS, help="this kind of fault alone")
     given = parser.parse_args()
-    return play(given.seed, given.seconds)
+    return play(given.seed, given.seconds, given.only)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from itertools import count
 from pathlib import Path
@@ -28,6 +29,15 @@ SMS = f"/api/sms/africastalking/{upgrade.SECRET}/inbound"
 FROZEN_SECONDS = 10
 AWAY_SECONDS = 3
 ATTACKS = 150
+KINDS = (
+    "PostgreSQL killed",
+    "PostgreSQL stopped",
+    "PostgreSQL frozen",
+    "Redis killed",
+    "Redis frozen",
+    "strangers",
+    *(f"provider {mood}" for mood in MOODS),
+)
 _numbers = count(1)
 
 
@@ -43,20 +53,26 @@ class Night:
         self.is_over = threading.Event()
         self.requests = 0
         self.faults: Counter[str] = Counter()
-        self._kinds: dict[str, Callable[[], None]] = {
-            "PostgreSQL killed": lambda: self._end("postgres", signal.SIGKILL),
-            "PostgreSQL stopped": lambda: self._end("postgres", signal.SIGINT),
-            "PostgreSQL frozen": lambda: self._freeze("postgres"),
-            "Redis killed": lambda: self._end("valkey-server", signal.SIGKILL),
-            "Redis frozen": lambda: self._freeze("valkey-server"),
-            "strangers": self._send_garbage,
-            **{f"provider {mood}": lambda mood=mood: self._spoil(mood) for mood in MOODS},  # type: ignore[misc]
-        }
+        acts: tuple[Callable[[], None], ...] = (
+            lambda: self._end("postgres", signal.SIGKILL),
+            lambda: self._end("postgres", signal.SIGINT),
+            lambda: self._freeze("postgres"),
+            lambda: self._end("valkey-server", signal.SIGKILL),
+            lambda: self._freeze("valkey-server"),
+            self._send_garbage,
+            *(partial(self._spoil, mood) for mood in MOODS),
+        )
+        self._kinds = dict(zip(KINDS, acts, strict=True))
         self._left: list[str] = []
 
     @property
     def is_incomplete(self) -> bool:
         return len(self.faults) < len(self._kinds)
+
+    def keep(self, only: str | None) -> None:
+        """Has no other kind of fault than this one, where it is one."""
+        if only is not None:
+            self._kinds = {only: self._kinds[only]}
 
     def fault(self) -> None:
         if not self._left:

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 from night_faults import Night
+from provider import MOODS
 
 from core.settings import Settings
 from tests import pins
@@ -12,6 +13,8 @@ from tests.crash import upgrade
 
 MOST_BYTES = 1_000_000
 SERVERS = ("PostgreSQL", "Redis")
+# What a worker makes of each fault of a provider.
+CODES = {"refuses": "HTTP", "hangs up": "ConnectionError", "is silent": "ReadTimeout", "answers garbage": "not understood"}
 
 
 def examine(text: str, night: Night, settings: Settings) -> list[str]:
@@ -26,9 +29,17 @@ def examine(text: str, night: Night, settings: Settings) -> list[str]:
     for server in SERVERS:
         injected = Counter({kind: count for kind, count in night.faults.items() if kind.startswith(server)})
         findings += outages(lines, server, injected)
-    if not any(line.get("provider") for line in lines if line["level"] in ("warning", "error")):
-        findings.append("no line names the provider's faults")
-    return findings
+    return findings + provider_faults(lines, night)
+
+
+def provider_faults(lines: list[dict[str, Any]], night: Night) -> list[str]:
+    """A provider that rests is left alone, so that a second fault of it may meet nobody: each kind is looked for by itself."""
+    moods = [mood for mood in MOODS if night.faults[f"provider {mood}"]]
+    codes = {line["code"] for line in lines if line["event"] == "provider rests"}
+    if not moods or (len(moods) > 1 and codes):
+        return []
+    missing = {CODES[mood] for mood in moods} - codes
+    return [f"no line says that the provider rests for {code}; they say {codes}" for code in missing]
 
 
 def holds_secret(line: str, settings: Settings) -> bool:

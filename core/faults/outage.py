@@ -9,6 +9,10 @@ from core.faults import describe, is_away
 _MOST_KINDS = 16
 # A server that comes and goes is one outage.
 _STEADY_SECONDS = 5
+# So many outages are told as they come, until there was none for an hour. From then on each has to be over for twice as long
+# as the one before until that is said: what flaps is an outage that goes on.
+_FEW = 8
+_FORGOTTEN_SECONDS = 3600
 _FIRST_QUIET_SECONDS = 60
 _LONGEST_QUIET_SECONDS = 3600
 
@@ -30,14 +34,18 @@ class Outage:
         self._failed_seconds = 0.0
         self._remind_seconds = 0.0
         self._quiet_seconds = 0.0
+        self._outages = 0
 
     def fault(self, error: BaseException) -> None:
         """Counts a failure, and says so where it is the first one or a reminder is due."""
         now_seconds = monotonic()
         self._failures += 1
+        if now_seconds > self._failed_seconds + _FORGOTTEN_SECONDS:
+            self._outages = 0
         self._failed_seconds = now_seconds
         kind = describe(error)
         if self._failures == 1:
+            self._outages += 1
             self._began_seconds = now_seconds
             self._quiet_seconds = _FIRST_QUIET_SECONDS
             log.error("an outage begins", what=self._what, error=kind)
@@ -52,12 +60,17 @@ class Outage:
 
     def over(self) -> None:
         """Says so, where there was an outage and nothing has failed for a while. It costs nothing where there was none."""
-        if not self._failures or monotonic() < self._failed_seconds + _STEADY_SECONDS:
+        if not self._failures or monotonic() < self._failed_seconds + self._steady_seconds:
             return
         seconds = round(monotonic() - self._began_seconds, 1)
         log.info("an outage is over", what=self._what, failures=self._failures, seconds=seconds)
         self._failures = 0
         self._kinds.clear()
+
+    @property
+    def _steady_seconds(self) -> int:
+        """How long nothing has to fail until an outage is over."""
+        return min(_STEADY_SECONDS << max(self._outages - _FEW, 0), _FORGOTTEN_SECONDS)
 
 
 def blame(error: BaseException, server: Outage, work: Outage) -> None:

@@ -25,6 +25,7 @@ _FIRST_REST = timedelta(seconds=30)
 _MOST_DOUBLINGS = 5
 # A worker that tries it has an answer by then, or has died.
 _PROBE_LASTS = timedelta(seconds=30)
+_WELL = {"failures": 0, "rests": 0, "rested_until": None, "probed_at": None}
 
 log = structlog.get_logger()
 
@@ -85,11 +86,13 @@ class ProviderPool:
     async def note_answers(self, connection: AsyncConnection, answers: Sequence[AnsweredAttempt]) -> None:
         """AWAY and UNSURE count as failures. After any other answer but REFUSED the provider is well again."""
         failures: dict[str, int] = {}
+        codes: dict[str, str] = {}
         well: set[str] = set()
         for answered in answers:
             name = answered.attempt.provider
             if answered.answer.outcome in (SendOutcome.AWAY, SendOutcome.UNSURE):
                 failures[name] = failures.get(name, 0) + 1
+                codes[name] = answered.answer.code
             elif answered.answer.outcome is not SendOutcome.REFUSED:
                 well.add(name)
                 failures.pop(name, None)
@@ -98,14 +101,14 @@ class ProviderPool:
         for row in await self._read(connection, is_locked=True):
             if row.name in failures:
                 before = 0 if row.name in well else row.failures
-                await self._write(connection, row, _worse(row, before + failures[row.name], clock.now()))
+                change = _worse(row, before + failures[row.name], clock.now())
+                await health.update_provider(connection, row.name, change)
+                if "rested_until" in change:
+                    log.warning("provider rests", provider=row.name, code=codes[row.name])
             elif row.name in well and row.failures:
-                await self._write(connection, row, {"failures": 0, "rests": 0, "rested_until": None, "probed_at": None})
-
-    async def _write(self, connection: AsyncConnection, row: Row[Any], change: dict[str, Any]) -> None:
-        await health.update_provider(connection, row.name, change)
-        if row.rested_until != change.get("rested_until", row.rested_until):
-            log.warning("provider rests" if change["rested_until"] else "provider is back", provider=row.name)
+                await health.update_provider(connection, row.name, _WELL)
+                if row.rested_until is not None:
+                    log.warning("provider is back", provider=row.name)
 
 
 def _wants_probe(row: Row[Any], now: datetime) -> bool:

@@ -95,6 +95,37 @@ def test_an_outage_is_told_when_it_begins_and_when_it_is_over(monkeypatch: pytes
     assert len(events) < 20, "a night's outage is a few lines"
 
 
+@pytest.mark.parametrize("period_seconds", [1, 6, 11, 61, 600, 3600])
+def test_a_server_that_comes_and_goes_all_night_is_a_few_lines(monkeypatch: pytest.MonkeyPatch, period_seconds: int) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(outages, "monotonic", lambda: seconds[0])
+    outage = Outage("PostgreSQL")
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(8 * 3600 // period_seconds):
+            outage.fault(TimeoutError())
+            seconds[0] += period_seconds
+            outage.over()
+    assert lines[0]["event"] == "an outage begins"
+    assert len(lines) < 50
+
+
+def test_a_server_that_is_well_again_for_an_hour_is_told_of_as_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(outages, "monotonic", lambda: seconds[0])
+    outage = Outage("PostgreSQL")
+    for _ in range(100):
+        outage.fault(TimeoutError())
+        seconds[0] += 20
+        outage.over()
+    seconds[0] += 3601
+    outage.over()
+    with structlog.testing.capture_logs() as lines:
+        outage.fault(TimeoutError())
+        seconds[0] += 6
+        outage.over()
+    assert [line["event"] for line in lines] == ["an outage begins", "an outage is over"]
+
+
 def test_a_duty_is_not_blamed_for_a_server_that_is_away() -> None:
     server, duty = Outage("PostgreSQL"), Outage("a duty")
     with structlog.testing.capture_logs() as lines:

@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+import pytest
+import structlog
+
 from core import clock
 from core.messaging import outbox
 from gateway.sms.pool import ProviderPool
@@ -35,6 +38,20 @@ async def test_a_provider_that_fails_three_times_is_left_alone_by_all_workers(
     await other_worker(post).all_rounds()
     assert len(africastalking.requests) == 3
     assert len(twilio.requests) == 13
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [(vendors.says(503), "HTTP"), (vendors.takes_silently, "ConnectionError"), (vendors.says(201, "<html>"), "not understood")],
+)
+async def test_a_provider_that_rests_is_told_with_what_it_answered(
+    post: PostOffice, africastalking: Vendor, behaviour: vendors.Behaviour, code: str
+) -> None:
+    africastalking.usual = behaviour
+    await queue_many(post, 3)
+    with structlog.testing.capture_logs() as lines:
+        await post.all_rounds()
+    assert [(line["provider"], line["code"]) for line in lines if line["event"] == "provider rests"] == [(AT, code)]
 
 
 async def test_silences_count_as_failures(post: PostOffice, africastalking: Vendor) -> None:
