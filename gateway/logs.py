@@ -18,6 +18,8 @@ from structlog.typing import EventDict, WrappedLogger
 import core
 from core.faults import describe
 from core.settings import Settings, shown
+from gateway import log_file
+from gateway.discretion import Discretion
 
 _MOST_REMEMBERED = 512
 _FIRST_QUIET_SECONDS = 60
@@ -96,11 +98,12 @@ class _Kind:
 def configure(settings: Settings, role: str) -> None:
     """Sets up the log of this process. `role`: what the process is for, in each of its lines."""
     last: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.dev.ConsoleRenderer(colors=log_file.is_terminal())
         if settings.is_local
         else structlog.processors.JSONRenderer(serializer=_as_json)
     )
     process = {"role": role, "process": os.getpid()}
+    file = log_file.open_log(sys.stderr)
 
     def name_process(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         event.update(process)
@@ -111,6 +114,7 @@ def configure(settings: Settings, role: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             tell_exception,
+            Discretion(settings),
             Repetitions(),
             name_process,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -118,7 +122,7 @@ def configure(settings: Settings, role: str) -> None:
         ],
         # A person at a terminal reads what the command prints.
         wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL if role == "command" else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: file,
         # A command may go on as a service, which sets its log up anew.
         cache_logger_on_first_use=role != "command",
     )

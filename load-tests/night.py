@@ -4,12 +4,14 @@
 and frozen, Valkey killed and frozen, a provider of SMS that refuses, hangs up, falls silent or answers garbage, and broken
 callbacks. The quiet hours are left out: a fault comes every twenty seconds at most, and with each of the ten kinds it takes
 three minutes; `--only "provider refuses"` has one kind alone. It fails where the log is larger than 1 MB, has a line that is
-no JSON, does not name an outage exactly once in a process that met it, or holds what it must not.
+no JSON, does not name an outage exactly once in a process that met it, or holds what it must not. The log
+stays as `night.log` in the folder of the local data.
 """
 
 import argparse
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -97,7 +99,8 @@ def play(seed: int, seconds: int, only: str | None) -> int:
                 night.is_over.set()
                 for customer in customers:
                     customer.join()
-        text = service.log.read_text(errors="replace")
+        kept = Path(shutil.copy(service.log, FOLDER / "night.log"))
+    text = kept.read_text(errors="replace")
     findings = examine(text, night, settings)
     for finding in findings[:20]:
         print(f"FOUND {finding}", file=sys.stderr)

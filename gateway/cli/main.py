@@ -11,7 +11,7 @@ from core import chores, inventory, migrations
 from core import demo as demo_people
 from core.ledger import tariffs as tariff_tables
 from core.runtime import Runtime
-from gateway import logs, wiring, worker
+from gateway import log_file, logs, wiring, worker
 from gateway.cli import address, backups, books, embedded, schema
 from gateway.cli.command import Failure, OneLine, begin_without_owners, configured, read_settings, run, until_stopped
 from gateway.cli.dial import converse
@@ -28,6 +28,7 @@ from menus.screens import SCREENS
 @click.version_option(core.__version__, prog_name="jasho", message="%(prog)s %(version)s")
 def main() -> None:
     """Jasho: money, savings, work and cover for people with a feature phone."""
+    log_file.hold_standard_files()
 
 
 main.add_command(serve)
