@@ -5,7 +5,7 @@ uvicorn calls `create` once in each process. The application keeps nothing in th
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -89,9 +89,8 @@ class NamedRequests:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            logs.bind_request()
-        await self._app(scope, receive, send)
+        with logs.naming_request() if scope["type"] == "http" else nullcontext():
+            await self._app(scope, receive, send)
 
 
 def connect_redis(url: str) -> Redis:

@@ -90,12 +90,12 @@ class Discretion:
         return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
 
 
-def _replaced(found: "re.Match[str]") -> str:
-    if found["phone"]:
-        return f"…{found['phone'][-_SHOWN_DIGITS:]}"
-    if found["scheme"]:
-        return f"{found['scheme']}{found['host']}{'/…' if found['path'].strip('/') else found['path']}"
-    return found["kept"] or "…"
+def _replaced(match: "re.Match[str]") -> str:
+    if match["phone"]:
+        return f"…{match['phone'][-_SHOWN_DIGITS:]}"
+    if match["scheme"]:
+        return f"{match['scheme']}{match['host']}{'/…' if match['path'].strip('/') else match['path']}"
+    return match["kept"] or "…"
 
 
 def _words_of(value: object) -> str:

@@ -8,6 +8,8 @@ import logging
 import os
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -135,9 +137,11 @@ def tell_start(settings: Settings) -> None:
     log.info("the process starts", version=core.__version__, settings=shown(settings))
 
 
-def bind_request() -> None:
-    """Gives all lines of this task an id of their own, by which they are found together."""
-    structlog.contextvars.bind_contextvars(request=secrets.token_hex(4))
+@contextmanager
+def naming_request() -> Iterator[None]:
+    """Gives all lines of the block an id of their own, by which they are found together."""
+    with structlog.contextvars.bound_contextvars(request=secrets.token_hex(4)):
+        yield
 
 
 def tell_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

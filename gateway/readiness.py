@@ -6,6 +6,7 @@ want to know, and lets an answer stand for a second.
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -79,7 +80,8 @@ class Readiness:
     async def ask(self) -> States:
         """The states as they are now, or were at most a second ago."""
         if self._asking is None or (self._asking.done() and asyncio.get_running_loop().time() >= self._ends_at):
-            self._asking = asyncio.create_task(self._look())
+            # Not in the context of the first who asks: its line is no request's.
+            self._asking = asyncio.create_task(self._look(), context=Context())
         # Whoever hangs up does not end the question for the others.
         return await asyncio.shield(self._asking)
 

@@ -14,7 +14,7 @@ from tests.crash import upgrade
 MOST_BYTES = 1_000_000
 SERVERS = ("PostgreSQL", "Redis")
 # What a worker makes of each fault of a provider.
-CODES = {"refuses": "HTTP", "hangs up": "ConnectionError", "is silent": "ReadTimeout", "answers garbage": "not understood"}
+CODES = {"refuses": "HTTP", "hangs up": "ConnectionError", "is silent": "ReadTimeout", "answers garbage": "JSONDecodeError"}
 
 
 def examine(text: str, night: Night, settings: Settings) -> list[str]:

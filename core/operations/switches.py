@@ -7,6 +7,7 @@ seen last stands, and a process that has seen nothing yet takes everything for o
 import asyncio
 from collections.abc import Collection
 from contextlib import suppress
+from contextvars import Context
 from time import monotonic
 
 import structlog
@@ -87,7 +88,8 @@ class Switches:
         if now_seconds < self._next_seconds:
             return None
         self._next_seconds = now_seconds + _REST_SECONDS
-        self._looking = asyncio.create_task(self._look())
+        # Not in the context of whoever asks: the line that tells of a change is no request's and no duty's.
+        self._looking = asyncio.create_task(self._look(), context=Context())
         return self._looking
 
     async def close(self) -> None:

@@ -22,6 +22,8 @@ def serve(host: str, port: int, *, workers: int, with_worker: bool) -> None:
         http=Connection,
         ws="none",
         backlog=_MOST_WAITING,
+        # No request inherits the log's ids of the task that took its connection on.
+        reset_contextvars=True,
         timeout_keep_alive=5,
         # uvicorn would believe whoever calls from this machine.
         forwarded_allow_ips=trusted_proxies(),

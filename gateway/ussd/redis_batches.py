@@ -6,11 +6,15 @@ one `run` stay together and in order.
 """
 
 import asyncio
+from contextvars import Context
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 Command = tuple[Any, ...]
+_Waiting = tuple[tuple[Command, ...], "asyncio.Future[list[Any]]"]
 _MOST_COMMANDS = 512
 _EXCHANGE_SECONDS = 2.0
 
@@ -18,15 +22,16 @@ _EXCHANGE_SECONDS = 2.0
 class Batches:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._waiting: list[tuple[tuple[Command, ...], asyncio.Future[list[Any]]]] = []
+        self._waiting: list[_Waiting] = []
         self._sender: asyncio.Task[None] | None = None
 
     async def run(self, *commands: Command) -> list[Any]:
-        """The commands' answers, in order. Raises redis.RedisError, or TimeoutError after two seconds."""
+        """The commands' answers, in order. Raises redis.RedisError, also where there is no answer after two seconds."""
         answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self._waiting.append((commands, answer))
         if self._sender is None:
-            self._sender = asyncio.create_task(self._send())
+            # Not in the first hop's context: a library's line would bear its ids.
+            self._sender = asyncio.create_task(self._send(), context=Context())
         return await answer
 
     async def _send(self) -> None:
@@ -38,7 +43,7 @@ class Batches:
         finally:
             self._sender = None
 
-    async def _exchange(self, batch: list[tuple[tuple[Command, ...], asyncio.Future[list[Any]]]]) -> None:
+    async def _exchange(self, batch: "list[_Waiting]") -> None:
         pipeline = self._redis.pipeline(transaction=False)
         for commands, _ in batch:
             for command in commands:
@@ -47,10 +52,14 @@ class Batches:
             # One deadline for the whole exchange: redis-py would set and clear its own for every single answer.
             async with asyncio.timeout(_EXCHANGE_SECONDS):
                 answers = await pipeline.execute(raise_on_error=False)
+        except OSError as error:
+            # By its own name: a hop's other deadlines are the database's.
+            away = RedisTimeout() if isinstance(error, TimeoutError) else RedisConnectionError()
+            away.__cause__ = error
+            _fail(batch, away)
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, the requests get it
-            for _, answer in batch:
-                if not answer.done():
-                    answer.set_exception(error)
+            _fail(batch, error)
             return
         position = 0
         for commands, answer in batch:
@@ -63,3 +72,9 @@ class Batches:
                 answer.set_result(replies)
             else:
                 answer.set_exception(failed)
+
+
+def _fail(batch: list[_Waiting], error: Exception) -> None:
+    for _, answer in batch:
+        if not answer.done():
+            answer.set_exception(error)
