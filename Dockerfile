@@ -30,6 +30,9 @@ RUN groupadd --gid 10001 jasho \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jasho \
     && python -m pip uninstall --yes --root-user-action=ignore pip
 
+# Where docker compose's archive is: a new volume takes its owner from here.
+RUN mkdir -m 700 /archive && chown 10001:10001 /archive
+
 # Owned by root: the service can't change its own code.
 COPY --from=builder /opt/jasho /opt/jasho
 

@@ -1,8 +1,8 @@
 """A backup's files: a stream that is sealed in chunks, and a manifest that vouches for it.
 
-A sealed file is `magic | salt (32 bytes) | chunks`. Its key is derived from the backup key and the salt. Each chunk is
-AES-256-GCM of 64 KiB; its nonce counts the chunks and marks the last one, so that chunks which are changed, swapped or missing
-do not open.
+A sealed file is `magic | salt (32 bytes) | chunks`. Its key is derived from the backup key, the salt, and for a piece of WAL from
+what it is: whose, and which one. Each chunk is AES-256-GCM of 64 KiB; its nonce counts the chunks and marks the last one, so that
+chunks which are changed, swapped or missing do not open.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+DUMP, BASE, WAL = "dump", "base", "wal"
 _MAGIC = b"jasho backup 1\n"
 _SALT_BYTES = 32
 _CHUNK_BYTES = 64 * 1024
@@ -33,7 +34,11 @@ class BadBackup(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`counts`: rows by table. `seal_head`: the newest seal's number and digest. `server`: the major version of PostgreSQL."""
+    """`kind`: a dump, a base backup, or a folder of WAL. `server`: the major version of PostgreSQL.
+
+    Of a dump: `counts`, rows by table, and `seal_head`, the newest seal's number and digest. Of the others: `system`, which
+    cluster it is, and `segment_bytes`. Of a base backup: `wal_from`, no piece of WAL before which is needed.
+    """
 
     taken_at: str
     schema: str
@@ -44,12 +49,19 @@ class Manifest:
     counts: Mapping[str, int]
     seal_head: str
     format: int = FORMAT
+    kind: str = DUMP
+    system: str = ""
+    segment_bytes: int = 0
+    wal_from: str = ""
 
 
-def seal(source: IO[bytes], file: Path, key: bytes) -> tuple[int, str]:
-    """Seals what comes from the source into a new file that its owner alone may read. Answers its size and SHA-256."""
+def seal(source: IO[bytes], file: Path, key: bytes, what: str = "") -> tuple[int, str]:
+    """Seals what comes from the source into a new file that its owner alone may read. Answers its size and SHA-256.
+
+    It opens as `what` alone.
+    """
     digest, size, salt = hashlib.sha256(), 0, os.urandom(_SALT_BYTES)
-    cipher = AESGCM(_derive(key, salt))
+    cipher = AESGCM(_derive(key, salt, what))
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
         for part in _sealed(source, cipher, salt):
             target.write(part)
@@ -71,13 +83,13 @@ def _sealed(source: IO[bytes], cipher: AESGCM, salt: bytes) -> Iterator[bytes]:
         number, chunk = number + 1, following
 
 
-def unseal(file: Path, key: bytes) -> Iterator[bytes]:
+def unseal(file: Path, key: bytes, what: str = "") -> Iterator[bytes]:
     """What was sealed, in pieces, each proved. Raises BadBackup, also after some of them: use nothing before the end."""
     with file.open("rb") as source:
         head = source.read(len(_MAGIC) + _SALT_BYTES)
         if not head.startswith(_MAGIC) or len(head) < len(_MAGIC) + _SALT_BYTES:
             raise BadBackup(f"{file.name} is no sealed file")
-        cipher = AESGCM(_derive(key, head[len(_MAGIC) :]))
+        cipher = AESGCM(_derive(key, head[len(_MAGIC) :], what))
         number, chunk = 0, source.read(_CHUNK_BYTES + _TAG_BYTES)
         while True:
             following = source.read(_CHUNK_BYTES + _TAG_BYTES)
@@ -91,13 +103,15 @@ def unseal(file: Path, key: bytes) -> Iterator[bytes]:
 
 
 def write_manifest(folder: Path, manifest: Manifest, key: bytes) -> None:
-    """The last file of a backup: without it there is none."""
+    """The last file of a backup: without it there is none. It is there whole, or not at all."""
     body = asdict(manifest)
     written = json.dumps({**body, "mac": _mac(body, key)}, indent=2, sort_keys=True)
-    with os.fdopen(os.open(folder / MANIFEST, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as target:
+    unfinished = folder / f".{MANIFEST}.unfinished"
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as target:
         target.write(written + "\n")
         target.flush()
         os.fsync(target.fileno())
+    unfinished.rename(folder / MANIFEST)
 
 
 def read_manifest(folder: Path, key: bytes) -> Manifest:
@@ -129,12 +143,21 @@ def check(folder: Path, manifest: Manifest, key: bytes) -> None:
         pass
 
 
+def sync(folder: Path) -> None:
+    """A name in the folder lasts when the folder is on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _nonce(number: int, *, is_last: bool) -> bytes:
     return number.to_bytes(11, "big") + bytes([is_last])
 
 
-def _derive(key: bytes, salt: bytes) -> bytes:
-    return HKDF(SHA256(), 32, salt, b"jasho backup: file").derive(key)
+def _derive(key: bytes, salt: bytes, what: str) -> bytes:
+    return HKDF(SHA256(), 32, salt, b"jasho backup: file" + what.encode()).derive(key)
 
 
 def _mac(body: Mapping[str, object], key: bytes) -> str:

@@ -1,23 +1,25 @@
-"""`jasho backup` and `jasho restore`: the whole database in a folder, sealed, and back into an empty one."""
+"""`jasho backup`, `jasho archive` and `jasho restore`: the whole database in a folder, sealed, and back."""
 
-import os
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import click
 from sqlalchemy import Connection, func, select, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from core import clock, migrations
-from core.settings import Settings, variable
+from core.settings import Settings
+from gateway import logs
 from gateway.cli import archive, books, pg_clients, schema
-from gateway.cli.command import Failure, configured, first_line
+from gateway.cli.command import Failure, configured, prepared, until_stopped
+from gateway.cli.recovery import base_backup, point, receiver
+from gateway.cli.recovery.folder import backup_key, in_one_line, made_whole, refuse_newer
+from gateway.cli.recovery.segments import read as read_segments
 
 _FILE = "database.dump.sealed"
+_PATH = click.Path(path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _TABLES = text(
     "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
     " AND NOT relispartition ORDER BY 1"
@@ -29,44 +31,86 @@ _IS_EMPTY = text(
 
 
 @click.command("backup")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-def backup(folder: Path) -> None:
+@click.argument("folder", metavar="DIR", type=_PATH)
+@click.option("--base", "is_base", is_flag=True, help="The server's files, to go on from with the WAL of `jasho archive`.")
+def backup(folder: Path, is_base: bool) -> None:
     """Seals the whole database into DIR, a new folder."""
-    with configured() as settings, _in_one_line():
-        key = _key(settings)
-        if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-            raise Failure(f"{folder} is there already: name a new folder")
-        # Beside it, so that it can be moved there at once when it is whole.
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.unfinished-", dir=folder.absolute().parent))
-        try:
-            manifest = _dump(settings, unfinished, key)
+    with configured() as settings, in_one_line():
+        key = backup_key(settings)
+        with made_whole(folder) as unfinished:
+            manifest = base_backup.take(settings, unfinished, key) if is_base else _dump(settings, unfinished, key)
             archive.write_manifest(unfinished, manifest, key)
-            _sync(unfinished)
-            unfinished.rename(folder)
-            _sync(folder.absolute().parent)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
         size = f"{manifest.size_bytes / 2**20:.1f} MiB"
-        transfers = manifest.counts["transfer"]
-        click.echo(f"{folder} holds the database at version {manifest.schema}, {transfers} transfers, in {size}.")
+        holds = "the server's files" if is_base else f"{manifest.counts['transfer']} transfers"
+        click.echo(f"{folder} holds the database at version {manifest.schema}, {holds}, in {size}.")
+
+
+@click.command("archive")
+@click.argument("folder", metavar="DIR", type=_PATH)
+@click.option("--slot", default=receiver.SLOT, show_default=True, help="By which the server knows it, and keeps what DIR lacks.")
+def keep(folder: Path, slot: str) -> None:
+    """Keeps the server's WAL in DIR, sealed, until it is stopped. A base backup and WAL bring any moment back."""
+    with until_stopped(), configured() as settings, in_one_line():
+        key = backup_key(settings)
+        segments = receiver.open_folder(settings, folder, key)
+        with receiver.alone(segments) as is_alone:
+            if not is_alone:
+                raise Failure(f"another jasho archive works in {folder}")
+            logs.configure(settings, "archive")
+            logs.tell_start(settings)
+            receiver.Receiver(settings, segments, slot).run()
 
 
 @click.command("restore")
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def restore(folder: Path) -> None:
-    """Brings a backup back, into an empty database."""
-    with configured() as settings, _in_one_line():
-        key = _key(settings)
+@click.argument("folder", metavar="DIR", type=_FOLDER)
+@click.option("--into", "data", metavar="DATADIR", type=_PATH, help="Of a base backup: a new folder for PostgreSQL.")
+@click.option("--wal", metavar="WALDIR", type=_FOLDER, help="What `jasho archive` has kept.")
+@click.option("--until", metavar="TIME", help="The moment to go back to, as 2026-11-26T14:05:00+03:00. Needs --wal.")
+@click.option("--timeline", type=click.IntRange(1), help="Not the newest one, but one that a restore has left. Needs --wal.")
+def restore(folder: Path, data: Path | None, wal: Path | None, until: str | None, timeline: int | None) -> None:
+    """Brings a backup back: a dump into an empty database, a base backup into an empty folder."""
+    if wal is None and (until or timeline):
+        raise click.UsageError("--until and --timeline need --wal.")
+    moment = _moment(until)
+    with prepared() as settings, in_one_line():
+        key = backup_key(settings)
         manifest = archive.read_manifest(folder, key)
-        if manifest.schema > migrations.newest():
-            raise Failure(f"the backup is at version {manifest.schema}, ahead of this release: take a newer release")
-        archive.check(folder, manifest, key)
-        _load(settings, folder / manifest.file, manifest, key)
-        schema.migrate(settings)
-        with migrations.connected(settings.owner_database_url) as connection, connection.begin():
-            connection.execute(select(func.ledger_begin_era(clock.now())))
-        click.echo(f"The database of {manifest.taken_at} is back, at version {migrations.newest()}.")
-        click.echo(books.prove(settings))
+        refuse_newer(manifest)
+        if manifest.kind == archive.BASE:
+            if data is None:
+                raise Failure("this is a base backup: name a new folder for PostgreSQL by --into")
+            segments = read_segments(wal, key) if wal else None
+            point.restore(point.Recovery(folder, manifest, key, segments, moment, timeline), data)
+            click.echo(f"{data} holds the database. Start PostgreSQL {manifest.server} on it; it replays its WAL and opens.")
+            click.echo("Then run `jasho migrate` and `jasho ledger verify`.")
+            return
+        if manifest.kind != archive.DUMP:
+            raise Failure(f"{folder} holds WAL: name a base backup, and this folder by --wal")
+    if data is not None or wal is not None:
+        raise Failure("this is a dump: it comes back into an empty database, as it was, without --into and --wal")
+    with configured() as settings, in_one_line():
+        _restore_dump(settings, folder, manifest, key)
+
+
+def _restore_dump(settings: Settings, folder: Path, manifest: archive.Manifest, key: bytes) -> None:
+    archive.check(folder, manifest, key)
+    _load(settings, folder / manifest.file, manifest, key)
+    schema.migrate(settings)
+    with migrations.connected(settings.owner_database_url) as connection, connection.begin():
+        connection.execute(select(func.ledger_begin_era(clock.now())))
+    click.echo(f"The database of {manifest.taken_at} is back, at version {migrations.newest()}.")
+    click.echo(books.prove(settings))
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Raises UsageError. Without a zone nobody can tell whose clock is meant."""
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        moment = None
+    if text and (moment is None or moment.tzinfo is None):
+        raise click.UsageError("--until takes a moment with its zone, as 2026-11-26T14:05:00+03:00.")
+    return moment
 
 
 def _dump(settings: Settings, folder: Path, key: bytes) -> archive.Manifest:
@@ -90,17 +134,10 @@ def _dump(settings: Settings, folder: Path, key: bytes) -> archive.Manifest:
             "--lock-wait-timeout=10s",
             f"--snapshot={snapshot}",
         ]
-        with tempfile.TemporaryFile() as errors:
-            process = subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
-                [program, *arguments],
-                env=pg_clients.environment(settings.owner_database_url),
-                stdout=subprocess.PIPE,
-                stderr=errors,
-            )
-            with _ended(process):
-                assert process.stdout is not None
-                size, digest = archive.seal(process.stdout, folder / _FILE, key)
-                _check_end(process, "pg_dump", errors.fileno())
+        variables = pg_clients.environment(settings.owner_database_url)
+        with pg_clients.running(program, arguments, variables, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            size, digest = archive.seal(process.stdout, folder / _FILE, key)
         version = str(connection.scalar(text("SELECT version_num FROM alembic_version")))
         taken_at = clock.now().isoformat(timespec="seconds")
         return archive.Manifest(taken_at, version, server, _FILE, size, digest, _count(connection), _seal_head(connection))
@@ -115,61 +152,15 @@ def _load(settings: Settings, file: Path, manifest: archive.Manifest, key: bytes
     variables = pg_clients.environment(settings.owner_database_url)
     arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
     arguments.append(f"--dbname={variables['PGDATABASE']}")
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen([program, *arguments], env=variables, stdin=subprocess.PIPE, stderr=errors)  # noqa: S603
-        with _ended(process):
-            assert process.stdin is not None
-            try:
-                for part in archive.unseal(file, key):
-                    process.stdin.write(part)
-                process.stdin.close()
-            except BrokenPipeError:
-                pass  # it has ended before, and says why
-            _check_end(process, "pg_restore", errors.fileno())
+    with pg_clients.running(program, arguments, variables, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended before, and says why
+            for part in archive.unseal(file, key):
+                process.stdin.write(part)
+            process.stdin.close()
     with migrations.connected(settings.owner_database_url) as connection:
         if (_count(connection), _seal_head(connection)) != (manifest.counts, manifest.seal_head):
             raise Failure("the restored rows are not as many as the backup's manifest says")
-
-
-def _key(settings: Settings) -> bytes:
-    if not settings.is_local and settings.backup_key_bytes == Settings().backup_key_bytes:
-        raise Failure(f"{variable('backup_key')} is needed in production and is not set, or the local default")
-    return settings.backup_key_bytes
-
-
-@contextmanager
-def _in_one_line() -> Iterator[None]:
-    try:
-        yield
-    except (archive.BadBackup, pg_clients.NoClient) as error:
-        raise Failure(str(error)) from error
-    except SQLAlchemyError as error:
-        raise Failure(f"the database does not answer: {first_line(error)}") from error
-    except OSError as error:
-        raise Failure(f"{error.filename or 'the backup'}: {error.strerror}") from error
-
-
-@contextmanager
-def _ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Kills it where the block fails: at the end of its input it would take a part for the whole."""
-    try:
-        yield
-    except BaseException:
-        process.kill()
-        raise
-    finally:
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with suppress(BrokenPipeError):  # what it did not take
-                    stream.close()
-        process.wait()
-
-
-def _check_end(process: "subprocess.Popen[bytes]", name: str, errors: int) -> None:
-    if process.wait() != 0:
-        os.lseek(errors, 0, os.SEEK_SET)
-        complaint = pg_clients.complaint(os.read(errors, 4096).decode(errors="replace"))
-        raise Failure(f"{name} failed: {complaint.removeprefix(f'{name}: error: ')}")
 
 
 def _server(connection: Connection) -> int:
@@ -184,12 +175,3 @@ def _count(connection: Connection) -> dict[str, int]:
 def _seal_head(connection: Connection) -> str:
     head = connection.scalar(text("SELECT number || ':' || encode(digest, 'hex') FROM seal ORDER BY number DESC LIMIT 1"))
     return str(head or "")
-
-
-def _sync(folder: Path) -> None:
-    """A rename lasts when its folder is on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -55,14 +55,21 @@ class OneLine(click.Group):
 
 
 @contextmanager
+def prepared() -> Iterator[Settings]:
+    """Settings, for a command that needs no server. Whoever stops it, by SIGTERM or by closing its terminal, lets it clean up."""
+    settings = read_settings()
+    logs.configure(settings, "command")
+    with _stopped_by_signals():
+        yield settings
+
+
+@contextmanager
 def configured() -> Iterator[Settings]:
     """Settings with the addresses of database and Redis. Starts embedded servers where none are configured.
 
     Whoever stops the command, by SIGTERM or by closing its terminal, stops them too.
     """
-    settings = read_settings()
-    logs.configure(settings, "command")
-    with _stopped_by_signals():
+    with prepared() as settings:
         if settings.database_url and settings.redis_url:
             yield settings
             return

@@ -140,6 +140,7 @@ def check_tariffs(file: Path | None) -> None:
 
 main.add_command(backups.backup)
 main.add_command(backups.restore)
+main.add_command(backups.keep)
 main.add_command(agents.agent)
 main.add_command(agents.float_)
 main.add_command(claims.claims)

@@ -1,8 +1,12 @@
 """PostgreSQL's own programs, `pg_dump` and the like: which one fits the server, and how it is told where the server is."""
 
+import os
 import re
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from psycopg import pq
@@ -16,18 +20,26 @@ class NoClient(Exception):
     """The message says in one line what is missing."""
 
 
-def find(name: str, least: int) -> Path:
-    """The oldest one that is as new as a server of this major version, from the PATH or the embedded servers. Raises NoClient."""
+class ClientFailed(Exception):
+    """The message says in one line which program did not do its work, and what it complained of."""
+
+
+def find(name: str, least: int, most: int = 2**31) -> Path:
+    """The oldest one that is as new as a server of this major version, from the PATH or the embedded servers. Raises NoClient.
+
+    What reads a server's own files must be of its version: that is then `most` too.
+    """
     present: dict[int, Path] = {}
     for path in _candidates(name):
         major = _major(path)
         if major is not None:
             present.setdefault(major, path)
-    fitting = [major for major in present if major >= least]
+    fitting = [major for major in present if least <= major <= most]
     if fitting:
         return present[min(fitting)]
     newest = f"the newest here is of version {max(present)}" if present else "there is none here"
-    raise NoClient(f"{name} of PostgreSQL {least} or newer is needed, and {newest}: install PostgreSQL's client programs")
+    needed = f"{name} of PostgreSQL {least}{'' if most == least else ' or newer'}"
+    raise NoClient(f"{needed} is needed, and {newest}: install PostgreSQL's programs")
 
 
 def environment(database_url: str) -> dict[str, str]:
@@ -46,6 +58,40 @@ def complaint(errors: str) -> str:
     """The first thing that a program has complained of, without the rows that its further lines may quote."""
     lines = [line for line in errors.splitlines() if " error: " in line or "FATAL:" in line] or errors.splitlines()
     return lines[0].strip() if lines else "it was stopped"
+
+
+@contextmanager
+def running(
+    program: Path,
+    arguments: Sequence[str | Path],
+    variables: Mapping[str, str],
+    *,
+    stdin: int | None = None,
+    stdout: int | None = None,
+    keeps_open: Sequence[int] = (),
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Runs it beside the block. Kills it where the block fails: at the end of its input it would take a part for the whole.
+
+    Raises ClientFailed where the program does not end well.
+    """
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
+            [program, *arguments], env=dict(variables), stdin=stdin, stdout=stdout, stderr=errors, pass_fds=keeps_open
+        )
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    with suppress(BrokenPipeError):  # what it did not take
+                        stream.close()
+            process.wait()
+        if process.returncode != 0:
+            reason = complaint(os.pread(errors.fileno(), 65_536, 0).decode(errors="replace"))
+            raise ClientFailed(f"{program.name} failed: {reason.removeprefix(f'{program.name}: error: ')}")
 
 
 def _candidates(name: str) -> list[Path]:

@@ -15,6 +15,7 @@ PATIENT = {
     "tests/core/ledger/test_verify.py",
     "tests/crash/test_lost_answer.py",
     "tests/crash/test_poster.py",
+    "tests/gateway/cli/recovery/clusters.py",
     "tests/gateway/sms/test_crash.py",
     "tests/gateway/ussd/conftest.py",
 }

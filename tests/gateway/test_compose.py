@@ -21,12 +21,12 @@ from gateway import connection, wiring
 from gateway.cli import env_file
 
 ROOT = Path(__file__).parent.parent.parent
-SERVICES = ("postgres", "redis", "migrate", "gateway", "worker", "proxy")
-OURS = ("migrate", "gateway", "worker")
+SERVICES = ("postgres", "redis", "migrate", "gateway", "worker", "archive", "proxy")
+OURS = ("migrate", "gateway", "worker", "archive")
 PACKAGES = ("api", "core", "gateway", "locales", "menus")
-# `jasho migrate` alone is told of the tables' owner.
+# `jasho migrate` and `jasho archive` alone are told of the tables' owner.
 OWNERS = {"JASHO_MIGRATE_DATABASE_URL"}
-OUTSIDE_THE_WHEEL = {"gateway/simulator/picture.png", "gateway/proxy/haproxy.cfg"}
+OUTSIDE_THE_WHEEL = {"gateway/simulator/picture.png", "gateway/proxy/haproxy.cfg", "gateway/cli/recovery/pg_hba.conf"}
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 # `${NAME:?what to do}` must be given, `${NAME:-value}` may be.
@@ -172,6 +172,23 @@ def test_who_waits_for_health_waits_for_a_check(name: str) -> None:
             assert services()[other]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL"), f"{name} waits for {other}"
 
 
+def test_what_keeps_every_moment_runs_by_itself_and_fills_no_disk_of_the_books() -> None:
+    """An archive that nobody has started is missed on the day that it is needed; one that has died must not stop the server."""
+    given = services()["postgres"]["command"]
+    assert {"max_slot_wal_keep_size=8GB", "archive_timeout=60s", "hba_file=/etc/postgresql/pg_hba.conf"} <= set(given)
+    assert services()["postgres"]["configs"] == [{"source": "pg_hba", "target": "/etc/postgresql/pg_hba.conf"}]
+    assert yaml.safe_load(text("docker-compose.yml"))["configs"]["pg_hba"]["file"] == "./gateway/cli/recovery/pg_hba.conf"
+    archive = services()["archive"]
+    assert archive["restart"] == "unless-stopped"
+    assert "JASHO_BACKUP_KEY" in asked_for(), "without a key of its own it would end at once, again and again"
+    [volume] = archive["volumes"]
+    name, _, folder = volume.partition(":")
+    assert name in yaml.safe_load(text("docker-compose.yml"))["volumes"]
+    assert archive["command"][-1].startswith(f"{folder}/")
+    assert f"mkdir -m 700 {folder} && chown 10001:10001 {folder}" in given_to(stages()[-1], "RUN")
+    assert given_to(stages()[-1], "USER") == ["10001:10001"]
+
+
 @pytest.mark.parametrize("name", ["gateway", "worker"])
 def test_nothing_works_on_an_old_schema(name: str) -> None:
     """After an upgrade the first customers would meet code that expects tables which are not there yet."""
@@ -241,7 +258,10 @@ def test_nothing_takes_the_whole_machine(name: str) -> None:
 def test_no_process_that_answers_strangers_knows_the_owner() -> None:
     """With the owner's password, whoever breaks into the gateway writes the journal."""
     tell_owner = {name for name, service in services().items() if "POSTGRES_PASSWORD" in str(service.get("environment", {}))}
-    assert tell_owner == {"postgres", "migrate"}
+    assert tell_owner == {"postgres", "migrate", "archive"}
+    for name in ("migrate", "archive"):
+        assert services()[name]["networks"] == ["stores"]
+        assert "ports" not in services()[name]
     logins = {name: services()[name]["environment"]["JASHO_DATABASE_URL"].split("//")[1].split(":")[0] for name in OURS}
     assert set(logins.values()) == {"jasho_service"}
     assert services()["migrate"]["environment"]["JASHO_MIGRATE_DATABASE_URL"].startswith("postgresql://jasho:")

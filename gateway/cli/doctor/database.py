@@ -10,6 +10,7 @@ from core.credentials import canaries
 from core.db import APPLICATION_ROLE, SESSION
 from core.ledger.seal import unsealed_for
 from core.settings import Settings, variable
+from gateway.cli.doctor.archive import archive
 from gateway.cli.doctor.finding import Finding, broken, weak, well, wrong
 
 _LOGIN = text("""
@@ -149,4 +150,5 @@ CHECKS = {
     "same secrets": same_secrets,
     "worker": worker,
     "seal": seal,
+    "archive": archive,
 }

@@ -14,7 +14,14 @@ from core.settings import Settings, read
 from gateway.cli import env_file
 from tests.architecture.source import ROOT
 
-MADE = ("JASHO_PIN_PEPPER", "JASHO_DATA_KEY", "POSTGRES_PASSWORD", "POSTGRES_SERVICE_PASSWORD", "JASHO_CALLBACK_SECRET")
+MADE = (
+    "JASHO_PIN_PEPPER",
+    "JASHO_DATA_KEY",
+    "POSTGRES_PASSWORD",
+    "POSTGRES_SERVICE_PASSWORD",
+    "JASHO_BACKUP_KEY",
+    "JASHO_CALLBACK_SECRET",
+)
 
 
 @pytest.fixture

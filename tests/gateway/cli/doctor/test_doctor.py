@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from core import chores, clock
+from core import chores, clock, ids
 from core.credentials import canaries
 from core.db import Database
 from core.ledger.seal import seal
@@ -17,6 +17,7 @@ from core.migrations import logins
 from core.runtime import Runtime
 from core.settings import Settings
 from gateway.cli.doctor import configured, database, machine, providers
+from gateway.cli.doctor.archive import archive
 from gateway.cli.doctor.finding import State
 from gateway.cli.embedded import embedded
 from tests.conftest import free_port
@@ -249,3 +250,25 @@ async def test_another_pepper_than_the_databases_is_broken_on_every_machine(sett
     assert finding.state is State.BROKEN
     assert "JASHO_PIN_PEPPER" in finding.seen
     assert "another" not in finding.do
+
+
+async def test_wal_that_nobody_keeps_is_weak_in_production(settings: Settings) -> None:
+    name = f"jasho_archive_{ids.new_id().hex[-12:]}"
+    away = Database(settings.database_url)
+    try:
+        async with away.autocommit() as connection:
+            before = await archive(connection, production())
+            assert (before.state, before.seen) == (State.WEAK, "nothing keeps the WAL")
+            assert (await archive(connection, settings)).state is State.OK
+            with psycopg.connect(settings.database_url, autocommit=True) as owner:
+                owner.execute("SELECT pg_create_physical_replication_slot(%s, true)", [name])
+                try:
+                    finding = await archive(connection, production())
+                finally:
+                    owner.execute("SELECT pg_drop_replication_slot(%s)", [name])
+        assert finding.state is State.WEAK
+        assert name in finding.seen
+        assert "in use by nobody since" in finding.seen
+        assert "jasho archive" in finding.do
+    finally:
+        await away.close()

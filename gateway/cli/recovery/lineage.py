@@ -1,0 +1,106 @@
+"""Which pieces of WAL lead on from a base backup, also where the database went another way since, on a timeline of its own."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.cli import archive
+from gateway.cli.recovery import cluster
+from gateway.cli.recovery.segments import HISTORY, PARTIAL, SEGMENT, Segments
+
+# `timeline	where it was left	why`
+_LEFT = re.compile(r"^\s*(\d+)\s+([0-9A-F]+)/([0-9A-F]+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """`file`: the name under which PostgreSQL asks for it. `name`: the one that it has in the folder."""
+
+    file: str
+    name: str
+    is_sealed: bool
+
+    @property
+    def is_segment(self) -> bool:
+        return SEGMENT.fullmatch(self.file) is not None
+
+    def write(self, segments: Segments, folder: Path) -> None:
+        """Opens it into another folder. Raises BadBackup and OSError."""
+        size = 0
+        with (folder / self.file).open("xb") as target:
+            for part in segments.read(self.name) if self.is_sealed else [(segments.received / self.name).read_bytes()]:
+                size += target.write(part)
+        if self.is_segment and size != segments.segment_bytes:
+            raise archive.BadBackup(f"{self.name} has {size} bytes, and a segment has {segments.segment_bytes}")
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """`timeline`: the one that is reached at last. `missing`: the segment that is not there though later ones are."""
+
+    pieces: tuple[Piece, ...]
+    timeline: int
+    missing: str | None
+
+
+def follow(segments: Segments, first: str, brought: Mapping[str, bool], timeline: int | None) -> Chain:
+    """From the segment `first` on, to the end of the timeline; where none is named, of the newest one.
+
+    `brought`: the segments that the backup has itself, and whether nothing can follow in them. Raises BadBackup where nothing
+    leads there.
+    """
+    present = {**dict.fromkeys(segments.in_clear(), False), **dict.fromkeys(segments.sealed(), True)}
+    histories = {cluster.timeline_of(name): Piece(name, name, present[name]) for name in present if HISTORY.fullmatch(name)}
+    begun = cluster.timeline_of(first)
+    wanted = timeline or _newest(begun, histories)
+    number = cluster.segment_number(first, segments.segment_bytes)
+    spans = _spans(segments, histories, wanted)
+    if not any(of == begun and since <= number <= until for of, since, until in spans):
+        raise archive.BadBackup(f"timeline {wanted} of {segments.folder} does not go on from this backup")
+    last = _last(segments, present, spans)
+    pieces = list(histories.values())
+    while number <= last:
+        names = [cluster.segment_name(of, number, segments.segment_bytes) for of, begin, end in spans if begin <= number <= end]
+        chosen = next((name for name in names if name in present), None)
+        if chosen is not None:
+            pieces.append(Piece(chosen, chosen, present[chosen]))
+        elif number == last and (part := next((name for name in names if name + PARTIAL in present), None)) is not None:
+            pieces.append(Piece(part, part + PARTIAL, present[part + PARTIAL]))
+        elif not any(brought.get(name) for name in names):
+            return Chain(tuple(pieces), wanted, names[0])
+        number += 1
+    return Chain(tuple(pieces), wanted, None)
+
+
+def _newest(begun: int, histories: Mapping[int, Piece]) -> int:
+    """As PostgreSQL looks for it, one after the other."""
+    while begun + 1 in histories:
+        begun += 1
+    return begun
+
+
+def _spans(segments: Segments, histories: Mapping[int, Piece], wanted: int) -> list[tuple[int, int, int]]:
+    """The timelines that lead to the wanted one, the newest first, with their first and last segment. Two share one."""
+    if wanted not in histories:
+        return [(wanted, 0, 2**64)]
+    piece = histories[wanted]
+    content = b"".join(segments.read(piece.name)) if piece.is_sealed else (segments.received / piece.name).read_bytes()
+    spans, since = [], 0
+    for of, high, low in _LEFT.findall(content.decode(errors="replace")):
+        until = (int(high, 16) * 2**32 + int(low, 16)) // segments.segment_bytes
+        spans.append((int(of), since, until))
+        since = until
+    return [(wanted, since, 2**64), *reversed(spans)]
+
+
+def _last(segments: Segments, present: Mapping[str, bool], spans: list[tuple[int, int, int]]) -> int:
+    """The last segment that is there, whole or in part."""
+    last = -1
+    for name in present:
+        segment = name.removesuffix(PARTIAL)
+        if SEGMENT.fullmatch(segment):
+            number = cluster.segment_number(segment, segments.segment_bytes)
+            is_ours = any(of == cluster.timeline_of(segment) and since <= number <= until for of, since, until in spans)
+            last = max(last, number if is_ours else -1)
+    return last

@@ -1,0 +1,160 @@
+"""Receives a server's WAL for as long as it runs, by PostgreSQL's `pg_receivewal`, and seals each segment when it is finished.
+
+The server keeps in a replication slot what was not received yet. So nothing is missing after a kill of either side or a full
+disk; where the server had to give the slot up, the gap is told.
+"""
+
+import fcntl
+import hashlib
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic, sleep
+
+import psycopg
+import structlog
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import migrations
+from core.settings import Settings
+from gateway.cli import pg_clients
+from gateway.cli.command import Failure, first_line
+from gateway.cli.recovery import cluster
+from gateway.cli.recovery.segments import HISTORY, PARTIAL, SEGMENT, Segments, begin
+
+SLOT = "jasho_archive"
+_LOOK_SECONDS = 0.5
+_PAUSE_SECONDS = 2.0
+_SLOT = text("SELECT restart_lsn - '0/0' AS position, wal_status FROM pg_replication_slots WHERE slot_name = :slot")
+# A receiver outlives a kill -9 of its parent. Its connection is named for the folder, so that who has the folder ends it.
+_END_LEFT_BEHIND = text("""
+    SELECT pg_terminate_backend(slot.active_pid, 5000) FROM pg_replication_slots slot
+    JOIN pg_stat_activity ON pid = slot.active_pid WHERE slot.slot_name = :slot AND application_name = :name
+""")
+
+log = structlog.get_logger()
+
+
+class Receiver:
+    """Works into a folder that nobody else works in."""
+
+    def __init__(self, settings: Settings, segments: Segments, slot: str, rest: Callable[[float], object] = sleep) -> None:
+        self._settings = settings
+        self._segments = segments
+        self._slot = slot
+        self._rest = rest
+        self._lost_seconds: float | None = None
+
+    def run(self) -> None:
+        """Until it is stopped. Raises BadBackup where the server's WAL does not belong into the folder."""
+        log.info("the archive begins", folder=str(self._segments.folder), slot=self._slot)
+        while True:
+            try:
+                self.seal_finished()
+                with self._receiving() as process:
+                    while process.poll() is None:
+                        self.seal_finished()
+                        self._rest(_LOOK_SECONDS)
+                        self._goes_on(process)
+            except (SQLAlchemyError, psycopg.Error) as error:
+                self._lost(first_line(error))
+            except pg_clients.ClientFailed as error:
+                self._lost(str(error))
+            except OSError:
+                log.exception("a segment cannot be sealed")
+            self._rest(_PAUSE_SECONDS)
+
+    def seal_finished(self) -> None:
+        """Seals what the receiver has finished with, the oldest first. Raises OSError."""
+        for name in sorted(self._segments.in_clear()):
+            if SEGMENT.fullmatch(name) or HISTORY.fullmatch(name):
+                self._segments.seal(name)
+
+    @contextmanager
+    def _receiving(self) -> "Iterator[subprocess.Popen[bytes]]":
+        # The receiver has the lock too, and keeps it after a kill of this process: two of them never write into one folder.
+        with (self._segments.folder / "receiver.lock").open("w") as lock:
+            with migrations.connected(self._settings.owner_database_url) as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+                server = cluster.look(connection)
+                connection.execute(_END_LEFT_BEHIND, {"slot": self._slot, "name": self._name})
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise pg_clients.ClientFailed("a receiver that was left behind has not ended yet") from error
+                self._prepare(connection, server)
+            arguments = [f"--directory={self._segments.received}", f"--slot={self._slot}", "--no-loop", "--no-password"]
+            variables = {**pg_clients.environment(self._settings.owner_database_url), "PGAPPNAME": self._name}
+            program = pg_clients.find("pg_receivewal", server.server)
+            with pg_clients.running(program, arguments, variables, keeps_open=[lock.fileno()]) as process:
+                yield process
+
+    def _prepare(self, connection: Connection, server: cluster.Cluster) -> None:
+        """Makes the slot where there is none, and tells of what was lost since it was here last."""
+        slot = connection.execute(_SLOT, {"slot": self._slot}).one_or_none()
+        if slot is not None and (slot.position is None or slot.wal_status == "lost"):
+            connection.execute(text("SELECT pg_drop_replication_slot(:slot)"), {"slot": self._slot})
+            slot = None
+        if slot is None:
+            connection.execute(text("SELECT pg_create_physical_replication_slot(:slot, true)"), {"slot": self._slot})
+            slot = connection.execute(_SLOT, {"slot": self._slot}).one()
+        self._tell_gap(int(slot.position) // server.segment_bytes, server)
+
+    def _tell_gap(self, first: int, server: cluster.Cluster) -> None:
+        """`first`: the segment from which on the server has its WAL."""
+        expected = self._expected(server)
+        if expected is not None and first > expected:
+            names = [cluster.segment_name(server.timeline, number, server.segment_bytes) for number in (expected, first)]
+            log.error("the archive has a gap", misses_from=names[0], goes_on_from=names[1])
+        for name in self._segments.in_clear():
+            if not name.endswith(PARTIAL):
+                continue
+            is_other = cluster.timeline_of(name) != server.timeline
+            if is_other or cluster.segment_number(name, server.segment_bytes) < first:
+                self._segments.seal(name)  # the server can't go on with it
+
+    def _expected(self, server: cluster.Cluster) -> int | None:
+        """The first segment that is not here whole; None where nothing is here."""
+        names = [name for name in self._segments.sealed() | self._segments.in_clear() if SEGMENT.fullmatch(name)]
+        of_timeline = [name for name in names if cluster.timeline_of(name) == server.timeline] or names
+        numbers = [cluster.segment_number(name, server.segment_bytes) for name in of_timeline]
+        return max(numbers) + 1 if numbers else None
+
+    @property
+    def _name(self) -> str:
+        place = f"{socket.gethostname()} {self._segments.folder.resolve()}"
+        return f"jasho archive {hashlib.sha256(place.encode()).hexdigest()[:16]}"
+
+    def _lost(self, reason: str) -> None:
+        if self._lost_seconds is None:
+            self._lost_seconds = monotonic()
+        log.warning("the archive receives nothing", says=reason)
+
+    def _goes_on(self, process: "subprocess.Popen[bytes]") -> None:
+        if self._lost_seconds is not None and process.poll() is None:
+            log.info("the archive receives again", seconds=round(monotonic() - self._lost_seconds, 1))
+            self._lost_seconds = None
+
+
+def open_folder(settings: Settings, folder: Path, key: bytes) -> Segments:
+    """The folder for the server's WAL. Waits for no server: raises Failure where it can't be received from."""
+    with migrations.connected(settings.owner_database_url) as connection:
+        server = cluster.look(connection)
+    if server.obstacle:
+        raise Failure(server.obstacle)
+    pg_clients.find("pg_receivewal", server.server)
+    return begin(folder, key, server)
+
+
+@contextmanager
+def alone(segments: Segments) -> Iterator[bool]:
+    """Is nobody else at work in the folder? Nobody is until the block ends, or the process."""
+    with (segments.folder / "lock").open("w") as lock:
+        taken = False
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken = True
+        yield taken

@@ -1,0 +1,186 @@
+"""`jasho archive` loses no WAL, whatever is killed or full, and says in its log what an operator has to know."""
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from core import ids
+from core.settings import Settings
+from gateway.cli import archive
+from gateway.cli.recovery import cluster, segments
+from gateway.cli.recovery.receiver import Receiver
+from gateway.cli.recovery.segments import Segments
+from tests.gateway.cli.command import check_failed_in_one_line, jasho
+from tests.gateway.cli.recovery.clusters import archiving, ask, end_segment, log_of, serving, wait
+
+KEY = bytes(range(32))
+MEGABYTE = 2**20
+NAME = "000000010000000000000007"
+PRODUCTION = {
+    "JASHO_ENV": "production",
+    "JASHO_CALLBACK_SECRET": "ab" * 32,
+    "JASHO_PIN_PEPPER": "ab" * 32,
+    "JASHO_DATA_KEY": "ab" * 32,
+    "JASHO_BACKUP_KEY": "ab" * 32,
+}
+
+
+class Killed(BaseException):
+    """Nobody catches it, as nobody catches a kill."""
+
+
+def opened(folder: Path, system: str = "1") -> Segments:
+    return segments.begin(folder, KEY, cluster.Cluster(system, 18, MEGABYTE, 1, "replica", may_replicate=True))
+
+
+def receive(made: Segments, name: str = NAME, content: bytes = b"wal") -> None:
+    (made.received / name).write_bytes(content.ljust(MEGABYTE, b"\0"))
+
+
+def content(made: Segments, name: str = NAME) -> bytes:
+    return b"".join(made.read(name)).rstrip(b"\0")
+
+
+def test_a_kill_between_any_two_steps_of_sealing_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, (owner, step) in enumerate([(archive, "seal"), (Path, "rename"), (archive, "sync"), (Path, "unlink")]):
+        for is_done_before in (False, True):
+            made = opened(tmp_path / f"{number}{is_done_before}")
+            receive(made)
+            with monkeypatch.context() as patch:
+                patch.setattr(owner, step, killing(getattr(owner, step), is_done_before=is_done_before))
+                with pytest.raises(Killed):
+                    made.seal(NAME)
+            assert made.in_clear() == {NAME} or content(made) == b"wal"
+            for name in made.in_clear():
+                made.seal(name)
+            assert content(made) == b"wal"
+            assert made.in_clear() == set()
+
+
+def killing(step: Callable[..., object], *, is_done_before: bool) -> Callable[..., object]:
+    def killed(*arguments: object, **options: object) -> object:
+        # What makes room for the work comes first, and is not what is meant.
+        if options.get("missing_ok"):
+            return step(*arguments, **options)
+        if is_done_before:
+            step(*arguments, **options)
+        raise Killed
+
+    return killed
+
+
+def test_a_segment_of_another_history_never_takes_the_place_of_what_is_sealed(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    receive(made)
+    made.seal(NAME)
+    receive(made, content=b"other")
+    with pytest.raises(archive.BadBackup, match="another history"):
+        made.seal(NAME)
+    assert content(made) == b"wal"
+    assert made.in_clear() == {NAME}
+
+
+def test_of_two_parts_of_a_segment_the_longer_one_stays(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    for part in (b"a part", b"a part and more", b"a part"):
+        receive(made, f"{NAME}.partial", part)
+        made.seal(f"{NAME}.partial")
+    assert content(made, f"{NAME}.partial") == b"a part and more"
+
+
+def test_a_folder_is_for_one_server_and_one_key(tmp_path: Path) -> None:
+    opened(tmp_path / "wal")
+    with pytest.raises(archive.BadBackup, match="another server"):
+        opened(tmp_path / "wal", system="2")
+    with pytest.raises(archive.BadBackup, match="another key"):
+        segments.read(tmp_path / "wal", KEY[::-1])
+
+
+def test_a_full_disk_is_told_and_what_was_received_waits_for_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = opened(tmp_path / "wal")
+    receive(made)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def stop(_: float) -> None:
+        raise Killed
+
+    receiver = Receiver(Settings(), made, "jasho_archive", rest=stop)
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "seal", refuse)
+        with pytest.raises(Killed):
+            receiver.run()
+    assert made.in_clear() == {NAME}
+    receiver.seal_finished()
+    assert content(made) == b"wal"
+
+
+@pytest.fixture
+def place(own_folder: Path) -> Iterator[Path]:
+    yield own_folder
+    for log in (log_of(own_folder / name) for name in ("wal", "other")):
+        log.unlink(missing_ok=True)
+
+
+def lines(folder: Path) -> list[dict[str, object]]:
+    """What it has logged. In production each line is JSON, from the first on."""
+    return [json.loads(line) for line in log_of(folder).read_text().splitlines() if line.startswith("{")]
+
+
+def events(folder: Path) -> list[object]:
+    return [line["event"] for line in lines(folder)]
+
+
+@pytest.mark.system
+def test_a_server_that_is_away_is_told_once_and_no_wal_is_missing_when_it_is_back(place: Path) -> None:
+    wal = place / "wal"
+    with ExitStack() as server:
+        settings = server.enter_context(serving(place))
+        with archiving(settings, wal, **PRODUCTION) as working:
+            check_failed_in_one_line(jasho(["archive", str(wal)], settings, **PRODUCTION), "another jasho archive works")
+            end_segment(settings, wal)
+            server.close()
+            wait(lambda: "the archive receives nothing" in events(wal))
+            with serving(place):
+                wait(lambda: "the archive receives again" in events(wal))
+                end_segment(settings, wal)
+                assert working.poll() is None
+    assert events(wal).count("the archive receives nothing") == 1
+    assert "the archive has a gap" not in events(wal)
+    assert events(wal)[:2] == ["the process starts", "the archive begins"]
+
+
+@pytest.mark.system
+def test_a_slot_that_is_gone_is_made_again_and_the_gap_is_told(place: Path) -> None:
+    wal = place / "wal"
+    with serving(place) as settings:
+        with archiving(settings, wal, **PRODUCTION):
+            end_segment(settings, wal)
+        wait(lambda: ask(settings.database_url, "SELECT NOT active FROM pg_replication_slots") is True)
+        ask(settings.database_url, "SELECT pg_drop_replication_slot('jasho_archive')")
+        for _ in range(3):
+            ask(settings.database_url, "SELECT pg_switch_wal() FROM pg_logical_emit_message(true, 'x', 'x')")
+        ask(settings.database_url, "CHECKPOINT")  # until then a new slot finds all of it
+        with archiving(settings, wal, **PRODUCTION):
+            end_segment(settings, wal)
+    gap = next(line for line in lines(wal) if line["event"] == "the archive has a gap")
+    assert str(gap["misses_from"]) < str(gap["goes_on_from"])
+
+
+@pytest.mark.system
+def test_a_login_that_may_not_replicate_is_told_in_one_line(settings: Settings, tmp_path: Path) -> None:
+    name = f"jasho_reader_{ids.new_id().hex[-12:]}"
+    ask(settings.database_url, f"DO $$ BEGIN CREATE ROLE {name} LOGIN; END $$")
+    url = settings.database_url.replace("postgres@", f"{name}@", 1)
+    try:
+        for command in (["archive", str(tmp_path / "wal")], ["backup", "--base", str(tmp_path / "base")]):
+            check_failed_in_one_line(jasho(command, settings, JASHO_MIGRATE_DATABASE_URL=url), "REPLICATION")
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        ask(settings.database_url, f"DO $$ BEGIN DROP ROLE {name}; END $$")
