@@ -5,7 +5,7 @@ uvicorn calls `create` once in each process. The application keeps nothing in th
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.runtime import Runtime
 from core.settings import Settings
-from gateway import logs, wiring, worker
+from gateway import logs, request_ids, wiring, worker
 from gateway.readiness import Readiness
 from gateway.simulator.pages import OwnPages
 from gateway.simulator.routes import routes as simulator_routes
@@ -89,7 +89,11 @@ class NamedRequests:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with logs.naming_request() if scope["type"] == "http" else nullcontext():
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # The connection has put it there, and nothing else of that name.
+        with logs.naming_request(request_ids.given(scope["headers"]) or request_ids.make()):
             await self._app(scope, receive, send)
 
 

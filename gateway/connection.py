@@ -11,8 +11,12 @@ from http import HTTPStatus
 from typing import Any
 
 from uvicorn.config import Config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from gateway import logs, request_ids
+from gateway.parting import PartingTransport
 
 MOST_HEAD_BYTES = 16 * 1024
 MOST_BODY_BYTES = 64 * 1024
@@ -55,6 +59,7 @@ class Connection(HttpToolsProtocol):
         self._is_early = False
         self._has_served = False
         self._waits_since = self.loop.time()
+        self._request_id = request_ids.make()
         self._forget_request()
 
     def _forget_request(self) -> None:
@@ -63,7 +68,8 @@ class Connection(HttpToolsProtocol):
         self._stop_deadline()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._parting = PartingTransport(transport, lambda: bool(self._received_bytes) or self._is_early)
+        super().connection_made(self._parting)
         if len(self.connections) > MOST_OPEN and not self._let_others_go(at_work=False):
             self._abort()
             return
@@ -71,6 +77,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._parting.forget()
         self._stop_deadline()
         self._stop_reading_deadline()
         # uvicorn leaves its timer running where the caller broke off, and with it the connection and what was sent on it.
@@ -78,10 +85,15 @@ class Connection(HttpToolsProtocol):
         self._drop_body()
 
     def data_received(self, data: bytes) -> None:
-        if self._is_early:
+        if self.transport.is_closing():
+            self._parting.discard(data)
+        if self._is_early or self.transport.is_closing():
             return
+        if not self._received_bytes:
+            self._request_id = request_ids.make()
         self._received_bytes += len(data)
-        super().data_received(data)
+        with logs.naming_request(self._request_id):
+            super().data_received(data)
         if self.transport.is_closing() or not self._received_bytes:
             return
         self._start_deadline()
@@ -112,8 +124,14 @@ class Connection(HttpToolsProtocol):
         is_full = len(self.tasks) >= MOST_AT_WORK and self.url != _ALIVE and not self._let_others_go(at_work=True)
         # uvicorn's way to answer 503. Its own count has idle connections in it.
         self.limit_concurrency = 0 if is_full else None
+        self._request_id = request_ids.choose(self.headers, self._request_id, is_from_proxy=self._is_from_proxy())
         super().on_headers_complete()
+        self.cycle.default_headers = [*self.cycle.default_headers, (request_ids.HEADER, self._request_id.encode())]
         self._is_in_head = False
+
+    def _is_from_proxy(self) -> bool:
+        app = self.config.loaded_app
+        return isinstance(app, ProxyHeadersMiddleware) and self.client is not None and self.client[0] in app.trusted_hosts
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -176,9 +194,8 @@ class Connection(HttpToolsProtocol):
             return
         # Where the answer went ahead of the body, there is nothing more to say.
         if self._is_in_head or (self._is_busy() and not self.cycle.response_started):
-            self.transport.write(
-                f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode()
-            )
+            head = f"HTTP/1.1 {status.value} {status.phrase}\r\nx-request-id: {self._request_id}\r\n"
+            self.transport.write(f"{head}connection: close\r\ncontent-length: 0\r\n\r\n".encode())
         if self._is_busy():
             self.cycle.disconnected = True
             self.cycle.message_event.set()

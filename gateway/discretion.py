@@ -35,6 +35,7 @@ _ADDRESS = r"(?P<scheme>[a-z][a-z0-9+]*://)(?:[^\s/@]*@)?(?P<host>[^\s/?#@]*)(?P
 # An MSISDN as people and machines write it, in digits of any script.
 _PHONE = rf"(?P<phone>\+?\d(?:[\ ().-]{{0,2}}\d){{{_LEAST_PHONE_DIGITS - 1},}})"
 
+_PHONES = re.compile(rf"(?P<kept>{_KEPT})|{_PHONE}", re.VERBOSE)
 _SUSPECT = re.compile(rf"[\d ().-]{{{_LEAST_PHONE_DIGITS}}}")
 
 
@@ -88,6 +89,11 @@ class Discretion:
         if not text.isprintable():
             text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
         return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
+
+
+def has_phone(text: str) -> bool:
+    """Does it hold what may be a phone number?"""
+    return any(match["phone"] for match in _PHONES.finditer(text))
 
 
 def _replaced(match: "re.Match[str]") -> str:

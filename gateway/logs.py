@@ -6,7 +6,6 @@ Of an exception it holds what `core.faults.describe` says. What is said again an
 
 import logging
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -138,9 +137,9 @@ def tell_start(settings: Settings) -> None:
 
 
 @contextmanager
-def naming_request() -> Iterator[None]:
-    """Gives all lines of the block an id of their own, by which they are found together."""
-    with structlog.contextvars.bound_contextvars(request=secrets.token_hex(4)):
+def naming_request(name: str) -> Iterator[None]:
+    """Gives all lines of the block this id, by which they are found together."""
+    with structlog.contextvars.bound_contextvars(request=name):
         yield
 
 

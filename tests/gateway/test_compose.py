@@ -296,6 +296,7 @@ def test_the_proxys_bounds_are_not_above_the_gateways() -> None:
     assert "option http-server-close" in proxy, "the gateway ends what is idle"
     assert re.search(r"^defaults\n(?:    .*\n)*    no log\n", proxy, re.MULTILINE)
     assert "httplog" not in proxy
+    assert "http-request set-header X-Request-Id %[uuid()]\n" in proxy, "what a stranger calls his request would be taken"
     assert set(re.findall(r"\$\{(\w+)\}", proxy)) == set(services()["proxy"]["environment"])
 
 
