@@ -36,7 +36,14 @@ def write_new(file: Path, content: str) -> None:
 
 def main(folder: Path) -> int:
     """Makes `.env` in the folder, and says what it did. The exit code is 1 where nothing was done."""
-    content, names = fill((folder / ".env.example").read_text(encoding="utf-8"))
+    try:
+        content, names = fill((folder / ".env.example").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        sys.stderr.write(
+            f"Could not read .env.example, of which .env is made: {reason}. `git checkout .env.example` brings it back.\n"
+        )
+        return 1
     try:
         write_new(folder / ".env", content)
     except FileExistsError:

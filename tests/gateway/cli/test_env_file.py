@@ -63,6 +63,21 @@ def test_an_env_that_is_there_is_never_written_over(folder: Path, there: str, ca
     assert sorted(file.name for file in folder.iterdir()) == [".env", ".env.example"]
 
 
+@pytest.mark.parametrize("example", [None, b"\xff\xfe", "a folder"])
+def test_without_an_example_to_make_it_of_one_sentence_says_so(
+    tmp_path: Path, example: bytes | str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if isinstance(example, bytes):
+        (tmp_path / ".env.example").write_bytes(example)
+    elif example is not None:
+        (tmp_path / ".env.example").mkdir()
+    assert env_file.main(tmp_path) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("Could not read .env.example")
+    assert told.count("\n") == 1
+    assert not (tmp_path / ".env").exists()
+
+
 def test_a_link_that_leads_nowhere_counts_as_there(folder: Path) -> None:
     (folder / ".env").symlink_to(folder / "nowhere")
     assert env_file.main(folder) == 1
