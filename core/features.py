@@ -28,7 +28,7 @@ from core.payments import checks as payments_checks
 from core.payments import closing as payments_closing
 from core.payments import handover
 from core.rail import NETWORKS
-from core.retention import deletion
+from core.retention import deletion, periods
 from core.runtime import Runtime
 from core.savings import checks as savings_checks
 from core.savings import closing as savings_closing
@@ -176,7 +176,13 @@ FAMILIES = (
         ending=Ending(end=savings_closing.end),
         checks=savings_checks.CHECKS,
     ),
-    Family("retention", duties=(Duty("retention: delete", deletion.delete_ended, rest_seconds=60),)),
+    Family(
+        "retention",
+        duties=(
+            Duty("retention: periods", periods.turn_over, rest_seconds=60),
+            Duty("retention: delete", deletion.delete_ended, rest_seconds=60),
+        ),
+    ),
 )
 
 DUTIES = tuple(duty for family in FAMILIES for duty in family.duties)

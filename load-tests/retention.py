@@ -1,7 +1,8 @@
 """How long old messages take to go, and what a sender beside it notices: `python load-tests/retention.py [MESSAGES]`.
 
 It makes the messages in an embedded server of its own, sends one after the other for a while with nothing else going on, deletes
-the old ones with a sender beside it, and fills as many again to see whether the tables have grown.
+the old ones with a sender beside it, and fills as many again to see whether the tables have grown. Two turns are of messages from
+before the periods, which go row by row, and two of messages that go with their period, in a time to come that the clock plays.
 """
 
 import asyncio
@@ -17,14 +18,15 @@ from sqlalchemy import text
 from core import clock, ids
 from core.messaging import notices, outbox
 from core.messaging.notices import Reader
-from core.retention import deletion
+from core.retention import deletion, periods
 from core.runtime import Runtime
 from core.settings import Settings
 from gateway import wiring
 from gateway.cli.embedded import embedded
 from gateway.cli.serve import prepare
 
-OLD = 100
+OLD = timedelta(days=120)
+PERIODS_BEGIN = timedelta(days=60)
 _ID = "CAST(overlay(CAST(:first AS text) placing lpad(to_hex(n), 12, '0') from 25 for 12) AS uuid)"
 _FILL = text(
     f"""WITH message AS (
@@ -34,7 +36,10 @@ _FILL = text(
     INSERT INTO sms_attempt (id, outbox_id, number, phone, provider, parts, begun_at, outcome, provider_id, answered_at)
     SELECT id, id, 1, phone, 'x', 1, :old, 'sent', CAST(id AS text), :old FROM message"""  # noqa: S608
 )
-_SIZE = text("SELECT pg_total_relation_size('outbox') + pg_total_relation_size('sms_attempt')")
+_SIZE = text(
+    "SELECT sum(pg_total_relation_size(relid)) FROM (SELECT relid FROM pg_partition_tree('outbox')"
+    " UNION ALL SELECT relid FROM pg_partition_tree('sms_attempt')) AS every"
+)
 
 
 class Asha(Reader):
@@ -53,9 +58,8 @@ async def send(runtime: Runtime, until: asyncio.Event, took: list[float]) -> Non
 
 async def fill(runtime: Runtime, many: int) -> None:
     """As statements of the owner's: the application's may not take so long."""
-    old = clock.now() - timedelta(days=OLD)
-    with clock.at(old):
-        first = ids.new_id()
+    old, first = clock.now(), ids.new_id()
+    await periods.turn_over(runtime)
     async with runtime.database.transaction() as connection:
         await connection.execute(text("SET LOCAL statement_timeout = 0"))
         await connection.execute(_FILL, {"first": str(first), "many": many, "old": old})
@@ -72,29 +76,32 @@ async def beside(runtime: Runtime, name: str, work: asyncio.Task[None]) -> None:
 
 
 async def clear(runtime: Runtime) -> None:
-    batches, begun, count = [], time.perf_counter(), 0
-    while True:
-        started = time.perf_counter()
-        number = await deletion.delete_ended(runtime)
-        if not number:
-            break
-        batches.append((time.perf_counter() - started) * 1000)
-        count += number
-    print(
-        f"deleted {count} rows in {time.perf_counter() - begun:.1f} s; a round: median {statistics.median(batches):.1f} ms,"
-        f" worst {max(batches):.1f} ms"
-    )
+    rounds, begun, count = list[float](), time.perf_counter(), 0
+    for duty in (periods.turn_over, deletion.delete_ended):
+        number = 1
+        while number:
+            started = time.perf_counter()
+            number = await duty(runtime)
+            rounds.append((time.perf_counter() - started) * 1000)
+            count += number
+    # So that what the sender notices is measured for as long in each turn.
+    await asyncio.sleep(max(0.0, 5 - (time.perf_counter() - begun)))
+    seconds, median, worst = sum(rounds) / 1000, statistics.median(rounds), max(rounds)
+    print(f"deleted {count} rows or periods in {seconds:.1f} s; a round: median {median:.1f} ms, worst {worst:.1f} ms")
 
 
 async def measure(settings: Settings, many: int) -> None:
     runtime = wiring.runtime(settings)
     try:
-        for turn in (1, 2):
-            await fill(runtime, many)
+        for turn, begins in enumerate((-OLD, -OLD, PERIODS_BEGIN, PERIODS_BEGIN + OLD), start=1):
+            moment = clock.now() + begins
+            with clock.at(moment):
+                await fill(runtime, many)
             async with runtime.database.autocommit() as connection:
                 print(f"turn {turn}: {many} old messages, {int(await connection.scalar(_SIZE) or 0) / 1e6:.0f} MB")
-            await beside(runtime, "alone", asyncio.create_task(asyncio.sleep(5)))
-            await beside(runtime, "beside the deletion", asyncio.create_task(clear(runtime)))
+            with clock.at(moment + OLD):
+                await beside(runtime, "alone", asyncio.create_task(asyncio.sleep(5)))
+                await beside(runtime, "beside the deletion", asyncio.create_task(clear(runtime)))
             async with runtime.database.autocommit() as connection:
                 # As autovacuum does within a minute; here it must not be waited for.
                 await connection.execute(text("SET ROLE NONE"))

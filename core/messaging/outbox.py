@@ -12,7 +12,7 @@ outcome, and only those are ambiguous. They are counted, and each message is sen
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,7 +45,8 @@ _ATTEMPT = (
 # One statement each, for any number of messages.
 _BEGIN = text(
     """WITH leased AS (
-        UPDATE outbox SET status = 'sending', attempts = attempts + 1, claimed_at = :now, next_at = NULL WHERE id = ANY(:messages)
+        UPDATE outbox SET status = 'sending', attempts = attempts + 1, claimed_at = :now, next_at = NULL
+        FROM unnest(CAST(:messages AS uuid[])) AS message (id) WHERE outbox.id = message.id
     )
     INSERT INTO sms_attempt (id, outbox_id, number, phone, provider, parts, begun_at)
     SELECT new.*, :now FROM unnest(
@@ -56,9 +57,9 @@ _RECORD = text(
     """UPDATE sms_attempt SET outcome = answer.outcome, code = answer.code, cost = answer.cost, answered_at = :now,
         provider_id = coalesce(sms_attempt.provider_id, answer.provider_id)
     FROM unnest(
-        CAST(:ids AS uuid[]), CAST(:outcomes AS text[]), CAST(:codes AS text[]), CAST(:costs AS text[]),
-        CAST(:provider_ids AS text[])) AS answer (id, outcome, code, cost, provider_id)
-    WHERE sms_attempt.id = answer.id"""
+        CAST(:ids AS uuid[]), CAST(:messages AS uuid[]), CAST(:outcomes AS text[]), CAST(:codes AS text[]),
+        CAST(:costs AS text[]), CAST(:provider_ids AS text[])) AS answer (id, message, outcome, code, cost, provider_id)
+    WHERE sms_attempt.id = answer.id AND sms_attempt.outbox_id = answer.message"""
 )
 _MOVE = text(
     """UPDATE outbox SET status = new.status, next_at = new.next_at, provider = new.provider
@@ -110,7 +111,7 @@ async def lease_again(runtime: Runtime, failed: AnsweredAttempt, tried: Sequence
     """
     message = failed.attempt.message
     async with runtime.database.transaction() as connection:
-        [row] = await lock_attempts(connection, [failed.attempt.id])
+        [row] = await lock_attempts(connection, {failed.attempt.id: message.id})
         provider = await pool.choose_another(connection, tried)
         if provider is None or not _is_latest(row, failed.attempt):
             return None
@@ -124,7 +125,8 @@ async def lease_again(runtime: Runtime, failed: AnsweredAttempt, tried: Sequence
 async def record_answers(runtime: Runtime, answers: Sequence[AnsweredAttempt], pool: Pool) -> None:
     """Records what providers have answered, and what becomes of the messages. Doing it twice is harmless."""
     async with runtime.database.transaction() as connection:
-        rows = {row.attempt_id: row for row in await lock_attempts(connection, [answered.attempt.id for answered in answers])}
+        messages = {answered.attempt.id: answered.attempt.message.id for answered in answers}
+        rows = {row.attempt_id: row for row in await lock_attempts(connection, messages)}
         await _record(connection, answers)
         await _move(connection, [move for answered in answers if (move := _move_after(rows[answered.attempt.id], answered))])
         for answered in answers:
@@ -146,7 +148,11 @@ async def release_dead(runtime: Runtime, most: int = 500) -> int:
     async with runtime.database.transaction() as connection:
         rows = (await connection.execute(dead)).all()
         if rows:
-            unanswered = (sms_attempt.c.id.in_([row.attempt_id for row in rows]), sms_attempt.c.outcome.is_(None))
+            unanswered = (
+                sms_attempt.c.id.in_([row.attempt_id for row in rows]),
+                sms_attempt.c.outbox_id.in_([row.id for row in rows]),
+                sms_attempt.c.outcome.is_(None),
+            )
             await connection.execute(
                 update(sms_attempt).where(*unanswered).values(outcome=SendOutcome.UNSURE, code="lost", answered_at=now)
             )
@@ -181,12 +187,15 @@ async def _begin(connection: AsyncConnection, attempts: Sequence[Attempt], now: 
     await connection.execute(_BEGIN, params)
 
 
-async def lock_attempts(connection: AsyncConnection, attempt_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
-    """Locks the attempts and their messages, always in the same order, so that two workers never wait in a circle."""
+async def lock_attempts(connection: AsyncConnection, messages: Mapping[UUID, UUID]) -> Sequence[Row[Any]]:
+    """Locks the attempts and their messages, always in the same order, so that two workers never wait in a circle.
+
+    `messages` has each attempt's message, which says in which period the two are: the others are not looked at.
+    """
     query = (
         select(outbox, *_ATTEMPT)
         .join(sms_attempt, sms_attempt.c.outbox_id == outbox.c.id)
-        .where(sms_attempt.c.id.in_(attempt_ids))
+        .where(sms_attempt.c.id.in_(messages), outbox.c.id.in_(messages.values()), sms_attempt.c.outbox_id.in_(messages.values()))
         .order_by(outbox.c.id)
         .with_for_update(of=(outbox, sms_attempt))
     )
@@ -197,6 +206,7 @@ async def _record(connection: AsyncConnection, answers: Sequence[AnsweredAttempt
     params = {
         "now": clock.now(),
         "ids": [answered.attempt.id for answered in answers],
+        "messages": [answered.attempt.message.id for answered in answers],
         "outcomes": [str(answered.answer.outcome) for answered in answers],
         "codes": [answered.answer.code[:64] for answered in answers],
         "costs": [answered.answer.cost for answered in answers],

@@ -87,10 +87,10 @@ async def catch_up(runtime: Runtime, providers: Collection[str], most: int = 500
 
 async def _settle(runtime: Runtime, report: DeliveryReport, providers: Collection[str]) -> bool:
     async with runtime.database.transaction() as connection:
-        attempt_id = await _find_attempt(connection, report)
-        if attempt_id is None:
+        attempt = await _find_attempt(connection, report)
+        if attempt is None:
             return False
-        [row] = await outbox.lock_attempts(connection, [attempt_id])
+        [row] = await outbox.lock_attempts(connection, {attempt.id: attempt.outbox_id})
         if row.provider_id not in (None, report.provider_id):
             return False
         if _ORDER.index(report.reported) > _ORDER.index(row.reported):
@@ -98,25 +98,25 @@ async def _settle(runtime: Runtime, report: DeliveryReport, providers: Collectio
         await connection.execute(
             update(sms_report)
             .where(sms_report.c.provider == report.provider, sms_report.c.provider_id == report.provider_id)
-            .values(attempt_id=attempt_id)
+            .values(attempt_id=attempt.id)
         )
     return True
 
 
-async def _find_attempt(connection: AsyncConnection, report: DeliveryReport) -> UUID | None:
-    """The attempt that the report is about."""
-    query = select(sms_attempt.c.id).where(sms_attempt.c.provider == report.provider)
+async def _find_attempt(connection: AsyncConnection, report: DeliveryReport) -> Row[UUID, UUID] | None:
+    """The attempt that the report is about, and its message."""
+    query = select(sms_attempt.c.id, sms_attempt.c.outbox_id).where(sms_attempt.c.provider == report.provider)
     if report.attempt_id is not None:
         query = query.where(sms_attempt.c.id == report.attempt_id)
     else:
         query = query.where(sms_attempt.c.provider_id == report.provider_id)
-    attempt_id: UUID | None = await connection.scalar(query.order_by(sms_attempt.c.begun_at.desc()).limit(1))
-    if attempt_id is None and report.phone is not None:
+    attempt = (await connection.execute(query.order_by(sms_attempt.c.begun_at.desc()).limit(1))).one_or_none()
+    if attempt is None and report.phone is not None:
         return await _find_unnamed(connection, report)
-    return attempt_id
+    return attempt
 
 
-async def _find_unnamed(connection: AsyncConnection, report: DeliveryReport) -> UUID | None:
+async def _find_unnamed(connection: AsyncConnection, report: DeliveryReport) -> Row[UUID, UUID] | None:
     """The oldest unsure attempt to the report's phone for which the provider has given us no id.
 
     None while another attempt to it is under way and unanswered: the report may be about that one.
@@ -128,20 +128,22 @@ async def _find_unnamed(connection: AsyncConnection, report: DeliveryReport) -> 
     )
     is_busy = exists().where(*unnamed, sms_attempt.c.outcome.is_(None))
     begun = sms_attempt.c.begun_at.between(report.received_at - _KEPT_FOR, report.received_at)
-    attempt_id: UUID | None = await connection.scalar(
-        select(sms_attempt.c.id)
+    oldest = (
+        select(sms_attempt.c.id, sms_attempt.c.outbox_id)
         .where(*unnamed, sms_attempt.c.outcome == SendOutcome.UNSURE, begun, ~is_busy)
         .order_by(sms_attempt.c.begun_at)
         .limit(1)
     )
-    return attempt_id
+    return (await connection.execute(oldest)).one_or_none()
 
 
 async def _forward(connection: AsyncConnection, row: Row[Any], report: DeliveryReport, providers: Collection[str]) -> None:
     change = {"reported": report.reported, "provider_id": report.provider_id, "reason": report.reason, "reported_at": clock.now()}
     if report.cost:
         change["cost"] = report.cost
-    await connection.execute(update(sms_attempt).where(sms_attempt.c.id == row.attempt_id).values(change))
+    await connection.execute(
+        update(sms_attempt).where(sms_attempt.c.id == row.attempt_id, sms_attempt.c.outbox_id == row.id).values(change)
+    )
     if report.fault == OPT_OUT:
         await optouts.opt_out(connection, row.phone, report.provider)
     if status := await _next_status(connection, row, report, providers):

@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core import ids
 from core.messaging import kinds
 from core.tables.messaging import outbox
 
@@ -29,7 +30,8 @@ _IS_NEXT = """
 _HAD = """
     CASE WHEN o.kind = ANY(:bounded) THEN (
         SELECT count(*) FROM outbox had
-        WHERE had.phone = o.phone AND had.created_at > :now - interval '2 days' AND had.kind = o.kind AND had.id <> o.id
+        WHERE had.id >= :three_days_ago AND had.phone = o.phone AND had.created_at > :now - interval '2 days'
+            AND had.kind = o.kind AND had.id <> o.id
             AND had.claimed_at > :now - interval '{}' AND had.status NOT IN ('queued', 'failed', 'expired', 'suppressed')
     ) ELSE 0 END"""
 _DUE = """
@@ -73,6 +75,8 @@ def _params(now: datetime, most: int) -> dict[str, Any]:
     all_kinds = kinds.by_name().values()
     return {
         "now": now,
+        # An id is as old as its message; it says which periods of the outbox are looked at.
+        "three_days_ago": ids.first_at(now - timedelta(days=3)),
         "most": most,
         "bounded": [kind.name for kind in all_kinds if kind.most_in_an_hour is not None or kind.most_in_a_day is not None],
         "declinable": [kind.name for kind in all_kinds if kind.is_declinable],

@@ -8,7 +8,11 @@ from core.migrations.files import run
 
 _FOLDER = Path(__file__).parent
 _LEDGER = _FOLDER.parent / "ledger"
-FILES = (_LEDGER / "money.sql", _LEDGER / "post.sql", _LEDGER / "era.sql", _LEDGER / "seal.sql", _FOLDER / "refuse_change.sql")
+_RETENTION = _FOLDER.parent / "retention"
+FILES = (
+    *(_LEDGER / "money.sql", _LEDGER / "post.sql", _LEDGER / "era.sql", _LEDGER / "seal.sql"),
+    *(_RETENTION / "periods.sql", _FOLDER / "refuse_change.sql"),
+)
 
 # Both sides are told by the database itself, from what it keeps: body, arguments, settings, whose rights it has.
 _DIFFERS = text("""

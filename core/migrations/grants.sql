@@ -22,3 +22,4 @@ GRANT EXECUTE ON FUNCTION ledger_post(
     timestamptz[], uuid[], uuid[], boolean[], jsonb, jsonb) TO jasho_app;
 GRANT EXECUTE ON FUNCTION money_text(bigint, text), ledger_seal(timestamptz, int), ledger_leaf(transfer),
     ledger_digest(bigint, bigint, bigint, int, bytea, bytea) TO jasho_app;
+GRANT EXECUTE ON FUNCTION period_make(timestamptz, int), period_drop(timestamptz) TO jasho_app;

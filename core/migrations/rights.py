@@ -18,6 +18,7 @@ _ITEM = re.compile(r"(\w+)(?: ?\(([^)]*)\))?")
 
 _TABLES = text(
     "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'm', 'f', 'p')"
+    " AND NOT relispartition"
 )
 # A function may be called by everybody from birth on, which the code does not want. Those of extensions are not ours. Databases
 # from before PostgreSQL 15 let everybody make functions, which the ledger's own would call in the owner's name.

@@ -1,11 +1,12 @@
-"""How long rows are kept: what ends in time is deleted (deletion.py), what is money or proof of it stays for ever.
+"""How long rows are kept: what ends in time is deleted, what is money or proof of it stays for ever.
 
 `KEPT_FOR_A_TIME` and `KEPT_FOR_EVER` name every table, and `IN_REDIS` every key; tests compare them with the database, with
 Redis and with `docs/operating.md`.
 
-Nothing is in partitions of time. An SMS that its provider delivers again is known by a key over all of its table, without a time
-in it. Ids of messages sort by time, so that they and their attempts could be divided; that needs new tables in the place of those
-in use.
+Messages and their attempts are in periods of time, and a period that is over goes as a whole (periods.py). Row by row, in batches
+(deletion.py), go those of a period that one message keeps from going, because it is still due, and all other tables. An SMS that
+its provider delivers again, and a report that comes again, are known by a key over all of their table, without a time in it: in
+periods the same one could be in two of them.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Table, exists, func
 
+from core.retention import periods
 from core.settings import Settings
 from core.tables.credentials import attempt, one_time_code
 from core.tables.messaging import inbound, outbox, sms_attempt, sms_report
@@ -30,7 +32,7 @@ class Keeping:
     """A table whose rows go. `days` None: the operator's JASHO_KEEP_MESSAGES_DAYS.
 
     `found_by` is a column with an index that grows with time. A row goes where it and all of `moments` are older than `days`, and
-    `conditions` hold.
+    `conditions` hold. `is_in_periods`: the row is left to its period first, and goes by itself when that should be gone.
     """
 
     family: str
@@ -40,10 +42,12 @@ class Keeping:
     found_by: Column[Any]
     moments: Sequence[ColumnElement[Any]] = ()
     conditions: Sequence[ColumnElement[bool]] = ()
+    is_in_periods: bool = False
 
     def time(self, settings: Settings) -> timedelta:
-        """How long a row stays after it has ended."""
-        return settings.messages_are_kept_for if self.days is None else timedelta(days=self.days)
+        """How long a row stays, at most, after it has ended."""
+        kept = settings.messages_are_kept_for if self.days is None else timedelta(days=self.days)
+        return kept + periods.length(settings) if self.is_in_periods else kept
 
 
 # In this order: an attempt refers to its message, an order to its code.
@@ -53,9 +57,10 @@ KEPT_FOR_A_TIME = (
         sms_attempt,
         "its message has ended",
         None,
-        sms_attempt.c.id,
+        sms_attempt.c.outbox_id,
         (sms_attempt.c.begun_at,),
         (exists().where(outbox.c.id == sms_attempt.c.outbox_id, _MESSAGE_HAS_ENDED),),
+        is_in_periods=True,
     ),
     Keeping(
         "messaging",
@@ -65,6 +70,7 @@ KEPT_FOR_A_TIME = (
         outbox.c.id,
         (_LAST_MOVED,),
         (_MESSAGE_HAS_ENDED, ~exists().where(sms_attempt.c.outbox_id == outbox.c.id)),
+        is_in_periods=True,
     ),
     Keeping("messaging", sms_report, "it has come; after two days it is no attempt's any more", None, sms_report.c.received_at),
     Keeping("messaging", inbound, "it was last taken in hand", None, inbound.c.received_at, (inbound.c.claimed_at,)),

@@ -3,10 +3,11 @@
 The text of an SMS that came in is kept nowhere: it may have held a PIN.
 """
 
-from sqlalchemy import Column, ForeignKey, Index, SmallInteger, Table, Text, Uuid
+from sqlalchemy import Column, Index, SmallInteger, Table, Text, Uuid
 
 from core.tables.base import Moment, metadata
 
+# In periods of time, by its id (`core/retention/periods.sql`).
 outbox = Table(
     "outbox",
     metadata,
@@ -32,6 +33,7 @@ outbox = Table(
     Column("created_at", Moment, nullable=False),
     Column("claimed_at", Moment, comment="when a worker last took it in hand"),
     Column("delivered_at", Moment),
+    postgresql_partition_by="RANGE (id)",
 )
 _in_turn = (outbox.c.priority, outbox.c.created_at, outbox.c.id)
 _is_waiting = outbox.c.status.in_(("queued", "unsure"))
@@ -41,11 +43,14 @@ Index("ix_outbox_sending", outbox.c.phone, postgresql_where=outbox.c.status == "
 Index("ix_outbox_phone", outbox.c.phone, outbox.c.created_at)
 
 # Committed before the provider is called: a message whose attempt a crash leaves without an outcome may have been sent.
+#
+# In the period of its message. A key over all periods would have to hold the message's id too, so each period has its own: `id`
+# is its primary key, and `outbox_id` is one of the messages of the same period.
 sms_attempt = Table(
     "sms_attempt",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("outbox_id", Uuid, ForeignKey(outbox.c.id), nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("outbox_id", Uuid, nullable=False),
     Column("number", SmallInteger, nullable=False, comment="1, 2, 3 ... for each message"),
     Column("phone", Text, nullable=False),
     Column("provider", Text, nullable=False),
@@ -59,6 +64,7 @@ sms_attempt = Table(
     Column("reported", Text, comment="by the delivery report: sent, undelivered, delivered; only forward"),
     Column("reported_at", Moment),
     Column("reason", Text, comment="the delivery report's, where it did not arrive"),
+    postgresql_partition_by="RANGE (outbox_id)",
 )
 Index("uq_sms_attempt_outbox_id_number", sms_attempt.c.outbox_id, sms_attempt.c.number, unique=True)
 Index("ix_sms_attempt_provider_id", sms_attempt.c.provider_id, postgresql_where=sms_attempt.c.provider_id.is_not(None))

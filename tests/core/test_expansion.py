@@ -32,6 +32,12 @@ RELEASED = {
     f"ledger_post({','.join(LEDGER_POST)})",
     "ledger_seal(timestamp with time zone,integer)",
     "money_text(bigint,text)",
+    "period_day(uuid)",
+    "period_drop(timestamp with time zone)",
+    "period_first_id(date)",
+    "period_list()",
+    "period_make(timestamp with time zone,integer)",
+    "period_make_tables(date,date)",
     "refuse_change()",
 }
 

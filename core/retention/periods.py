@@ -1,0 +1,45 @@
+"""Turns the periods of messages over: makes those that are next, and drops those that are over (`periods.sql`).
+
+A period is a sixth of the keeping time, so there are about ten whatever the operator says, and a message goes at the latest a
+sixth after its time. A look at the outbox looks at each of them; shorter ones would be more of them.
+"""
+
+from datetime import timedelta
+
+import structlog
+from psycopg.errors import CheckViolation, LockNotAvailable
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from core import clock
+from core.runtime import Runtime
+from core.settings import Settings
+
+_A_KEEPING_TIME = 6
+# A lock was not free; or a message came in between where it was looked whether there is any. Nothing was done.
+_WORTH_ANOTHER_ROUND = (LockNotAvailable, CheckViolation)
+
+log = structlog.get_logger()
+
+
+def length(settings: Settings) -> timedelta:
+    """Of a period that is made now. Those that are there keep theirs when the operator changes the keeping time."""
+    return timedelta(days=max(1, settings.messages_are_kept_for.days // _A_KEEPING_TIME))
+
+
+async def turn_over(runtime: Runtime) -> int:
+    """Makes what is missing and drops one period. Returns how many periods it made or dropped."""
+    now, settings = clock.now(), runtime.settings
+    calls = (func.period_make(now, length(settings).days), func.period_drop(now - settings.messages_are_kept_for))
+    count = 0
+    for call in calls:
+        try:
+            async with runtime.database.transaction() as connection:
+                # It reads a period through before it drops it, beside everybody else.
+                await connection.execute(text("SET LOCAL statement_timeout = '10min'"))
+                count += int(await connection.scalar(select(call)) or 0)
+        except DBAPIError as error:
+            if not isinstance(error.orig, _WORTH_ANOTHER_ROUND):
+                raise
+            log.info("messages are in use, their periods wait", call=call.name)
+    return count
