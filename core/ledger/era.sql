@@ -26,8 +26,9 @@ END
 $$;
 
 -- Begins an era in any case. Who has looked up the one before, and has not ended yet, is waited for: nothing is added to it later.
+-- Not for long, because everybody who posts waits behind: beside a dump, which reads for minutes, it fails, to be tried again.
 CREATE OR REPLACE FUNCTION ledger_begin_era(p_at timestamptz) RETURNS bigint
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = public, pg_temp SET lock_timeout = '500ms' AS $$
 BEGIN
     LOCK TABLE ledger_era IN ACCESS EXCLUSIVE MODE;
     PERFORM ledger_add_era(p_at);

@@ -37,7 +37,11 @@ BEGIN
     END IF;
     SELECT * INTO v_last FROM seal ORDER BY number DESC LIMIT 1;
     v_from := coalesce(v_last.to_xid, 0);
-    v_era := ledger_era_beyond_seals(p_at);
+    BEGIN
+        v_era := ledger_era_beyond_seals(p_at);
+    EXCEPTION WHEN lock_not_available THEN
+        RETURN 0;  -- the next round tries again
+    END;
     SELECT least(v_era + pg_snapshot_xmin(pg_current_snapshot())::text::bigint, 1 + max(xid)) INTO v_to
     FROM (SELECT xid FROM transfer WHERE xid >= v_from ORDER BY xid LIMIT p_most) AS next;
     IF v_to IS NULL OR v_to <= v_from THEN

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -26,6 +26,13 @@ _MAGIC = b"jasho backup 1\n"
 _SALT_BYTES = 32
 _CHUNK_BYTES = 64 * 1024
 _TAG_BYTES = 16
+
+
+class Source(Protocol):
+    """What is sealed."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, nothing at the end."""
 
 
 class BadBackup(Exception):
@@ -55,7 +62,7 @@ class Manifest:
     wal_from: str = ""
 
 
-def seal(source: IO[bytes], file: Path, key: bytes, what: str = "") -> tuple[int, str]:
+def seal(source: Source, file: Path, key: bytes, what: str = "") -> tuple[int, str]:
     """Seals what comes from the source into a new file that its owner alone may read. Answers its size and SHA-256.
 
     It opens as `what` alone.
@@ -72,7 +79,7 @@ def seal(source: IO[bytes], file: Path, key: bytes, what: str = "") -> tuple[int
     return size, digest.hexdigest()
 
 
-def _sealed(source: IO[bytes], cipher: AESGCM, salt: bytes) -> Iterator[bytes]:
+def _sealed(source: Source, cipher: AESGCM, salt: bytes) -> Iterator[bytes]:
     yield _MAGIC + salt
     number, chunk = 0, source.read(_CHUNK_BYTES)
     while True:

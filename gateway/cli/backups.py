@@ -15,6 +15,7 @@ from gateway.cli import archive, books, pg_clients, schema
 from gateway.cli.command import Failure, configured, prepared, until_stopped
 from gateway.cli.recovery import base_backup, point, receiver
 from gateway.cli.recovery.folder import backup_key, in_one_line, made_whole, refuse_newer
+from gateway.cli.recovery.progress import shown
 from gateway.cli.recovery.segments import read as read_segments
 
 _FILE = "database.dump.sealed"
@@ -135,9 +136,10 @@ def _dump(settings: Settings, folder: Path, key: bytes) -> archive.Manifest:
             f"--snapshot={snapshot}",
         ]
         variables = pg_clients.environment(settings.owner_database_url)
-        with pg_clients.running(program, arguments, variables, stdout=subprocess.PIPE) as process:
+        running = pg_clients.running(program, arguments, variables, stdout=subprocess.PIPE)
+        with shown("dumped") as progress, running as process:
             assert process.stdout is not None
-            size, digest = archive.seal(process.stdout, folder / _FILE, key)
+            size, digest = archive.seal(progress.reading(process.stdout), folder / _FILE, key)
         version = str(connection.scalar(text("SELECT version_num FROM alembic_version")))
         taken_at = clock.now().isoformat(timespec="seconds")
         return archive.Manifest(taken_at, version, server, _FILE, size, digest, _count(connection), _seal_head(connection))
@@ -152,15 +154,22 @@ def _load(settings: Settings, file: Path, manifest: archive.Manifest, key: bytes
     variables = pg_clients.environment(settings.owner_database_url)
     arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
     arguments.append(f"--dbname={variables['PGDATABASE']}")
-    with pg_clients.running(program, arguments, variables, stdin=subprocess.PIPE) as process:
+    running = pg_clients.running(program, arguments, variables, stdin=subprocess.PIPE)
+    with shown("loaded", manifest.size_bytes) as progress, running as process:
         assert process.stdin is not None
         with suppress(BrokenPipeError):  # it has ended before, and says why
             for part in archive.unseal(file, key):
                 process.stdin.write(part)
+                progress.add(len(part))
             process.stdin.close()
     with migrations.connected(settings.owner_database_url) as connection:
-        if (_count(connection), _seal_head(connection)) != (manifest.counts, manifest.seal_head):
-            raise Failure("the restored rows are not as many as the backup's manifest says")
+        if (_count(connection), _seal_head(connection)) == (manifest.counts, manifest.seal_head):
+            return
+        # Nobody serves, migrates or restores there by mistake; what was loaded is still there to be looked at.
+        connection.execute(text("ALTER SCHEMA public RENAME TO jasho_not_as_backed_up"))
+        connection.commit()
+        aside = "they are set aside in the schema jasho_not_as_backed_up; make a new database for another try"
+        raise Failure(f"the restored rows are not as many as the backup's manifest says: {aside}")
 
 
 def _server(connection: Connection) -> int:

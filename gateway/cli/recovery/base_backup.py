@@ -12,6 +12,7 @@ from core.settings import Settings
 from gateway.cli import archive, pg_clients
 from gateway.cli.command import Failure
 from gateway.cli.recovery import cluster
+from gateway.cli.recovery.progress import shown
 
 FILE = "base.tar.gz.sealed"
 _ARGUMENTS = (
@@ -40,9 +41,10 @@ def take(settings: Settings, folder: Path, key: bytes) -> archive.Manifest:
         program = pg_clients.find("pg_basebackup", server.server)
         variables = pg_clients.environment(settings.owner_database_url)
         with _wal_kept(connection, server) as wal_from:
-            with pg_clients.running(program, _ARGUMENTS, variables, stdout=subprocess.PIPE) as process:
+            running = pg_clients.running(program, _ARGUMENTS, variables, stdout=subprocess.PIPE)
+            with shown("copied") as progress, running as process:
                 assert process.stdout is not None
-                size, digest = archive.seal(process.stdout, folder / FILE, key)
+                size, digest = archive.seal(progress.reading(process.stdout), folder / FILE, key)
             # By the server's clock, whose times are in the WAL.
             taken_at = connection.scalar(text("SELECT clock_timestamp()"))
     assert taken_at is not None

@@ -124,3 +124,19 @@ async def test_a_transaction_left_open_that_keeps_transfers_from_their_seal_is_c
     assert lines == []
     async with books.runtime.database.transaction() as connection:
         assert (await audit.verify(connection)).findings == []
+
+
+async def test_an_era_that_a_dump_holds_up_keeps_nobody_from_posting(books: Books, settings: Settings) -> None:
+    with psycopg.connect(settings.database_url) as dump, psycopg.connect(settings.database_url) as owner:
+        dump.execute("LOCK TABLE ledger_era IN ACCESS SHARE MODE")
+        owner.execute("SET statement_timeout = '20s'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            owner.execute("SELECT ledger_begin_era(now())")
+        owner.rollback()
+        await as_if_from_a_busier_cluster(books)
+        assert await seal(books.runtime.database) == 0
+        await books.runtime.poster.submit(wish(books, "beside"))
+        assert await eras(books.runtime) == [0]
+    await seal(books.runtime.database)
+    await books.runtime.poster.submit(wish(books, "later"))
+    assert await eras(books.runtime) == [0, 1]
