@@ -156,6 +156,7 @@ def _tell_postgresql(data: Path, until: datetime | None, timeline: int) -> None:
         "primary_slot_name": "",
     }
     with before.open("a") as target:
+        target.write("\n")
         target.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
     (data / "recovery.signal").touch(mode=0o600)
 

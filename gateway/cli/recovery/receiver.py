@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import migrations
 from core.settings import Settings
-from gateway.cli import pg_clients
+from gateway.cli import archive, pg_clients
 from gateway.cli.command import Failure, first_line
 from gateway.cli.recovery import cluster
 from gateway.cli.recovery.segments import HISTORY, PARTIAL, SEGMENT, Segments, begin
@@ -28,6 +28,8 @@ from gateway.cli.recovery.segments import HISTORY, PARTIAL, SEGMENT, Segments, b
 SLOT = "jasho_archive"
 _LOOK_SECONDS = 0.5
 _PAUSE_SECONDS = 2.0
+# A server whose machine is gone sends no farewell.
+_LINE = "--dbname=keepalives_idle=5 keepalives_interval=5 keepalives_count=3 tcp_user_timeout=20000"
 _SLOT = text("SELECT restart_lsn - '0/0' AS position, wal_status FROM pg_replication_slots WHERE slot_name = :slot")
 # A receiver outlives a kill -9 of its parent. Its connection is named for the folder, so that who has the folder ends it.
 _END_LEFT_BEHIND = text("""
@@ -80,13 +82,15 @@ class Receiver:
             with migrations.connected(self._settings.owner_database_url) as connection:
                 connection.execution_options(isolation_level="AUTOCOMMIT")
                 server = cluster.look(connection)
+                if server.system != self._segments.system:
+                    raise archive.BadBackup(f"the server is another one than that of {self._segments.folder}: name a new folder")
                 connection.execute(_END_LEFT_BEHIND, {"slot": self._slot, "name": self._name})
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError as error:
                     raise pg_clients.ClientFailed("a receiver that was left behind has not ended yet") from error
                 self._prepare(connection, server)
-            arguments = [f"--directory={self._segments.received}", f"--slot={self._slot}", "--no-loop", "--no-password"]
+            arguments = [f"--directory={self._segments.received}", f"--slot={self._slot}", "--no-loop", "--no-password", _LINE]
             variables = {**pg_clients.environment(self._settings.owner_database_url), "PGAPPNAME": self._name}
             program = pg_clients.find("pg_receivewal", server.server)
             with pg_clients.running(program, arguments, variables, keeps_open=[lock.fileno()]) as process:

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from core import ids
-from core.settings import Settings
+from core.settings import Settings, as_environment
 from gateway.cli import archive
 from gateway.cli.recovery import cluster, segments
 from gateway.cli.recovery.receiver import Receiver
 from gateway.cli.recovery.segments import Segments
+from tests.conftest import JASHO
 from tests.gateway.cli.command import check_failed_in_one_line, jasho
 from tests.gateway.cli.recovery.clusters import archiving, ask, end_segment, log_of, serving, wait
 
@@ -184,3 +187,25 @@ def test_a_login_that_may_not_replicate_is_told_in_one_line(settings: Settings, 
         assert list(tmp_path.iterdir()) == []
     finally:
         ask(settings.database_url, f"DO $$ BEGIN DROP ROLE {name}; END $$")
+
+
+@pytest.mark.system
+def test_a_base_backup_that_is_killed_looks_like_none_and_holds_no_wal_back(settings: Settings, tmp_path: Path) -> None:
+    command = [str(JASHO), "backup", "--base", str(tmp_path / "b")]
+    slots = "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'jasho_base_%'"
+    process = subprocess.Popen(command, env={**os.environ, **as_environment(settings)})
+    wait(lambda: ask(settings.database_url, slots) == 1)
+    process.send_signal(signal.SIGKILL)
+    process.wait(20)
+    wait(lambda: ask(settings.database_url, slots) == 0)
+    [unfinished] = tmp_path.iterdir()
+    assert unfinished.name.startswith(".b.unfinished-")
+    check_failed_in_one_line(jasho(["restore", str(unfinished), "--into", str(tmp_path / "data")], settings), "manifest.json")
+
+
+@pytest.mark.system
+def test_another_server_under_the_same_address_is_not_archived_into_the_folder(settings: Settings, tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal", system="2")
+    with pytest.raises(archive.BadBackup, match="another one"):
+        Receiver(settings, made, "jasho_archive").run()
+    assert ask(settings.database_url, "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'jasho_archive'") == 0
