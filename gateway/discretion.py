@@ -31,7 +31,8 @@ _KEPT = r"""
     |(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])
     |(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2}[T\ ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?![0-9])
 """
-_ADDRESS = r"(?P<scheme>[a-z][a-z0-9+]*://)(?:[^\s/@]*@)?(?P<host>[^\s/?#@]*)(?P<path>/?[?\#]?\S*)"
+# A password may have a slash or an @ in it, though it should not.
+_ADDRESS = r"(?P<scheme>[A-Za-z][A-Za-z0-9+]{0,31}://)(?:\S*@)?(?P<host>[^\s/?#@]*)(?P<path>\S*)"
 # An MSISDN as people and machines write it, in digits of any script.
 _PHONE = rf"(?P<phone>\+?\d(?:[\ ().-]{{0,2}}\d){{{_LEAST_PHONE_DIGITS - 1},}})"
 

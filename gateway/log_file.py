@@ -8,6 +8,7 @@ import select
 import sys
 from io import UnsupportedOperation
 from threading import RLock
+from time import monotonic
 from typing import TextIO
 
 import structlog
@@ -16,6 +17,7 @@ import structlog
 _MOST_AT_ONCE_BYTES = select.PIPE_BUF
 # For a reader that is slow. One that sleeps is waited for one time, and not again before it reads.
 _PATIENCE_MILLISECONDS = 1000
+_TOLD_SECONDS = 60
 
 log = structlog.get_logger()
 
@@ -30,14 +32,17 @@ class LogFile:
         # The providers' threads log too.
         self._lock = RLock()
         self._lost_lines = 0
+        self._next_told_seconds = 0.0
+        self._has_failed = False
         self._is_within_line = False
 
     def msg(self, line: str) -> None:
-        """Writes it, or counts it as lost. When a line can be written again, the log says how many could not."""
+        """Writes it, or counts it as lost. When lines can be written again, the log says how many could not, once a minute."""
         with self._lock:
-            if not self._write(f"{line}\n".encode(errors="backslashreplace")):
-                self._lost_lines += 1
-            elif self._lost_lines:
+            self._has_failed = not self._write(f"{line}\n".encode(errors="backslashreplace"))
+            self._lost_lines += self._has_failed
+            if self._lost_lines and not self._has_failed and monotonic() >= self._next_told_seconds:
+                self._next_told_seconds = monotonic() + _TOLD_SECONDS
                 lost, self._lost_lines = self._lost_lines, 0
                 log.warning("lines of the log were lost", lines=lost)
 
@@ -47,7 +52,7 @@ class LogFile:
         left = memoryview(b"\n" + line if self._is_within_line else line)
         try:
             while left:
-                if not self._poll.poll(0 if self._lost_lines else _PATIENCE_MILLISECONDS):
+                if not self._poll.poll(0 if self._has_failed else _PATIENCE_MILLISECONDS):
                     return False
                 written = os.write(self._descriptor, left[:_MOST_AT_ONCE_BYTES])
                 left = left[written:]
@@ -82,6 +87,8 @@ def hold_standard_files() -> None:
         if descriptor > 2:
             os.close(descriptor)
             return
+        # The processes that this one starts need them too.
+        os.set_inheritable(descriptor, True)
 
 
 def is_terminal() -> bool:

@@ -27,6 +27,8 @@ _FIRST_QUIET_SECONDS = 60
 _LAST_QUIET_SECONDS = 3600
 # What tells one complaint from another. Ids of rows and people do not: the same fault hits many.
 _KIND = ("event", "level", "duty", "what", "provider", "error", "reason", "says", "code")
+# Each beginning belongs to a line that says that it is over; each count of what was lost is to be added to the others.
+_BOUNDED_ALREADY = ("an outage begins", "lines of the log were lost")
 
 log = structlog.get_logger()
 
@@ -65,8 +67,8 @@ class Repetitions:
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         """The event, or DropEvent raised."""
         is_anybodys = event.pop("is_anybodys", False)
-        if event["event"] == "an outage begins":
-            return event  # it comes once for each outage already, and belongs to the line that says that it is over
+        if event["event"] in _BOUNDED_ALREADY:
+            return event
         if not is_anybodys and event.get("level") not in ("warning", "error", "critical"):
             return event
         key = tuple(str(event.get(name, "")) for name in _KIND)

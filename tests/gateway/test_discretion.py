@@ -105,6 +105,8 @@ def test_a_number_at_the_end_of_what_is_read_of_a_long_value_is_not_cut_into_one
         (f"POST /api/ussd/africastalking/{SECRET}/events failed", "POST /api/ussd/africastalking/…/events failed"),
         ("redis://:redis-password@redis/0", "redis://redis/…"),
         ("https://user:secret@example.org/path?token=1#x is away", "https://example.org/… is away"),
+        ("redis://:pass/wo@rd@redis/0 is away", "redis://redis/… is away"),
+        ("HTTPS://user:secret@example.org", "HTTPS://example.org"),
         ("https://example.org?token=1", "https://example.org/…"),
         ("FATAL: password pa/ss-word-1 or pa%2Fss-word-1", "FATAL: password … or …"),
         ("key=atsk_0123456789abcdef", "key=…"),
@@ -131,6 +133,16 @@ def test_whatever_a_caller_writes_is_one_short_line_that_moves_no_cursor(written
     line.encode()
     if env == "production":
         assert json.loads(line)["event"] == "malformed"
+
+
+@pytest.mark.parametrize(
+    "text", ["://" + "g" * 64_000, "1 " * 32_000, "1" * 64_000, "0 1-2." * 10_000 + "x", "a1" * 32_000 + "://@"]
+)
+def test_a_value_made_to_be_slow_is_looked_through_and_cut(text: str) -> None:
+    """In the square of its length this would take minutes."""
+    discretion = Discretion(SETTINGS)
+    for _ in range(20):
+        assert len(discretion(None, "info", {"event": "x", "text": text})["text"]) <= 501
 
 
 class Unspeakable:

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from core.settings import Settings
-from gateway import logs
+from gateway import log_file, logs
 from gateway.log_file import LogFile, open_log
 from tests import pins
 from tests.conftest import JASHO, free_port, wait_until_ready
@@ -63,6 +63,31 @@ def test_lines_that_a_reader_who_sleeps_has_missed_are_counted_when_he_reads_aga
 
 
 @pytest.mark.usefixtures("configured")
+def test_lines_that_are_lost_again_and_again_are_all_counted_and_told_of_once_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(log_file, "monotonic", lambda: seconds[0])
+    lost = 0
+    with (tmp_path / "log").open("wb") as file, Path("/dev/full").open("wb", buffering=0) as full:
+        log_to(file.fileno())
+        kept = os.dup(file.fileno())
+        for _ in range(300):
+            os.dup2(full.fileno(), file.fileno())
+            structlog.get_logger().info("money moved")
+            lost += 1
+            os.dup2(kept, file.fileno())
+            structlog.get_logger().info("money moved")
+            seconds[0] += 1
+        seconds[0] += 60
+        structlog.get_logger().info("money moved")
+        os.close(kept)
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    told = [line["lines"] for line in lines if line["event"] == "lines of the log were lost"]
+    assert (len(told), sum(told)) == (6, lost)
+
+
+@pytest.mark.usefixtures("configured")
 def test_a_line_that_was_cut_off_does_not_spoil_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = [False]
     write = os.write
@@ -104,11 +129,11 @@ def test_a_process_that_was_started_without_standard_error_writes_into_no_other_
 
 
 @contextmanager
-def serving_into(settings: Settings, descriptor: int | None, log: Path) -> Iterator[str]:
+def serving_into(settings: Settings, descriptor: int | None, log: Path, *options: str) -> Iterator[str]:
     """`jasho serve` whose standard error is this file; None where it has none."""
     port = free_port()
     environment = {**os.environ, "JASHO_DATABASE_URL": settings.database_url, "JASHO_REDIS_URL": settings.redis_url}
-    command = [str(JASHO), "serve", "--port", str(port)]
+    command = [str(JASHO), "serve", "--port", str(port), *options]
     if descriptor is None:
         command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=descriptor)
@@ -122,9 +147,12 @@ def serving_into(settings: Settings, descriptor: int | None, log: Path) -> Itera
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("where", ["a full disk", "a pipe that nobody reads", "nowhere"])
+@pytest.mark.parametrize(
+    ("where", "options"),
+    [("a full disk", ()), ("a pipe that nobody reads", ()), ("nowhere", ()), ("nowhere", ("--workers", "2"))],
+)
 def test_customers_are_served_and_their_money_moves_where_the_log_cannot_be_written(
-    settings: Settings, tmp_path: Path, where: str
+    settings: Settings, tmp_path: Path, where: str, options: tuple[str, ...]
 ) -> None:
     (tmp_path / "none").touch()
     reader, writer = os.pipe()
@@ -132,7 +160,7 @@ def test_customers_are_served_and_their_money_moves_where_the_log_cannot_be_writ
     full = os.open("/dev/full", os.O_WRONLY)
     descriptor = {"a full disk": full, "a pipe that nobody reads": writer, "nowhere": None}[where]
     try:
-        with serving_into(settings, descriptor, tmp_path / "none") as url:
+        with serving_into(settings, descriptor, tmp_path / "none", *options) as url:
             pay(url)
             # The web server, a library and a callback that makes no sense each want a line.
             assert httpx2.post(f"{url}{CALLBACK}", data={"text": "1"}).status_code == 400
