@@ -39,7 +39,7 @@ class Runtime:
             PinHasher(settings.pin_pepper),
             Vault(settings.data_key_bytes),
             rails,
-            Switches(settings.database_url, database.outage, lacking),
+            Switches(settings.database_url, database.outage, customers=database, lacking=lacking),
         )
 
     async def close(self) -> None:

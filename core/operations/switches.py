@@ -5,10 +5,12 @@ seen last stands, and a process that has seen nothing yet takes everything for o
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from contextvars import Context
+from functools import partial
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -28,6 +30,8 @@ _MOST_WAITS = 2
 # A connection that has answered before answers at once, or is dead. A new one may take its time.
 _KEPT_SECONDS = 0.5
 _READ_SECONDS = 2.0
+
+_Read = Callable[[], Coroutine[Any, Any, Board]]
 
 log = structlog.get_logger()
 
@@ -49,12 +53,16 @@ CHANNELS = (USSD, SMS, SIMULATOR)
 class Switches:
     """It has a connection of its own, so that it takes none from customers. Nothing is connected until somebody asks.
 
+    `customers`: where the server has no room for its own connection, it asks over one of theirs.
     `lacking`: the features that cannot be done, whoever switches them on.
     """
 
-    def __init__(self, database_url: str, outage: Outage, lacking: Collection[str] = ()) -> None:
+    def __init__(
+        self, database_url: str, outage: Outage, *, customers: Database | None = None, lacking: Collection[str] = ()
+    ) -> None:
         self._database = Database(database_url, connections=1)
         self._database.outage = outage
+        self._customers = customers
         self._board = Board()
         self._lacking = frozenset(lacking)
         self._looking: asyncio.Task[None] | None = None
@@ -101,20 +109,25 @@ class Switches:
 
     async def _look(self) -> None:
         """Over the connection that it has, and where that is silent, over another: a line may die and nobody be told."""
-        for patience_seconds in (_KEPT_SECONDS, _READ_SECONDS):
+        tries: list[_Read] = [self._read, self._read]
+        if self._customers is not None:
+            tries.append(partial(_read_from, self._customers))
+        patience_seconds = _KEPT_SECONDS
+        for read in tries:
             began_seconds = monotonic()
             try:
-                seen = await within(patience_seconds, self._read())
+                seen = await within(patience_seconds, read())
             except TimeoutError:
                 # Whoever waits at the silent connection keeps it, and closes it when he gives up.
                 await self._database.engine.dispose(close=False)
             except Exception as error:  # noqa: BLE001 - whatever it is, what was seen last stands
                 if not is_away(error):
                     log.warning("switches not read", error=describe(error))
-                return
+                    return
             else:
                 self._take(seen, began_seconds)
                 return
+            patience_seconds = _READ_SECONDS
 
     def _take(self, seen: Board, began_seconds: float) -> None:
         if seen.off != self._board.off:
@@ -122,5 +135,9 @@ class Switches:
         self._board, self._seen_seconds = seen, began_seconds
 
     async def _read(self) -> Board:
-        async with self._database.autocommit() as connection:
-            return await board.read(connection)
+        return await _read_from(self._database)
+
+
+async def _read_from(database: Database) -> Board:
+    async with database.autocommit() as connection:
+        return await board.read(connection)

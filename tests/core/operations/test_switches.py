@@ -99,6 +99,16 @@ async def test_a_connection_that_has_died_without_a_sign_hides_no_change(runtime
         assert (proxy.lost, behind.is_off("send")) == (1, True)
 
 
+async def test_a_server_without_room_for_one_more_connection_hides_no_change(runtime: Runtime, settings: Settings) -> None:
+    """Somebody who has connections moves money, so he knows what is off."""
+    nowhere = settings.database_url.replace("host=", "host=/nowhere")
+    full = Switches(nowhere, Outage("PostgreSQL"), customers=runtime.database)
+    await board.turn(runtime.database, "send", is_off=True, by=NEEMA, why="fraud")
+    await full.look()
+    await full.close()
+    assert full.is_off("send")
+
+
 async def test_a_process_that_was_frozen_amid_a_look_looks_again_before_it_acts(
     runtime: Runtime, other: Switches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
