@@ -1,6 +1,7 @@
 """A release that comes after ours, and load that runs while it takes over: transfers, and phones at the callback."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
@@ -22,11 +23,10 @@ from core.runtime import Runtime
 from core.settings import Settings, as_environment
 from gateway import wiring
 from tests import pins
-from tests.conftest import serving
+from tests.conftest import JASHO, serving
 from tests.core.scratch import add_version
 from tests.crash import bank
 from tests.crash.bank import Finding, Receipt
-from tests.gateway.cli.command import jasho
 from tests.phone import SERVICE_CODE, Screen
 
 ROOT = Path(__file__).parents[2]
@@ -180,8 +180,8 @@ async def take_over(settings: Settings, folder: Path, *options: str, step: int =
         async with running(settings.database_url, old, step) as load, httpx2.AsyncClient(timeout=20) as client:
             begun = await _begin_to_send(client, old)
             await load.more()
-            migrated = await asyncio.to_thread(jasho, ["migrate"], None, "", **theirs)
-            assert migrated.returncode == 0, migrated.stderr
+            migrate = await asyncio.create_subprocess_exec(JASHO, "migrate", env={**os.environ, **theirs})
+            assert await migrate.wait() == 0
             await load.more()
             new = await start(theirs)
             load.urls.append(new)
