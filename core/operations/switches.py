@@ -140,4 +140,9 @@ class Switches:
 
 async def _read_from(database: Database) -> Board:
     async with database.autocommit() as connection:
-        return await board.read(connection)
+        try:
+            return await board.read(connection)
+        except asyncio.CancelledError:
+            # Its pool has been left meanwhile, so nobody would ever close it.
+            await connection.invalidate()
+            raise

@@ -69,7 +69,10 @@ def keep(folder: Path, slot: str) -> None:
 @click.option("--until", metavar="TIME", help="The moment to go back to, as 2026-11-26T14:05:00+03:00. Needs --wal.")
 @click.option("--timeline", type=click.IntRange(1), help="Not the newest one, but one that a restore has left. Needs --wal.")
 def restore(folder: Path, data: Path | None, wal: Path | None, until: str | None, timeline: int | None) -> None:
-    """Brings a backup back: a dump into an empty database, a base backup into an empty folder."""
+    """Brings a dump or a base backup back.
+
+    A dump goes into an empty database, a base backup into an empty folder.
+    """
     if wal is None and (until or timeline):
         raise click.UsageError("--until and --timeline need --wal.")
     moment = _moment(until)

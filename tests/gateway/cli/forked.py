@@ -44,6 +44,8 @@ def _run(arguments: tuple[str, ...], environment: dict[str, str], folder: str, s
         os.close(handle)
     sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
     sys.argv = ["jasho", *arguments]
+    # For a command that begins anew.
+    sys.orig_argv = [sys.executable, str(Path(sys.executable).parent / "jasho"), *arguments]
     from gateway.cli.main import main
 
     main(prog_name="jasho")

@@ -32,6 +32,12 @@ _RESTORES = """
         AND application_name = 'pg_restore' AND backend_xid IS NOT NULL)
 """
 
+# So that it is killed in the middle: each table takes a while.
+_SLOW = """
+    CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); END $$;
+    CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION slow()
+"""
+
 
 def hold_customers(settings: Settings) -> None:
     """Locks them as soon as it can, for longer than the time-outs."""
@@ -64,12 +70,16 @@ def test_time_outs_of_the_owners_login_do_not_end_a_slow_dump(settings: Settings
 
 def test_a_restore_that_is_killed_leaves_the_database_empty(settings: Settings, empty: Settings, tmp_path: Path) -> None:
     folder = backup(settings, tmp_path / "b")
+    with psycopg.connect(empty.database_url) as connection:
+        connection.execute(_SLOW)
     process = subprocess.Popen([JASHO, "restore", str(folder)], env={**os.environ, **as_environment(empty)})
     wait(lambda: ask(empty.database_url, _RESTORES) is True)
     process.send_signal(signal.SIGKILL)
     process.wait(20)
     wait(lambda: ask(empty.database_url, _RESTORES) is False)
     assert tables(empty) == 0
+    with psycopg.connect(empty.database_url) as connection:
+        connection.execute("DROP EVENT TRIGGER slow; DROP FUNCTION slow()")
     done = restore(empty, folder)
     assert (done.returncode, done.stderr) == (0, "")
 

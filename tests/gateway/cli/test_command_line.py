@@ -251,6 +251,7 @@ MOVES_MONEY = {"agent add", "claims approve", "float buy", "float sell", "jobs s
 MOVES_NONE = {
     *(
         "serve",
+        "archive",
         "worker",
         "migrate",
         "demo",
