@@ -29,6 +29,8 @@ _WAIT_SECONDS = 1.0
 _MOST_WAITS = 2
 # A connection that has answered before answers at once, or is dead. A new one may take its time.
 _KEPT_SECONDS = 0.5
+# Of an outage of hours: the oldest has been given up long since.
+_MOST_LEFT = 8
 _READ_SECONDS = 2.0
 
 _Read = Callable[[], Coroutine[Any, Any, Board]]
@@ -60,13 +62,20 @@ class Switches:
     def __init__(
         self, database_url: str, outage: Outage, *, customers: Database | None = None, lacking: Collection[str] = ()
     ) -> None:
-        self._database = Database(database_url, connections=1)
-        self._database.outage = outage
+        self._url, self._outage = database_url, outage
+        self._database = self._made()
+        # Those whose connection was silent. Whoever waits there gives it back when he gives up.
+        self._left: list[Database] = []
         self._customers = customers
         self._board = Board()
         self._lacking = frozenset(lacking)
         self._looking: asyncio.Task[None] | None = None
         self._next_seconds = self._seen_seconds = float("-inf")
+
+    def _made(self) -> Database:
+        database = Database(self._url, connections=1)
+        database.outage = self._outage
+        return database
 
     def is_off(self, name: str) -> bool:
         """Is it off, as far as the process knows?"""
@@ -105,7 +114,8 @@ class Switches:
             self._looking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._looking
-        await self._database.close()
+        for database in (*self._left, self._database):
+            await database.close()
 
     async def _look(self) -> None:
         """Over the connection that it has, and where that is silent, over another: a line may die and nobody be told."""
@@ -118,14 +128,18 @@ class Switches:
             try:
                 seen = await within(patience_seconds, read())
             except TimeoutError:
-                # Whoever waits at the silent connection keeps it, and closes it when he gives up.
-                await self._database.engine.dispose(close=False)
+                self._left.append(self._database)
+                self._database = self._made()
+                if len(self._left) > _MOST_LEFT:
+                    await self._left.pop(0).close()
             except Exception as error:  # noqa: BLE001 - whatever it is, what was seen last stands
                 if not is_away(error):
                     log.warning("switches not read", error=describe(error))
                     return
             else:
                 self._take(seen, began_seconds)
+                while self._left:
+                    await self._left.pop().close()
                 return
             patience_seconds = _READ_SECONDS
 
@@ -143,6 +157,6 @@ async def _read_from(database: Database) -> Board:
         try:
             return await board.read(connection)
         except asyncio.CancelledError:
-            # Its pool has been left meanwhile, so nobody would ever close it.
+            # It may be silent for good.
             await connection.invalidate()
             raise
