@@ -5,12 +5,10 @@ seen last stands, and a process that has seen nothing yet takes everything for o
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Collection
 from contextlib import suppress
 from contextvars import Context
-from functools import partial
 from time import monotonic
-from typing import Any
 
 import structlog
 
@@ -29,11 +27,9 @@ _WAIT_SECONDS = 1.0
 _MOST_WAITS = 2
 # A connection that has answered before answers at once, or is dead. A new one may take its time.
 _KEPT_SECONDS = 0.5
-# Of an outage of hours: the oldest has been given up long since.
-_MOST_LEFT = 8
 _READ_SECONDS = 2.0
-
-_Read = Callable[[], Coroutine[Any, Any, Board]]
+# Silent connections of an outage of hours: whoever waited at an older one has given up long since.
+_MOST_LEFT = 8
 
 log = structlog.get_logger()
 
@@ -64,7 +60,7 @@ class Switches:
     ) -> None:
         self._url, self._outage = database_url, outage
         self._database = self._made()
-        # Those whose connection was silent. Whoever waits there gives it back when he gives up.
+        # Those whose connection was silent.
         self._left: list[Database] = []
         self._customers = customers
         self._board = Board()
@@ -114,49 +110,54 @@ class Switches:
             self._looking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._looking
-        for database in (*self._left, self._database):
-            await database.close()
+        await self._close_left()
+        await self._database.close()
 
     async def _look(self) -> None:
         """Over the connection that it has, and where that is silent, over another: a line may die and nobody be told."""
-        tries: list[_Read] = [self._read, self._read]
-        if self._customers is not None:
-            tries.append(partial(_read_from, self._customers))
-        patience_seconds = _KEPT_SECONDS
-        for read in tries:
+        for is_theirs, patience_seconds in ((False, _KEPT_SECONDS), (False, _READ_SECONDS), (True, _READ_SECONDS)):
+            database = self._customers if is_theirs else self._database
+            if database is None:
+                return
             began_seconds = monotonic()
             try:
-                seen = await within(patience_seconds, read())
+                seen = await within(patience_seconds, self._read(database))
             except TimeoutError:
-                self._left.append(self._database)
-                self._database = self._made()
-                if len(self._left) > _MOST_LEFT:
-                    await self._left.pop(0).close()
+                if database is self._database:
+                    await self._leave()
             except Exception as error:  # noqa: BLE001 - whatever it is, what was seen last stands
                 if not is_away(error):
                     log.warning("switches not read", error=describe(error))
                     return
             else:
                 self._take(seen, began_seconds)
-                while self._left:
-                    await self._left.pop().close()
+                await self._close_left()
                 return
-            patience_seconds = _READ_SECONDS
+
+    async def _leave(self) -> None:
+        """Goes on with another connection. The silent one is closed later, when whoever waits there has given up."""
+        self._left.append(self._database)
+        self._database = self._made()
+        if len(self._left) > _MOST_LEFT:
+            await self._close_left(_MOST_LEFT)
+
+    async def _close_left(self, keeps: int = 0) -> None:
+        """Closes them, the oldest first, until there are no more than `keeps`."""
+        while len(self._left) > keeps:
+            await self._left[0].close()
+            del self._left[0]
 
     def _take(self, seen: Board, began_seconds: float) -> None:
         if seen.off != self._board.off:
             log.info("switches changed", off=sorted(seen.off))
         self._board, self._seen_seconds = seen, began_seconds
 
-    async def _read(self) -> Board:
-        return await _read_from(self._database)
-
-
-async def _read_from(database: Database) -> Board:
-    async with database.autocommit() as connection:
-        try:
-            return await board.read(connection)
-        except asyncio.CancelledError:
-            # It may be silent for good.
-            await connection.invalidate()
-            raise
+    @staticmethod
+    async def _read(database: Database) -> Board:
+        async with database.autocommit() as connection:
+            try:
+                return await board.read(connection)
+            except asyncio.CancelledError:
+                # It may be silent for good.
+                await connection.invalidate()
+                raise

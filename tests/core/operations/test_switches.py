@@ -12,6 +12,7 @@ from core.agents import cash
 from core.approvals import consent
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
+from core.db import Database
 from core.faults.outage import Outage
 from core.features import Duty
 from core.insurance import covers
@@ -62,7 +63,7 @@ async def test_without_the_database_what_was_seen_last_stands(
     await board.turn(runtime.database, "send", is_off=True, by=NEEMA, why="fraud")
     await other.look()
 
-    async def fail() -> board.Board:
+    async def fail(_: Database) -> board.Board:
         raise ConnectionRefusedError
 
     monkeypatch.setattr(other, "_read", fail)
@@ -78,7 +79,7 @@ async def test_a_database_that_hangs_keeps_nobody_waiting_and_nothing_is_off(
     monkeypatch.setattr(switches, "_WAIT_SECONDS", 0.01)
     hangs = asyncio.Event()
 
-    async def hang() -> board.Board:
+    async def hang(_: Database) -> board.Board:
         await hangs.wait()
         raise AssertionError
 
@@ -115,9 +116,9 @@ async def test_a_process_that_was_frozen_amid_a_look_looks_again_before_it_acts(
     read, slept_seconds = other._read, 0.0
     monkeypatch.setattr(switches, "monotonic", lambda: monotonic() + slept_seconds)
 
-    async def freeze() -> board.Board:
+    async def freeze(database: Database) -> board.Board:
         nonlocal slept_seconds
-        seen = await read()
+        seen = await read(database)
         if not slept_seconds:
             slept_seconds = 3600.0
             await board.turn(runtime.database, "send", is_off=True, by=NEEMA, why="fraud")
@@ -132,9 +133,9 @@ async def test_a_crowd_looks_once(other: Switches, monkeypatch: pytest.MonkeyPat
     looks = []
     read = other._read
 
-    async def count() -> board.Board:
+    async def count(database: Database) -> board.Board:
         looks.append(1)
-        return await read()
+        return await read(database)
 
     monkeypatch.setattr(other, "_read", count)
     await asyncio.gather(*(other.look() for _ in range(200)))
