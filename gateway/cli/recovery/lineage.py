@@ -1,7 +1,7 @@
 """Which pieces of WAL lead on from a base backup, also where the database went another way since, on a timeline of its own."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +25,15 @@ class Piece:
     def is_segment(self) -> bool:
         return SEGMENT.fullmatch(self.file) is not None
 
+    def read(self, segments: Segments) -> Iterator[bytes]:
+        """Raises BadBackup and OSError."""
+        yield from segments.read(self.name) if self.is_sealed else [(segments.received / self.name).read_bytes()]
+
     def write(self, segments: Segments, folder: Path) -> None:
         """Opens it into another folder. Raises BadBackup and OSError."""
         size = 0
         with (folder / self.file).open("xb") as target:
-            for part in segments.read(self.name) if self.is_sealed else [(segments.received / self.name).read_bytes()]:
+            for part in self.read(segments):
                 size += target.write(part)
         if self.is_segment and size != segments.segment_bytes:
             raise archive.BadBackup(f"{self.name} has {size} bytes, and a segment has {segments.segment_bytes}")
@@ -84,8 +88,7 @@ def _spans(segments: Segments, histories: Mapping[int, Piece], wanted: int) -> l
     """The timelines that lead to the wanted one, the newest first, with their first and last segment. Two share one."""
     if wanted not in histories:
         return [(wanted, 0, 2**64)]
-    piece = histories[wanted]
-    content = b"".join(segments.read(piece.name)) if piece.is_sealed else (segments.received / piece.name).read_bytes()
+    content = b"".join(histories[wanted].read(segments))
     spans, since = [], 0
     for of, high, low in _LEFT.findall(content.decode(errors="replace")):
         until = (int(high, 16) * 2**32 + int(low, 16)) // segments.segment_bytes
