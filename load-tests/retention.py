@@ -93,7 +93,7 @@ async def clear(runtime: Runtime) -> None:
 async def measure(settings: Settings, many: int) -> None:
     runtime = wiring.runtime(settings)
     try:
-        for turn, begins in enumerate((-OLD, -OLD, PERIODS_BEGIN, PERIODS_BEGIN + OLD), start=1):
+        for turn, begins in enumerate((-OLD, -OLD, PERIODS_BEGIN, PERIODS_BEGIN + 2 * OLD), start=1):
             moment = clock.now() + begins
             with clock.at(moment):
                 await fill(runtime, many)
