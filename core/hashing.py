@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 from uuid import UUID
 
 from argon2 import PasswordHasher
@@ -27,9 +27,12 @@ class PinHasher:
     A check costs 15 to 20 ms of a core, so `most_waiting` bounds how many may be under way or queued (`place`).
     """
 
+    # Of new hashes. An old one is checked with the memory that it was made with.
+    memory_kib: ClassVar[int] = 19 * 1024
+
     def __init__(self, pepper: str, most_waiting: int = 100) -> None:
         self._pepper = pepper.encode()
-        self._argon2 = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._argon2 = PasswordHasher(time_cost=2, memory_cost=self.memory_kib, parallelism=1)
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="pin")
         self._waiting = 0
         self._most_waiting = most_waiting

@@ -24,6 +24,7 @@ import structlog
 from dotenv import dotenv_values
 
 from core import refusing
+from core.hashing import PinHasher
 from core.runtime import Runtime
 from core.settings import Settings
 from gateway import logs, wiring
@@ -38,6 +39,9 @@ REDIS_DUMPS = FOLDER / "redis"
 # As gateway/cli/embedded.py starts the server.
 _REDIS_DATABASES = 64
 refusing.is_strict = True
+# Nobody steals the tests' hashes. What a service that a test starts makes costs what it costs everywhere.
+FULL_MEMORY_KIB = PinHasher.memory_kib
+PinHasher.memory_kib = 256
 JASHO = Path(sys.executable).parent / "jasho"
 # `make coverage` measures the processes of the suite. What a test starts is left as it is everywhere else.
 if "PYTEST_XDIST_WORKER" in os.environ:

@@ -167,7 +167,7 @@ async def running(database_url: str, url: str, step: int) -> AsyncIterator[Load]
         await poster.close()
 
 
-async def take_over(settings: Settings, folder: Path, *options: str, step: int = 6) -> Load:
+async def take_over(settings: Settings, folder: Path, *options: str, step: int = 2) -> Load:
     """Ours serves; the next release migrates, and serves beside it; ours is started anew. `options`: those of `jasho serve`."""
     ours = as_environment(settings)
     theirs = {**ours, "PYTHONPATH": str(next_release(folder))}

@@ -13,6 +13,7 @@ from tests.gateway.test_connection import HOP, RIGHT, WRONG, line, post, read_al
 
 HEADER = "x-request-id"
 NAME = "0f1e2d3c-proxy.one"
+CLOSE = "Connection: close"
 
 
 def id_of(answer: bytes) -> str:
@@ -29,10 +30,10 @@ def log_of(url: str) -> str:
 @pytest.mark.parametrize(
     "request_bytes",
     [
-        post(RIGHT, HOP),
-        post(RIGHT, b"sessionId=1"),
-        post(WRONG, b"x"),
-        post("/nowhere"),
+        post(RIGHT, HOP, CLOSE),
+        post(RIGHT, b"sessionId=1", CLOSE),
+        post(WRONG, b"x", CLOSE),
+        post("/nowhere", b"", CLOSE),
         post(RIGHT, length=64 * 1024 + 1),
         b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET /healthz HTTP/1.0\r\n\r\n",
