@@ -290,7 +290,7 @@ def test_the_proxys_bounds_are_not_above_the_gateways() -> None:
     }
     assert figures["tune.bufsize"] <= connection.MOST_HEAD_BYTES
     assert figures["timeout http-request"] <= 5
-    assert int(re.findall(r"req\.body_size gt (\d+)", proxy)[0]) <= connection.MOST_BODY_BYTES
+    assert int(re.findall(r"content-length\) gt (\d+)", proxy)[0]) <= connection.MOST_BODY_BYTES
     assert int(re.findall(r"server gateway .* maxconn (\d+)", proxy)[0]) < connection.MOST_AT_WORK
     assert "deny_status 404 unless { path_beg /api/ }" in proxy
     assert "option http-server-close" in proxy, "the gateway ends what is idle"
