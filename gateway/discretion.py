@@ -24,10 +24,11 @@ _LEAST_PHONE_DIGITS = 9
 _SHOWN_DIGITS = 3
 # Made by us of random bits, which may be ten digits.
 _OURS = frozenset({"reference"})
-# Ids, addresses of machines and times have as many digits as a number.
+# Ids, pieces of WAL, addresses of machines and times have as many digits as a number.
 _KEPT = r"""
     (?<![0-9A-Za-z])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9A-Za-z])
     |(?=[0-9]*[a-fA-F])[0-9a-fA-F]{32,}
+    |(?<![0-9A-Za-z])0{4}[0-9A-F]{20}(?![0-9A-Za-z])
     |(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])
     |(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2}[T\ ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?![0-9])
 """

@@ -67,6 +67,8 @@ def test_a_phone_number_is_not_in_clear_however_it_is_written(number: str) -> No
         "SM01234567890123456789012345678a01",
         "2026-11-26 04:32:04.123456+00:00",
         "192.168.100.100",
+        "requested WAL segment 000000010000000000000003 has already been removed",
+        "000000010000000A00000012.partial",
         "JASHO_CALLBACK_ALLOW 102.219.210.0/24",
         "ProgrammingError 42601 at core/ledger/audit.py:1120",
         "http://127.0.0.1:8000",

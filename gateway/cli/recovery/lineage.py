@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,12 @@ class Piece:
 
     def read(self, segments: Segments) -> Iterator[bytes]:
         """Raises BadBackup and OSError."""
-        yield from segments.read(self.name) if self.is_sealed else [(segments.received / self.name).read_bytes()]
+        if not self.is_sealed:
+            for name in (self.name, self.file):  # an archive at work may end it, and seal it
+                with suppress(FileNotFoundError):
+                    yield (segments.received / name).read_bytes()
+                    return
+        yield from segments.read(self.name if self.is_sealed else self.file)
 
     def write(self, segments: Segments, folder: Path) -> None:
         """Opens it into another folder. Raises BadBackup and OSError."""
@@ -75,6 +81,27 @@ def follow(segments: Segments, first: str, brought: Mapping[str, bool], timeline
             return Chain(tuple(pieces), wanted, names[0])
         number += 1
     return Chain(tuple(pieces), wanted, None)
+
+
+def missing_from(segments: Segments, timeline: int) -> str | None:
+    """Which segment comes after those that are sealed and lead to the end of the timeline. None where none does."""
+    sealed = segments.sealed()
+    histories = {cluster.timeline_of(name): Piece(name, name, is_sealed=True) for name in sealed if HISTORY.fullmatch(name)}
+    spans = _spans(segments, histories, timeline)
+    # Where a timeline was left, the next one has the segment too, and it is that one that is needed.
+    last = [
+        min(number, until - 1)
+        for name in sealed
+        if SEGMENT.fullmatch(name)
+        for number in [cluster.segment_number(name, segments.segment_bytes)]
+        for of, since, until in spans
+        if of == cluster.timeline_of(name) and since <= number <= until
+    ]
+    if not last:
+        return None
+    number = max(last) + 1
+    of = next(of for of, since, _ in spans if since <= number)
+    return cluster.segment_name(of, number, segments.segment_bytes)
 
 
 def _newest(begun: int, histories: Mapping[int, Piece]) -> int:

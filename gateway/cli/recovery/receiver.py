@@ -22,7 +22,7 @@ from core import migrations
 from core.settings import Settings
 from gateway.cli import archive, pg_clients
 from gateway.cli.command import Failure, first_line
-from gateway.cli.recovery import cluster
+from gateway.cli.recovery import cluster, lineage
 from gateway.cli.recovery.segments import HISTORY, PARTIAL, SEGMENT, Segments, begin
 
 SLOT = "jasho_archive"
@@ -49,6 +49,8 @@ class Receiver:
         self._slot = slot
         self._rest = rest
         self._lost_seconds: float | None = None
+        # The first segment that the server has, until it was compared with what is here.
+        self._goes_on_from: str | None = None
 
     def run(self) -> None:
         """Until it is stopped. Raises BadBackup where the server's WAL does not belong into the folder."""
@@ -74,6 +76,8 @@ class Receiver:
         for name in sorted(self._segments.in_clear()):
             if SEGMENT.fullmatch(name) or HISTORY.fullmatch(name):
                 self._segments.seal(name)
+            if HISTORY.fullmatch(name):
+                self._tell_gap()
 
     @contextmanager
     def _receiving(self) -> "Iterator[subprocess.Popen[bytes]]":
@@ -105,27 +109,37 @@ class Receiver:
         if slot is None:
             connection.execute(text("SELECT pg_create_physical_replication_slot(:slot, true)"), {"slot": self._slot})
             slot = connection.execute(_SLOT, {"slot": self._slot}).one()
-        self._tell_gap(int(slot.position) // server.segment_bytes, server)
+        number = int(slot.position) // server.segment_bytes
+        self._goes_on_from = first = cluster.segment_name(server.timeline, number, server.segment_bytes)
+        self._tell_gap()
+        self._seal_parts(first)
 
-    def _tell_gap(self, first: int, server: cluster.Cluster) -> None:
-        """`first`: the segment from which on the server has its WAL."""
-        expected = self._expected(server)
-        if expected is not None and first > expected:
-            names = [cluster.segment_name(server.timeline, number, server.segment_bytes) for number in (expected, first)]
-            log.error("the archive has a gap", misses_from=names[0], goes_on_from=names[1])
+    def _tell_gap(self) -> None:
+        """Does the server have its WAL from a later segment on than the one that comes next here? Told once.
+
+        Where a timeline begins stands in its history, which a receiver brings before any segment.
+        """
+        if self._goes_on_from is None:
+            return
+        first = self._goes_on_from
+        timeline = cluster.timeline_of(first)
+        if timeline > 1 and f"{timeline:08X}.history" not in self._segments.sealed():
+            return
+        self._goes_on_from = None
+        expected = lineage.missing_from(self._segments, timeline)
+        if expected is not None and self._number(first) > self._number(expected):
+            log.error("the archive has a gap", misses_from=expected, goes_on_from=first)
+
+    def _seal_parts(self, first: str) -> None:
+        """Those that the server can't go on with."""
+        self._segments.drop_empty_parts()
         for name in self._segments.in_clear():
-            if not name.endswith(PARTIAL):
-                continue
-            is_other = cluster.timeline_of(name) != server.timeline
-            if is_other or cluster.segment_number(name, server.segment_bytes) < first:
-                self._segments.seal(name)  # the server can't go on with it
+            is_other = cluster.timeline_of(name) != cluster.timeline_of(first)
+            if name.endswith(PARTIAL) and (is_other or self._number(name) < self._number(first)):
+                self._segments.seal(name)
 
-    def _expected(self, server: cluster.Cluster) -> int | None:
-        """The first segment that is not here whole; None where nothing is here."""
-        names = [name for name in self._segments.sealed() | self._segments.in_clear() if SEGMENT.fullmatch(name)]
-        of_timeline = [name for name in names if cluster.timeline_of(name) == server.timeline] or names
-        numbers = [cluster.segment_number(name, server.segment_bytes) for name in of_timeline]
-        return max(numbers) + 1 if numbers else None
+    def _number(self, name: str) -> int:
+        return cluster.segment_number(name, self._segments.segment_bytes)
 
     @property
     def _name(self) -> str:

@@ -8,6 +8,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,16 @@ class Segments:
 
     def in_clear(self) -> set[str]:
         """The names that are received and not sealed."""
-        return {path.name for path in self.received.iterdir()} if self.received.is_dir() else set()
+        return {path.name for path in self._received() if not self._is_empty(path)}
+
+    def drop_empty_parts(self) -> None:
+        """Deletes parts that have not got their size yet. They hold nothing, and the receiver would stop over them for ever.
+
+        It fills a part with zeros before it writes there; a full disk or a kill comes between.
+        """
+        for path in self._received():
+            if self._is_empty(path):
+                path.unlink(missing_ok=True)
 
     def seal(self, name: str) -> None:
         """Seals a received file, and deletes it. Raises BadBackup where another one was sealed under its name, and OSError."""
@@ -48,13 +58,17 @@ class Segments:
         content = source.read_bytes()
         # Killed before it was deleted, or received again.
         before = b"".join(self.read(name)) if target.exists() else b""
-        if before and before != content and not name.endswith(PARTIAL):
+        if before and not _agree(before, content, is_part=name.endswith(PARTIAL)):
             raise archive.BadBackup(f"{target.name} is of another history of this server: name a new folder")
         if len(before.rstrip(b"\0")) < len(content.rstrip(b"\0")):  # of a part, the longer one
             unfinished = self.folder / f".{name}.unfinished"
             unfinished.unlink(missing_ok=True)
-            archive.seal(io.BytesIO(zlib.compress(content, 1)), unfinished, self.key, self._what(name))
-            unfinished.rename(target)
+            try:
+                archive.seal(io.BytesIO(zlib.compress(content, 1)), unfinished, self.key, self._what(name))
+                unfinished.rename(target)
+            except OSError:
+                unfinished.unlink(missing_ok=True)  # on a full disk it takes the room of others
+                raise
             archive.sync(self.folder)
         source.unlink()
 
@@ -64,8 +78,24 @@ class Segments:
         for part in archive.unseal(self.folder / f"{name}{_SEALED}", self.key, self._what(name)):
             yield opened.decompress(part)
 
+    def _received(self) -> list[Path]:
+        return list(self.received.iterdir()) if self.received.is_dir() else []
+
+    def _is_empty(self, path: Path) -> bool:
+        with suppress(FileNotFoundError):  # its segment has ended meanwhile
+            return path.suffix == PARTIAL and path.stat().st_size < self.segment_bytes
+        return True
+
     def _what(self, name: str) -> str:
         return f" wal {self.system} {name}"
+
+
+def _agree(first: bytes, second: bytes, *, is_part: bool) -> bool:
+    """May both be of one history? Of a part, one goes on where the other one was left."""
+    if not is_part:
+        return first == second
+    shorter, longer = sorted((first.rstrip(b"\0"), second.rstrip(b"\0")), key=len)
+    return longer.startswith(shorter)
 
 
 def begin(folder: Path, key: bytes, server: cluster.Cluster) -> Segments:
@@ -91,6 +121,7 @@ def begin(folder: Path, key: bytes, server: cluster.Cluster) -> Segments:
     if opened.system != server.system:
         raise archive.BadBackup(f"{folder} holds the WAL of another server: name a new folder")
     opened.received.mkdir(mode=0o700, exist_ok=True)
+    opened.received.chmod(0o700)  # a folder that was copied may have lost it
     return opened
 
 

@@ -14,7 +14,7 @@ import pytest
 from core import ids
 from core.settings import Settings, as_environment
 from gateway.cli import archive
-from gateway.cli.recovery import cluster, segments
+from gateway.cli.recovery import cluster, lineage, segments
 from gateway.cli.recovery.receiver import Receiver
 from gateway.cli.recovery.segments import Segments
 from tests.conftest import JASHO
@@ -96,6 +96,58 @@ def test_of_two_parts_of_a_segment_the_longer_one_stays(tmp_path: Path) -> None:
     assert content(made, f"{NAME}.partial") == b"a part and more"
 
 
+def test_parts_that_do_not_agree_are_of_two_histories(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    for part in (b"a part", b"another part that is longer"):
+        receive(made, f"{NAME}.partial", part)
+        if part == b"a part":
+            made.seal(f"{NAME}.partial")
+    with pytest.raises(archive.BadBackup, match="another history"):
+        made.seal(f"{NAME}.partial")
+    assert content(made, f"{NAME}.partial") == b"a part"
+
+
+def test_a_segment_that_ends_while_it_is_restored_is_read_all_the_same(tmp_path: Path) -> None:
+    for number, seals in enumerate((False, True)):
+        made = opened(tmp_path / str(number))
+        receive(made, f"{NAME}.partial")
+        [piece] = lineage.follow(made, NAME, {}, None).pieces
+        (made.received / f"{NAME}.partial").rename(made.received / NAME)
+        if seals:
+            made.seal(NAME)
+        assert b"".join(piece.read(made)).rstrip(b"\0") == b"wal"
+
+
+def test_a_part_that_a_full_disk_kept_from_its_size_holds_nothing(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    receive(made)
+    after = made.received / f"{NAME[:-1]}8.partial"
+    after.write_bytes(b"\0" * 4096)
+    assert [piece.name for piece in lineage.follow(made, NAME, {}, None).pieces] == [NAME]
+    made.drop_empty_parts()
+    assert list(made.received.iterdir()) == [made.received / NAME]
+
+
+def test_what_is_received_is_for_its_owner_alone_in_a_folder_that_was_copied_too(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    made.received.chmod(0o755)
+    assert opened(tmp_path / "wal").received.stat().st_mode & 0o077 == 0
+
+
+def test_what_a_full_disk_leaves_of_a_sealed_file_does_not_fill_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = opened(tmp_path / "wal")
+    receive(made)
+
+    def fill(_: object, file: Path, *__: object) -> None:
+        file.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(archive, "seal", fill)
+    with pytest.raises(OSError, match="No space"):
+        made.seal(NAME)
+    assert not list(made.folder.glob(".*unfinished"))
+
+
 def test_a_folder_is_for_one_server_and_one_key(tmp_path: Path) -> None:
     opened(tmp_path / "wal")
     with pytest.raises(archive.BadBackup, match="another server"):
@@ -150,6 +202,9 @@ def test_a_server_that_is_away_is_told_once_and_no_wal_is_missing_when_it_is_bac
             end_segment(settings, wal)
             server.close()
             wait(lambda: "the archive receives nothing" in events(wal))
+            # As a full disk leaves the part that is begun.
+            [part] = (wal / "received").glob("*.partial")
+            os.truncate(part, 4096)
             with serving(place):
                 wait(lambda: "the archive receives again" in events(wal))
                 end_segment(settings, wal)

@@ -89,6 +89,7 @@ def place(past: Past) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     shutil.rmtree(folder)
+    clusters.log_of(folder / "wal").unlink(missing_ok=True)
 
 
 async def check_that_it_goes_on(settings: Settings) -> None:
@@ -104,6 +105,16 @@ async def check_that_it_goes_on(settings: Settings) -> None:
         assert report.sealed == report.transfers
     finally:
         await runtime.close()
+
+
+def check_that_a_gap_is_told(settings: Settings, wal: Path) -> None:
+    first = clusters.ask(settings.database_url, "SELECT pg_walfile_name(pg_switch_wal())")
+    clusters.ask(settings.database_url, "CHECKPOINT")
+    with archiving(settings, wal):
+        end_segment(settings, wal)
+    written = clusters.log_of(wal).read_text()
+    [line] = [line for line in written.splitlines() if "the archive has a gap" in line]
+    assert f"misses_from={first}" in line
 
 
 async def test_a_server_that_is_gone_comes_back_at_a_moment_and_goes_another_way(past: Past, place: Path) -> None:
@@ -126,6 +137,8 @@ async def test_a_server_that_is_gone_comes_back_at_a_moment_and_goes_another_way
     with serving(place / "third") as third:
         assert keys(third) == past.all_keys - {"k-after", "k-last"} | {"k-other-way"}
         await check_that_it_goes_on(third)
+        # It drops where its timeline begins, before an archive comes, which has later segments of the first server.
+        check_that_a_gap_is_told(third, wal)
     data = data_folder(place / "fourth", past.owner)
     assert restored(past.settings, past.base, "--into", data, "--wal", wal, "--timeline", 1).returncode == 0
     with serving(place / "fourth") as fourth:
