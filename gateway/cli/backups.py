@@ -1,5 +1,6 @@
 """`jasho backup`, `jasho archive` and `jasho restore`: the whole database in a folder, sealed, and back."""
 
+import re
 import subprocess
 from contextlib import suppress
 from datetime import datetime
@@ -19,6 +20,7 @@ from gateway.cli.recovery.progress import shown
 from gateway.cli.recovery.segments import read as read_segments
 
 _FILE = "database.dump.sealed"
+_LONGEST_SLOT = 63
 _PATH = click.Path(path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _TABLES = text(
@@ -29,6 +31,13 @@ _IS_EMPTY = text(
     "SELECT NOT EXISTS (SELECT FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"
     " AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname LIKE 'pg\\_%' OR nspname = 'information_schema'))"
 )
+
+
+def _slot(_: click.Context, __: click.Parameter, name: str) -> str:
+    """Of no other name: to take a standby's slot would lose what that one has not received."""
+    if not re.fullmatch(rf"{receiver.SLOT}[a-z0-9_]*", name) or len(name) > _LONGEST_SLOT:
+        raise click.BadParameter(f"a slot's name is {receiver.SLOT} with small letters, digits and _ behind it.")
+    return name
 
 
 @click.command("backup")
@@ -43,12 +52,18 @@ def backup(folder: Path, is_base: bool) -> None:
             archive.write_manifest(unfinished, manifest, key)
         size = f"{manifest.size_bytes / 2**20:.1f} MiB"
         holds = "the server's files" if is_base else f"{manifest.counts['transfer']} transfers"
-        click.echo(f"{folder} holds the database at version {manifest.schema}, {holds}, in {size}.")
+        click.echo(f"{click.format_filename(folder)} holds the database at version {manifest.schema}, {holds}, in {size}.")
 
 
 @click.command("archive")
 @click.argument("folder", metavar="DIR", type=_PATH)
-@click.option("--slot", default=receiver.SLOT, show_default=True, help="By which the server knows it, and keeps what DIR lacks.")
+@click.option(
+    "--slot",
+    default=receiver.SLOT,
+    show_default=True,
+    callback=_slot,
+    help="By which the server knows it, and keeps what DIR lacks.",
+)
 def keep(folder: Path, slot: str) -> None:
     """Keeps the server's WAL in DIR, sealed, until it is stopped. A base backup and WAL bring any moment back."""
     with until_stopped(), configured() as settings, in_one_line():
@@ -73,7 +88,7 @@ def restore(folder: Path, data: Path | None, wal: Path | None, until: str | None
 
     A dump goes into an empty database, a base backup into an empty folder.
     """
-    if wal is None and (until or timeline):
+    if wal is None and (until is not None or timeline):
         raise click.UsageError("--until and --timeline need --wal.")
     moment = _moment(until)
     with prepared() as settings, in_one_line():
@@ -84,9 +99,7 @@ def restore(folder: Path, data: Path | None, wal: Path | None, until: str | None
             if data is None:
                 raise Failure("this is a base backup: name a new folder for PostgreSQL by --into")
             segments = read_segments(wal, key) if wal else None
-            point.restore(point.Recovery(folder, manifest, key, segments, moment, timeline), data)
-            click.echo(f"{data} holds the database. Start PostgreSQL {manifest.server} on it; it replays its WAL and opens.")
-            click.echo("Then run `jasho migrate` and `jasho ledger verify`.")
+            _restore_base(point.Recovery(folder, manifest, key, segments, moment, timeline), data)
             return
         if manifest.kind != archive.DUMP:
             raise Failure(f"{folder} holds WAL: name a base backup, and this folder by --wal")
@@ -94,6 +107,16 @@ def restore(folder: Path, data: Path | None, wal: Path | None, until: str | None
         raise Failure("this is a dump: it comes back into an empty database, as it was, without --into and --wal")
     with configured() as settings, in_one_line():
         _restore_dump(settings, folder, manifest, key)
+
+
+def _restore_base(recovery: point.Recovery, data: Path) -> None:
+    unproved = point.restore(recovery, data)
+    if unproved:
+        others = f" and {len(unproved) - 1} more" if len(unproved) > 1 else ""
+        click.echo(f"Of the WAL, {unproved[0]}{others} had been received and not sealed yet: nothing proves it.")
+    start = f"Start PostgreSQL {recovery.manifest.server} on it; it replays its WAL and opens."
+    click.echo(f"{click.format_filename(data)} holds the database. {start}")
+    click.echo("Then run `jasho migrate` and `jasho ledger verify`.")
 
 
 def _restore_dump(settings: Settings, folder: Path, manifest: archive.Manifest, key: bytes) -> None:
@@ -109,10 +132,10 @@ def _restore_dump(settings: Settings, folder: Path, manifest: archive.Manifest, 
 def _moment(text: str | None) -> datetime | None:
     """Raises UsageError. Without a zone nobody can tell whose clock is meant."""
     try:
-        moment = datetime.fromisoformat(text) if text else None
+        moment = None if text is None else datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if text and (moment is None or moment.tzinfo is None):
+    if text is not None and (moment is None or moment.tzinfo is None):
         raise click.UsageError("--until takes a moment with its zone, as 2026-11-26T14:05:00+03:00.")
     return moment
 
@@ -153,7 +176,10 @@ def _load(settings: Settings, file: Path, manifest: archive.Manifest, key: bytes
     with migrations.connected(settings.owner_database_url) as connection:
         if not connection.scalar(_IS_EMPTY):
             raise Failure("the database is not empty: make a new one, and name it in JASHO_DATABASE_URL")
-        program = pg_clients.find("pg_restore", max(_server(connection), manifest.server))
+        server = _server(connection)
+        if server < manifest.server:
+            raise Failure(f"the backup is of PostgreSQL {manifest.server}, and this server of {server}: take one that is as new")
+        program = pg_clients.find("pg_restore", server)
     variables = pg_clients.environment(settings.owner_database_url)
     arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
     arguments.append(f"--dbname={variables['PGDATABASE']}")

@@ -1,5 +1,6 @@
 """What every command about backups needs: the key, a folder that is whole or is not there, and errors in one line."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -15,6 +16,9 @@ from core.settings import Settings, variable
 from gateway.cli import archive, pg_clients
 from gateway.cli.command import Failure, first_line
 
+# Nobody else is told which file it was.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def backup_key(settings: Settings) -> bytes:
     """The key that backups are sealed under. Raises Failure where it is everybody's."""
@@ -26,14 +30,25 @@ def backup_key(settings: Settings) -> bytes:
 @contextmanager
 def made_whole(folder: Path) -> Iterator[Path]:
     """A folder beside it, that gets the name when the block ends. Where it fails, nothing is left; a kill leaves it unnamed."""
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+    # A dot has no name.
+    named = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links above it too
+    if named.is_mount():
+        raise Failure(f"{folder} is a disk of its own, which cannot be renamed: name a folder in it")
+    if named.is_symlink() or (named.exists() and (not named.is_dir() or any(named.iterdir()))):
         raise Failure(f"{folder} is there already: name a new folder")
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.unfinished-", dir=folder.absolute().parent))
+    try:
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{named.name}.unfinished-", dir=named.parent))
+    except OSError as error:
+        raise Failure(f"{folder} cannot be made: {error.strerror}") from error
     try:
         yield unfinished
         archive.sync(unfinished)
-        unfinished.rename(folder)
-        archive.sync(folder.absolute().parent)
+        unfinished.rename(named)
+        archive.sync(named.parent)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise Failure(f"{folder}: {error.strerror}") from error
+        raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -12,7 +12,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.cli import archive, pg_clients
@@ -24,6 +24,7 @@ from gateway.cli.recovery.segments import SEGMENT, Segments
 
 # In the data folder, until PostgreSQL has replayed it.
 _RECOVERY = "jasho_recovery"
+_WALDUMP = "pg_waldump"
 _AUTO = "postgresql.auto.conf"
 _COMMIT = re.compile(rb"desc: (?:COMMIT|ABORT)(?:_PREPARED)? .*?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC")
 # What is of the server that was copied: whether it follows another one, and where it listened.
@@ -42,19 +43,25 @@ class Recovery:
     timeline: int | None = None
 
 
-def restore(recovery: Recovery, data: Path) -> None:
-    """Into a folder that is new or empty. All of it belongs to whom the folder belongs to. Raises Failure, BadBackup, OSError."""
+def restore(recovery: Recovery, data: Path) -> list[str]:
+    """Into a folder that is new or empty. All of it belongs to whom the folder belongs to.
+
+    Answers which pieces of WAL were received and not sealed yet, so that nothing proves them. Raises Failure, BadBackup, OSError.
+    """
+    # What is missing is told before an hour's work.
+    pg_clients.find(_WALDUMP, recovery.manifest.server, most=recovery.manifest.server)
     os.umask(0o077)
     owner = data.stat() if data.exists() else None
     with made_whole(data) as unfinished:
-        _fill(recovery, unfinished)
+        unproved = _fill(recovery, unfinished)
         if owner is not None and owner.st_uid != os.getuid():
             for path in [unfinished, *unfinished.rglob("*")]:
-                os.chown(path, owner.st_uid, owner.st_gid)
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
         os.sync()  # before its name says that it is whole
+    return unproved
 
 
-def _fill(recovery: Recovery, data: Path) -> None:
+def _fill(recovery: Recovery, data: Path) -> list[str]:
     manifest = recovery.manifest
     taken_at = datetime.fromisoformat(manifest.taken_at)
     if recovery.until is not None and recovery.until < taken_at:
@@ -70,14 +77,16 @@ def _fill(recovery: Recovery, data: Path) -> None:
     wal = data / _RECOVERY / "wal"
     wal.mkdir(parents=True)
     first, brought = _label(data)
-    timeline = cluster.timeline_of(first)
+    timeline, unproved = cluster.timeline_of(first), []
     if recovery.segments is not None:
         chain = follow(recovery.segments, first, brought, recovery.timeline)
         for piece in chain.pieces:
             piece.write(recovery.segments, wal)
         _require_reached(recovery, chain, wal)
         timeline = chain.timeline
+        unproved = sorted(piece.name for piece in chain.pieces if not piece.is_sealed)
     _tell_postgresql(data, recovery.until, timeline)
+    return unproved
 
 
 def _unpack(recovery: Recovery, data: Path) -> None:
@@ -112,7 +121,7 @@ def _require_reached(recovery: Recovery, chain: Chain, wal: Path) -> None:
         if chain.missing:
             raise archive.BadBackup(missing)
         return
-    program = pg_clients.find("pg_waldump", recovery.manifest.server, most=recovery.manifest.server)
+    program = pg_clients.find(_WALDUMP, recovery.manifest.server, most=recovery.manifest.server)
     pieces = [wal / piece.file for piece in reversed(chain.pieces) if piece.is_segment]
     last = next((moment for moment in (_last_end(program, piece) for piece in pieces) if moment is not None), None)
     if last is None or last < recovery.until:
@@ -146,7 +155,8 @@ def _tell_postgresql(data: Path, until: datetime | None, timeline: int) -> None:
         "recovery_target_lsn": "",
         "recovery_target_name": "",
         "recovery_target_xid": "",
-        "recovery_target_time": until.isoformat(sep=" ") if until else "",
+        # PostgreSQL knows no zones that are 16 hours away.
+        "recovery_target_time": until.astimezone(UTC).isoformat(sep=" ") if until else "",
         # What was done at the moment itself is no part of it.
         "recovery_target_inclusive": "off",
         "recovery_target_timeline": str(timeline),

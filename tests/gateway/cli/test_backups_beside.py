@@ -101,6 +101,12 @@ def test_a_backup_of_a_newer_release_is_refused(settings: Settings, empty: Setti
         refuse_newer(replace(manifest, schema=version))
 
 
+def test_a_backup_of_a_newer_server_is_refused(settings: Settings, empty: Settings, tmp_path: Path) -> None:
+    folder = altered(backup(settings, tmp_path / "b"), settings, server=99)
+    check_failed_in_one_line(restore(empty, folder), "of PostgreSQL 99", "this server of 18")
+    assert tables(empty) == 0
+
+
 def test_a_database_that_lacks_rows_serves_nobody(settings: Settings, empty: Settings, tmp_path: Path) -> None:
     folder = backup(settings, tmp_path / "b")
     counts = archive.read_manifest(folder, settings.backup_key_bytes).counts

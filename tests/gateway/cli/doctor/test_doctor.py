@@ -1,6 +1,9 @@
 """`jasho doctor` as an operator meets it: what is wrong stands there in a line, also when nothing answers, and no secret does."""
 
 import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,12 +19,14 @@ from core.ledger.seal import seal
 from core.migrations import logins
 from core.runtime import Runtime
 from core.settings import Settings
+from gateway.cli import pg_clients
 from gateway.cli.doctor import configured, database, machine, providers
 from gateway.cli.doctor.archive import archive
 from gateway.cli.doctor.finding import State
 from gateway.cli.embedded import embedded
 from tests.conftest import free_port
 from tests.gateway.cli.command import jasho
+from tests.gateway.cli.recovery import clusters
 
 GOOD = "0123456789abcdef" * 4
 SECRETS: dict[str, Any] = {"pin_pepper": GOOD, "data_key": GOOD, "callback_secret": GOOD}
@@ -253,7 +258,24 @@ async def test_another_pepper_than_the_databases_is_broken_on_every_machine(sett
     assert "another" not in finding.do
 
 
-async def test_wal_that_nobody_keeps_is_weak_in_production(settings: Settings) -> None:
+@contextmanager
+def receiving(settings: Settings, slot: str, folder: Path) -> Iterator[None]:
+    """A slot that is in use."""
+    program, variables = pg_clients.find("pg_receivewal", 18), pg_clients.environment(settings.database_url)
+    arguments = [str(program), f"--directory={folder}", f"--slot={slot}"]
+    subprocess.run([*arguments, "--create-slot"], env=variables, check=True)
+    process = subprocess.Popen([*arguments, "--no-loop"], env=variables)
+    try:
+        question = f"SELECT active FROM pg_replication_slots WHERE slot_name = '{slot}'"
+        clusters.wait(lambda: clusters.ask(settings.database_url, question) is True)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+        subprocess.run([*arguments, "--drop-slot"], env=variables, check=True)
+
+
+async def test_wal_that_nobody_keeps_is_weak_in_production(settings: Settings, tmp_path: Path) -> None:
     name = f"jasho_archive_{ids.new_id().hex[-12:]}"
     away = Database(settings.database_url)
     try:
@@ -265,11 +287,16 @@ async def test_wal_that_nobody_keeps_is_weak_in_production(settings: Settings) -
                 owner.execute("SELECT pg_create_physical_replication_slot(%s, true)", [name])
                 try:
                     finding = await archive(connection, production())
+                    # One that is in use does not hide that this one holds WAL back for nobody.
+                    with receiving(settings, f"{name}_2", tmp_path):
+                        beside = await archive(connection, production())
                 finally:
                     owner.execute("SELECT pg_drop_replication_slot(%s)", [name])
         assert finding.state is State.WEAK
         assert name in finding.seen
         assert "in use by nobody since" in finding.seen
+        assert f"{name} " in beside.seen
+        assert "in use by nobody since" in beside.seen
         assert "jasho archive" in finding.do
     finally:
         await away.close()

@@ -258,6 +258,12 @@ def test_a_base_backup_that_is_killed_looks_like_none_and_holds_no_wal_back(sett
     check_failed_in_one_line(jasho(["restore", str(unfinished), "--into", str(tmp_path / "data")], settings), "manifest.json")
 
 
+def test_a_slot_of_somebody_else_is_not_taken(tmp_path: Path) -> None:
+    for name in ("standby_1", "jasho_archive 2", "", "jasho_archive_" + "x" * 50):
+        check_failed_in_one_line(jasho(["archive", str(tmp_path / "wal"), "--slot", name]), "a slot's name is jasho_archive")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.system
 def test_another_server_under_the_same_address_is_not_archived_into_the_folder(settings: Settings, tmp_path: Path) -> None:
     made = opened(tmp_path / "wal", system="2")

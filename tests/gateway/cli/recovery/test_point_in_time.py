@@ -1,13 +1,14 @@
 """A base backup and the WAL after it: a server that is gone comes back at any moment, exactly, or not at all."""
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from threading import Thread
 from uuid import uuid4
@@ -19,7 +20,8 @@ from core.settings import Settings, as_environment
 from gateway import wiring
 from gateway.cli import archive
 from gateway.cli.command import Failure
-from gateway.cli.recovery import point
+from gateway.cli.recovery import cluster, point
+from gateway.cli.recovery.folder import made_whole
 from gateway.cli.recovery.segments import read
 from tests.conftest import FOLDER, JASHO, LOGS
 from tests.core.ledger.test_verify import seal_all
@@ -29,6 +31,7 @@ from tests.gateway.cli.recovery.clusters import archiving, data_folder, end_segm
 
 pytestmark = pytest.mark.system
 
+SEGMENT_BYTES = 16 * 2**20
 OTHER_KEY = "ab" * 32
 
 
@@ -218,6 +221,58 @@ def test_a_moment_that_the_backup_and_the_wal_do_not_reach_leaves_nothing(past: 
     check_failed_in_one_line(restored(past.settings, *arguments, "--wal", past.wal, "--until", "2026-11-26T14:05"), "its zone")
     check_failed_in_one_line(restored(past.settings, *arguments, "--until", past.moment.isoformat()), "--wal")
     assert list(place.iterdir()) == []
+
+
+def test_postgresql_is_told_the_moment_in_a_zone_that_it_knows(past: Past, place: Path) -> None:
+    far = past.moment.astimezone(timezone(timedelta(hours=23)))
+    bring_back(past, past.base, past.wal, place / "data", far)
+    written = (place / "data" / "postgresql.auto.conf").read_text()
+    assert f"recovery_target_time = '{past.moment.astimezone(UTC).isoformat(sep=' ')}'" in written
+
+
+def test_no_moment_is_not_taken_for_all_of_it(past: Past, place: Path) -> None:
+    arguments = (past.base, "--into", place / "data", "--wal", past.wal, "--until")
+    check_failed_in_one_line(restored(past.settings, *arguments, ""), "its zone")
+    assert list(place.iterdir()) == []
+
+
+def test_wal_that_nothing_proves_is_told(past: Past, place: Path) -> None:
+    shutil.copytree(past.wal, place / "wal")
+    number = cluster.segment_number(segments(place)[-1].name, SEGMENT_BYTES)
+    part = place / "wal" / "received" / f"{cluster.segment_name(1, number + 1, SEGMENT_BYTES)}.partial"
+    part.write_bytes(b"")
+    os.truncate(part, SEGMENT_BYTES)
+    done = restored(past.settings, past.base, "--into", place / "data", "--wal", place / "wal")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{part.name} had been received and not sealed" in done.stdout
+    shutil.rmtree(place / "wal" / "received")
+    done = restored(past.settings, past.base, "--into", place / "other", "--wal", place / "wal")
+    assert "not sealed" not in done.stdout
+
+
+def test_a_data_folder_that_cannot_get_its_name_is_refused_before_the_work(past: Past, place: Path) -> None:
+    with pytest.raises(Failure, match="cannot be made"):
+        bring_back(past, past.base, past.wal, place / "no" / "such")
+    with pytest.raises(Failure, match="a disk of its own"), made_whole(Path("/dev/shm")):  # noqa: S108 - a mount
+        pass
+
+
+def test_a_full_disk_is_told_by_the_folders_name(place: Path) -> None:
+    def fill() -> None:
+        with made_whole(place / "data"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(Failure, match=r"data: No space left"):
+        fill()
+    assert list(place.iterdir()) == []
+
+
+def test_the_folder_that_one_stands_in_is_a_folder_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "data").mkdir()
+    monkeypatch.chdir(place / "data")
+    with made_whole(Path()) as unfinished:
+        (unfinished / "mine").touch()
+    assert [path.name for path in (place / "data").iterdir()] == ["mine"]
 
 
 def test_a_gap_after_the_moment_is_no_hindrance(past: Past, place: Path) -> None:
