@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from core.countries import COUNTRIES
 
@@ -12,6 +12,11 @@ _played: list[datetime] = []
 def now() -> datetime:
     """The present moment, aware, in UTC."""
     return _played[-1] if _played else datetime.now(UTC)
+
+
+def ahead_of(other: datetime) -> timedelta:
+    """How far this machine's own clock is ahead of one that shows `other`, whatever is played. Nothing where it is behind."""
+    return max(timedelta(0), datetime.now(UTC) - other)
 
 
 def day(moment: datetime, country: str) -> date:

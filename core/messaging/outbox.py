@@ -111,9 +111,9 @@ async def lease_again(runtime: Runtime, failed: AnsweredAttempt, tried: Sequence
     """
     message = failed.attempt.message
     async with runtime.database.transaction() as connection:
-        [row] = await lock_attempts(connection, {failed.attempt.id: message.id})
+        rows = await lock_attempts(connection, {failed.attempt.id: message.id})
         provider = await pool.choose_another(connection, tried)
-        if provider is None or not _is_latest(row, failed.attempt):
+        if provider is None or not rows or not _is_latest(rows[0], failed.attempt):
             return None
         await _record(connection, [failed])
         await pool.note_answers(connection, [failed])
@@ -128,7 +128,7 @@ async def record_answers(runtime: Runtime, answers: Sequence[AnsweredAttempt], p
         messages = {answered.attempt.id: answered.attempt.message.id for answered in answers}
         rows = {row.attempt_id: row for row in await lock_attempts(connection, messages)}
         await _record(connection, answers)
-        await _move(connection, [move for answered in answers if (move := _move_after(rows[answered.attempt.id], answered))])
+        await _move(connection, [move for answered in answers if (move := _move_after(rows.get(answered.attempt.id), answered))])
         for answered in answers:
             if answered.answer.has_opted_out:
                 await optouts.opt_out(connection, answered.attempt.message.phone, answered.attempt.provider)
@@ -226,10 +226,10 @@ async def _move(connection: AsyncConnection, moves: Sequence[_Move]) -> None:
         await connection.execute(_MOVE, params)
 
 
-def _move_after(row: Row[Any], answered: AnsweredAttempt) -> _Move | None:
-    """What becomes of the message; None where a faster delivery report or a later attempt has decided that."""
+def _move_after(row: Row[Any] | None, answered: AnsweredAttempt) -> _Move | None:
+    """What becomes of the message; None where it is gone, or a faster delivery report or a later attempt has decided that."""
     outcome, now = answered.answer.outcome, clock.now()
-    if row.reported in ("delivered", "undelivered"):
+    if row is None or row.reported in ("delivered", "undelivered"):
         return None
     if outcome is SendOutcome.SENT or row.reported == "sent":
         is_news = row.status in ("queued", "sending", "unsure", "expired")

@@ -90,7 +90,11 @@ async def _settle(runtime: Runtime, report: DeliveryReport, providers: Collectio
         attempt = await _find_attempt(connection, report)
         if attempt is None:
             return False
-        [row] = await outbox.lock_attempts(connection, {attempt.id: attempt.outbox_id})
+        rows = await outbox.lock_attempts(connection, {attempt.id: attempt.outbox_id})
+        if not rows:
+            # Its time was over, and it went in this moment.
+            return False
+        [row] = rows
         if row.provider_id not in (None, report.provider_id):
             return False
         if _ORDER.index(report.reported) > _ORDER.index(row.reported):

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Delete, any_, delete, func, literal_column, select
 
-from core import clock, ids
+from core import ids
 from core.retention.keeping import KEPT_FOR_A_TIME, Keeping
+from core.retention.present import present
 from core.runtime import Runtime
-from core.settings import Settings
 
 MOST_AT_ONCE = 500
 # After a batch, in times of what it took: three quarters of the time the tables are left to the others.
@@ -28,11 +28,13 @@ async def delete_ended(runtime: Runtime) -> int:
     A table that cannot be cleared does not keep the others from it; its error is raised at the end.
     """
     count, failure = 0, None
+    async with runtime.database.autocommit() as connection:
+        now = await present(connection)
     for keeping in KEPT_FOR_A_TIME:
         began_at = time.monotonic()
         try:
             async with runtime.database.autocommit() as connection:
-                number = (await connection.execute(_deletion(keeping, runtime.settings))).rowcount
+                number = (await connection.execute(_deletion(keeping, now - keeping.time(runtime.settings)))).rowcount
             if number:
                 await asyncio.sleep(min(_REST * (time.monotonic() - began_at), _LONGEST_REST_SECONDS))
             count += number
@@ -43,8 +45,7 @@ async def delete_ended(runtime: Runtime) -> int:
     return count
 
 
-def _deletion(keeping: Keeping, settings: Settings) -> Delete:
-    before = clock.now() - keeping.time(settings)
+def _deletion(keeping: Keeping, before: datetime) -> Delete:
     # A place is one of a period, and others have a row in the same.
     place: ColumnElement[Any] = keeping.table.c.id if keeping.is_in_periods else literal_column(f"{keeping.table.name}.ctid")
     ended = (

@@ -11,7 +11,7 @@ from psycopg.errors import CheckViolation, LockNotAvailable
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from core import clock
+from core.retention.present import present
 from core.runtime import Runtime
 from core.settings import Settings
 
@@ -28,13 +28,17 @@ def length(settings: Settings) -> timedelta:
 
 
 async def turn_over(runtime: Runtime) -> int:
-    """Makes what is missing and drops one period. Returns how many periods it made or dropped."""
-    now, settings = clock.now(), runtime.settings
+    """Makes one that is missing and drops one that is over. Returns how many it made or dropped."""
+    settings = runtime.settings
+    async with runtime.database.autocommit() as connection:
+        now = await present(connection)
     calls = (func.period_make(now, length(settings).days), func.period_drop(now - settings.messages_are_kept_for))
     count = 0
     for call in calls:
         try:
             async with runtime.database.transaction() as connection:
+                # Whatever the operator has made the default: what comes while it waits for a lock has to be seen.
+                await connection.execute(text("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"))
                 # It reads a period through before it drops it, beside everybody else.
                 await connection.execute(text("SET LOCAL statement_timeout = '10min'"))
                 count += int(await connection.scalar(select(call)) or 0)
