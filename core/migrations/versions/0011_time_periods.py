@@ -16,29 +16,34 @@ permits = {
     "renaming-table": "a table of the old name, with all that the release before uses, is there in the same transaction",
     "renaming-object": "an index of the old name stands over the renamed one, and nobody calls an index by its name",
     "transaction": "a run that was killed does what comes before the last transaction again, and it is the same",
+    "code": "the trigger is there from the first transaction to the last, and is no part of our code",
 }
 
 # The first period ends after 40 days, or where an id is later (a clock was wrong), on the day after that. Until the tables have
-# changed places no later id is let in, so a run that was killed in between and is repeated within these days stops nobody.
+# changed places the limit lets no later id in. It may be there for long, after a run that was killed and is not repeated, and no
+# message is refused for that: a trigger gives one that is too late the last id before the limit, with the rest of its own.
 _LIMIT = """DO $$
     DECLARE
         v_last uuid;
         v_milliseconds bigint;
         v_end uuid;
+        v_before text;
     BEGIN
-        IF EXISTS (SELECT FROM pg_constraint WHERE conname = 'ck_sms_attempt_first_period' AND convalidated) THEN
-            RETURN;
-        END IF;
         -- A limit that was left behind is as old as the run that was killed.
         ALTER TABLE outbox DROP CONSTRAINT IF EXISTS ck_outbox_first_period;
         ALTER TABLE sms_attempt DROP CONSTRAINT IF EXISTS ck_sms_attempt_first_period;
         SELECT id INTO v_last FROM outbox ORDER BY id DESC LIMIT 1;
         v_milliseconds := ('x' || left(replace(coalesce(v_last, '00000000-0000-0000-0000-000000000000')::text, '-', ''), 12))
             ::bit(48)::bigint;
-        v_milliseconds := greatest(extract(epoch FROM now() + interval '39 days')::bigint * 1000, v_milliseconds)
-            / 86400000 * 86400000 + 86400000;
-        v_end := CASE WHEN v_milliseconds >= 1::bigint << 48 THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+        v_milliseconds := least(1::bigint << 48, 86400000 + 86400000 *
+            (greatest(extract(epoch FROM now() + interval '39 days')::bigint * 1000, v_milliseconds) / 86400000));
+        v_end := CASE WHEN v_milliseconds = 1::bigint << 48 THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'
             ELSE lpad(to_hex(v_milliseconds), 12, '0') || '70008000000000000000' END;
+        v_before := lpad(to_hex(v_milliseconds - 1), 12, '0');
+        CREATE OR REPLACE FUNCTION outbox_first_period() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+            'BEGIN NEW.id := (TG_ARGV[0] || substr(replace(NEW.id::text, ''-'', ''''), 13))::uuid; RETURN NEW; END';
+        EXECUTE format('CREATE OR REPLACE TRIGGER first_period BEFORE INSERT ON outbox FOR EACH ROW '
+            'WHEN (NEW.id >= %L) EXECUTE FUNCTION outbox_first_period(%L)', v_end, v_before);
         EXECUTE format('ALTER TABLE outbox ADD CONSTRAINT ck_outbox_first_period CHECK (id < %L) NOT VALID', v_end);
         EXECUTE format(
             'ALTER TABLE sms_attempt ADD CONSTRAINT ck_sms_attempt_first_period CHECK (outbox_id < %L) NOT VALID', v_end);
@@ -70,6 +75,8 @@ _ATTACH = """DO $$
         v_end text;
         v_right record;
     BEGIN
+        DROP TRIGGER first_period ON outbox_first;
+        DROP FUNCTION outbox_first_period();
         FOREACH v_table IN ARRAY ARRAY['outbox', 'sms_attempt'] LOOP
             SELECT substring(pg_get_constraintdef(oid) FROM '''([0-9a-f-]{36})''') INTO STRICT v_end
             FROM pg_constraint WHERE conname = format('ck_%s_first_period', v_table);

@@ -12,6 +12,7 @@ from core.ledger.seal import unsealed_for
 from core.settings import Settings, variable
 from gateway.cli.doctor.archive import archive
 from gateway.cli.doctor.finding import Finding, broken, weak, well, wrong
+from gateway.cli.doctor.messages import periods
 
 _LOGIN = text("""
     SELECT current_user AS works_as,
@@ -150,5 +151,6 @@ CHECKS = {
     "same secrets": same_secrets,
     "worker": worker,
     "seal": seal,
+    "message periods": periods,
     "archive": archive,
 }

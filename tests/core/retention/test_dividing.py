@@ -12,11 +12,17 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import ids, migrations
+from core import clock, ids, migrations
 from gateway.cli.embedded import Servers
 from tests import databases
 
 WRITE = "INSERT INTO outbox (id, phone, language, body, created_at) VALUES (%s, '+2547', 'en', 'x', %s)"
+# With an attempt of it: its own id, its phone, its moment, the attempt's id.
+LATE = """
+    WITH message AS (
+        INSERT INTO outbox (id, phone, language, body, created_at) VALUES (%s, %s, 'en', 'x', %s) RETURNING id, phone, created_at)
+    INSERT INTO sms_attempt (id, outbox_id, number, phone, provider, parts, begun_at)
+    SELECT %s, id, 1, phone, 'x', 1, created_at FROM message"""
 # `%s`: the oldest moment, and how many days.
 OLD_MESSAGES = """
     WITH message AS (
@@ -64,6 +70,21 @@ def place(url: str, moment: datetime) -> str:
     return str(written[0])
 
 
+def _migrate_and_kill(url: str, statement_of_its_end: str) -> None:
+    """A run that loses its connection before the statement, and so does none of the rest of that transaction."""
+
+    def kill(_: object, cursor: psycopg.Cursor, statement: str, *__: object) -> None:
+        if statement_of_its_end in statement:
+            cursor.connection.close()
+
+    event.listen(Engine, "before_cursor_execute", kill)
+    try:
+        with pytest.raises(SQLAlchemyError):
+            migrations.migrate(url)
+    finally:
+        event.remove(Engine, "before_cursor_execute", kill)
+
+
 def test_messages_from_before_the_periods_are_in_the_first_one_and_new_ones_have_a_place_at_any_time(before_periods: str) -> None:
     before = rows_of(before_periods)
     migrations.migrate(before_periods)
@@ -106,22 +127,37 @@ def test_a_division_into_periods_that_was_killed_lets_messages_be_written_and_is
     before_periods: str, killed_at: str
 ) -> None:
     before = rows_of(before_periods)
-
-    def kill(_: object, cursor: psycopg.Cursor, statement: str, *__: object) -> None:
-        if killed_at in statement:
-            cursor.connection.close()
-
-    event.listen(Engine, "before_cursor_execute", kill)
-    try:
-        with pytest.raises(SQLAlchemyError):
-            migrations.migrate(before_periods)
-    finally:
-        event.remove(Engine, "before_cursor_execute", kill)
+    _migrate_and_kill(before_periods, killed_at)
     assert place(before_periods, datetime.now(UTC) + timedelta(days=30)) == "outbox"
     assert rows_of(before_periods) == before
     migrations.migrate(before_periods)
     assert place(before_periods, datetime.now(UTC) + timedelta(days=30)) == "outbox_first"
     assert rows_of(before_periods) == before
+
+
+def test_a_division_that_was_killed_and_is_not_repeated_refuses_no_message_however_late(before_periods: str) -> None:
+    _migrate_and_kill(before_periods, "ALTER TABLE outbox RENAME")
+    later = datetime.now(UTC) + timedelta(days=100)
+    phones = ("+254711000002", "+254711000003")
+    with psycopg.connect(before_periods) as connection, clock.at(later):
+        connection.execute("SET ROLE jasho_app")
+        for phone in phones:
+            connection.execute(LATE, [ids.new_id(), phone, later, uuid4()])
+        connection.execute("RESET ROLE")
+    migrations.migrate(before_periods)
+    with psycopg.connect(before_periods) as connection:
+        rows = connection.execute(
+            "SELECT o.phone, o.created_at FROM outbox o JOIN sms_attempt a ON a.outbox_id = o.id"
+            " WHERE o.phone = ANY(%s) ORDER BY 1",
+            [list(phones)],
+        ).fetchall()
+        left = connection.execute(
+            "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = 'outbox_first'::regclass"
+            " UNION SELECT proname FROM pg_proc WHERE proname = 'outbox_first_period'"
+            " UNION SELECT conname FROM pg_constraint WHERE conname LIKE '%first_period'"
+        ).fetchall()
+    assert rows == [(phone, later) for phone in phones]
+    assert left == []
 
 
 def test_no_row_moves_and_no_index_is_built_anew_while_everybody_is_kept_out(before_periods: str) -> None:

@@ -214,6 +214,22 @@ async def test_a_login_that_may_more_than_it_needs_is_named(settings: Settings, 
             owner.execute("DROP ROLE jasho_much")
 
 
+async def test_messages_that_were_divided_by_half_or_have_no_period_tomorrow_are_told(settings: Settings) -> None:
+    check = database.CHECKS["message periods"]
+    assert (await ask(check, settings)).state is State.OK
+    with clock.at(clock.now() + timedelta(days=100)):
+        assert "tomorrow" in (await ask(check, settings)).seen
+        with psycopg.connect(settings.database_url) as connection:
+            connection.execute("SELECT period_make(%s, 15)", [clock.now()])
+        assert (await ask(check, settings)).state is State.OK
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute(
+            "ALTER TABLE outbox ADD CONSTRAINT ck_outbox_first_period CHECK (id < 'ffffffff-ffff-ffff-ffff-ffffffffffff')"
+        )
+    finding = await ask(check, replace(settings, env="production"))
+    assert (finding.state, finding.do) == (State.BROKEN, "run jasho migrate again")
+
+
 @pytest.mark.usefixtures("contrived")
 async def test_a_worker_and_a_seal_that_stand_still_are_named(
     settings: Settings, runtime: Runtime, monkeypatch: pytest.MonkeyPatch

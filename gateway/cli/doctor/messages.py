@@ -1,0 +1,40 @@
+"""Have the next days' messages a table of their own? Those that have none go row by row, which leaves much to vacuum."""
+
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import clock, ids
+from core.settings import Settings
+from gateway.cli.doctor.finding import Finding, weak, well, wrong
+
+_TABLE = text("""
+    SELECT c.relkind::text AS kind,
+        EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND conname = 'ck_outbox_first_period') AS is_half_divided
+    FROM pg_class c WHERE c.oid = to_regclass('public.outbox')
+""")
+# As `period_list` of core/retention/periods.sql, which the service may not call.
+_HAS_PERIOD = text("""
+    SELECT EXISTS (
+        SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid, pg_get_expr(c.relpartbound, c.oid) AS b (bound)
+        WHERE i.inhparent = to_regclass('public.outbox')
+            AND coalesce(substring(b.bound FROM $$FROM [(]'([0-9a-f-]+)'$$), '00000000-0000-0000-0000-000000000000')::uuid <= :id
+            AND substring(b.bound FROM $$TO [(]'([0-9a-f-]+)'$$)::uuid > :id)
+""")
+_A_DAY = timedelta(days=1)
+
+
+async def periods(connection: AsyncConnection, settings: Settings) -> Finding:
+    """Is the division into periods done, and is the duty on time that makes the next ones?"""
+    table = (await connection.execute(_TABLE)).one_or_none()
+    if table is not None and table.is_half_divided:
+        return wrong(settings, "a migration was cut off while it divided messages into periods", "run jasho migrate again")
+    if table is None or table.kind != "p":
+        return wrong(settings, "not known: the schema is an older one", "run jasho migrate")
+    if not await connection.scalar(_HAS_PERIOD, {"id": ids.first_at(clock.now() + _A_DAY)}):
+        return weak(
+            "tomorrow's messages have none, and go into the default table",
+            "see that a worker works, and look for `retention: periods` in its log",
+        )
+    return well("there is one for tomorrow's messages")
