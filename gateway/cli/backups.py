@@ -142,13 +142,16 @@ def _moment(text: str | None) -> datetime | None:
 
 def _dump(settings: Settings, folder: Path, key: bytes) -> archive.Manifest:
     with migrations.connected(settings.owner_database_url) as connection:
+        obstacle = migrations.find_obstacle(connection)
+        if obstacle is not None:
+            raise Failure(obstacle)
+        connection.rollback()
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         # It waits for pg_dump, which lifts these for itself alone.
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         connection.execute(text("SET LOCAL statement_timeout = 0"))
-        obstacle = migrations.find_obstacle(connection)
-        if obstacle is not None:
-            raise Failure(obstacle)
+        # A period of messages is dropped as a whole, whatever a snapshot still sees: none is before its rows are counted.
+        connection.execute(text("LOCK TABLE outbox, sms_attempt IN ACCESS SHARE MODE"))
         server = _server(connection)
         snapshot = connection.scalar(text("SELECT pg_export_snapshot()"))
         program = pg_clients.find("pg_dump", server)

@@ -1,20 +1,23 @@
 """What happens beside a dump and a restore: time-outs, a kill, another release, rows that are missing, a standby."""
 
+import json
 import os
 import pty
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
+from click.testing import CliRunner
+from sqlalchemy import Engine, event, make_url
 
 from core import migrations
 from core.settings import Settings, as_environment
-from gateway.cli import archive
+from gateway.cli import archive, backups
 from gateway.cli.recovery.folder import refuse_newer
 from tests.conftest import JASHO
 from tests.gateway.cli.command import check_failed_in_one_line, jasho
@@ -66,6 +69,34 @@ def test_time_outs_of_the_owners_login_do_not_end_a_slow_dump(settings: Settings
     dumping.join()
     holding.join()
     assert (tmp_path / "b" / "manifest.json").exists()
+
+
+@pytest.mark.usefixtures("contrived")
+def test_a_period_of_messages_that_is_over_is_dropped_after_the_dump_and_not_amid_it(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows are in the dump. Not counted, they would make a restore refuse it."""
+    with psycopg.connect(settings.database_url, autocommit=True) as owner:
+        for statement in ("DROP TABLE sms_attempt_first", "DROP TABLE outbox_first", "SELECT period_make('2027-06-01', 15)"):
+            owner.execute(statement.encode())
+        owner.execute(
+            "INSERT INTO outbox (id, phone, language, body, status, created_at)"
+            " VALUES (period_first_id('2027-06-02'), '+254711000001', 'en', 'x', 'sent', '2027-06-02')"
+        )
+
+        def drop(_: object, __: object, statement: str, *___: object) -> None:
+            if statement == "SELECT count(*) FROM account":
+                with suppress(psycopg.errors.LockNotAvailable):
+                    owner.execute("SELECT period_drop('2028-01-01')")
+
+        for name, value in as_environment(settings).items():
+            monkeypatch.setenv(name, value)
+        event.listen(Engine, "before_cursor_execute", drop)
+        try:
+            CliRunner().invoke(backups.backup, [str(tmp_path / "b")], catch_exceptions=False)
+        finally:
+            event.remove(Engine, "before_cursor_execute", drop)
+    assert json.loads((tmp_path / "b" / "manifest.json").read_text())["counts"]["outbox"] == 1
 
 
 def test_a_restore_that_is_killed_leaves_the_database_empty(settings: Settings, empty: Settings, tmp_path: Path) -> None:
