@@ -88,15 +88,16 @@ def missing_from(segments: Segments, timeline: int) -> str | None:
     sealed = segments.sealed()
     histories = {cluster.timeline_of(name): Piece(name, name, is_sealed=True) for name in sealed if HISTORY.fullmatch(name)}
     spans = _spans(segments, histories, timeline)
-    # Where a timeline was left, the next one has the segment too, and it is that one that is needed.
-    last = [
-        min(number, until - 1)
-        for name in sealed
-        if SEGMENT.fullmatch(name)
-        for number in [cluster.segment_number(name, segments.segment_bytes)]
-        for of, since, until in spans
-        if of == cluster.timeline_of(name) and since <= number <= until
-    ]
+    last = []
+    for name in sealed:
+        segment = name.removesuffix(PARTIAL)
+        if not SEGMENT.fullmatch(segment):
+            continue
+        number = cluster.segment_number(segment, segments.segment_bytes)
+        for of, since, until in spans:
+            if of == cluster.timeline_of(segment) and since <= number <= until:
+                # Where a timeline was left, the next one has the segment too, and it is that one that is needed.
+                last.append(min(number if segment == name else number - 1, until - 1))
     if not last:
         return None
     number = max(last) + 1

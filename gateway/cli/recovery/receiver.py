@@ -30,6 +30,9 @@ _LOOK_SECONDS = 0.5
 _PAUSE_SECONDS = 2.0
 # A server whose machine is gone sends no farewell.
 _LINE = "--dbname=keepalives_idle=5 keepalives_interval=5 keepalives_count=3 tcp_user_timeout=20000"
+# Nor does an archive whose machine is gone or stands still. The server would wait for it at its next checkpoint, without end,
+# where it has to give up WAL that the slot keeps.
+_SERVERS_LINE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=20000"
 _SLOT = text("SELECT restart_lsn - '0/0' AS position, wal_status FROM pg_replication_slots WHERE slot_name = :slot")
 # A receiver outlives a kill -9 of its parent. Its connection is named for the folder, so that who has the folder ends it.
 _END_LEFT_BEHIND = text("""
@@ -95,7 +98,8 @@ class Receiver:
                     raise pg_clients.ClientFailed("a receiver that was left behind has not ended yet") from error
                 self._prepare(connection, server)
             arguments = [f"--directory={self._segments.received}", f"--slot={self._slot}", "--no-loop", "--no-password", _LINE]
-            variables = {**pg_clients.environment(self._settings.owner_database_url), "PGAPPNAME": self._name}
+            variables = pg_clients.environment(self._settings.owner_database_url)
+            variables |= {"PGAPPNAME": self._name, "PGOPTIONS": f"{_SERVERS_LINE} {variables.get('PGOPTIONS', '')}".strip()}
             program = pg_clients.find("pg_receivewal", server.server)
             with pg_clients.running(program, arguments, variables, keeps_open=[lock.fileno()]) as process:
                 yield process
@@ -111,8 +115,8 @@ class Receiver:
             slot = connection.execute(_SLOT, {"slot": self._slot}).one()
         number = int(slot.position) // server.segment_bytes
         self._goes_on_from = first = cluster.segment_name(server.timeline, number, server.segment_bytes)
-        self._tell_gap()
         self._seal_parts(first)
+        self._tell_gap()
 
     def _tell_gap(self) -> None:
         """Does the server have its WAL from a later segment on than the one that comes next here? Told once.
@@ -134,8 +138,11 @@ class Receiver:
         """Those that the server can't go on with."""
         self._segments.drop_empty_parts()
         for name in self._segments.in_clear():
-            is_other = cluster.timeline_of(name) != cluster.timeline_of(first)
-            if name.endswith(PARTIAL) and (is_other or self._number(name) < self._number(first)):
+            segment = name.removesuffix(PARTIAL)
+            if segment == name or not SEGMENT.fullmatch(segment):
+                continue
+            is_other = cluster.timeline_of(segment) != cluster.timeline_of(first)
+            if is_other or self._number(segment) < self._number(first):
                 self._segments.seal(name)
 
     def _number(self, name: str) -> int:

@@ -5,25 +5,23 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from core import ids
 from core.settings import Settings, as_environment
-from gateway.cli import archive
-from gateway.cli.recovery import cluster, lineage, segments
+from gateway.cli import archive, pg_clients
 from gateway.cli.recovery.receiver import Receiver
-from gateway.cli.recovery.segments import Segments
 from tests.conftest import JASHO
 from tests.gateway.cli.command import check_failed_in_one_line, jasho
 from tests.gateway.cli.recovery.clusters import archiving, ask, end_segment, log_of, serving, wait
+from tests.gateway.cli.recovery.test_segments import NAME, Killed, content, opened, receive
 
-KEY = bytes(range(32))
-MEGABYTE = 2**20
-NAME = "000000010000000000000007"
 PRODUCTION = {
     "JASHO_ENV": "production",
     "JASHO_CALLBACK_SECRET": "ab" * 32,
@@ -31,129 +29,6 @@ PRODUCTION = {
     "JASHO_DATA_KEY": "ab" * 32,
     "JASHO_BACKUP_KEY": "ab" * 32,
 }
-
-
-class Killed(BaseException):
-    """Nobody catches it, as nobody catches a kill."""
-
-
-def opened(folder: Path, system: str = "1") -> Segments:
-    return segments.begin(folder, KEY, cluster.Cluster(system, 18, MEGABYTE, 1, "replica", may_replicate=True))
-
-
-def receive(made: Segments, name: str = NAME, content: bytes = b"wal") -> None:
-    (made.received / name).write_bytes(content.ljust(MEGABYTE, b"\0"))
-
-
-def content(made: Segments, name: str = NAME) -> bytes:
-    return b"".join(made.read(name)).rstrip(b"\0")
-
-
-def test_a_kill_between_any_two_steps_of_sealing_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, (owner, step) in enumerate([(archive, "seal"), (Path, "rename"), (archive, "sync"), (Path, "unlink")]):
-        for is_done_before in (False, True):
-            made = opened(tmp_path / f"{number}{is_done_before}")
-            receive(made)
-            with monkeypatch.context() as patch:
-                patch.setattr(owner, step, killing(getattr(owner, step), is_done_before=is_done_before))
-                with pytest.raises(Killed):
-                    made.seal(NAME)
-            assert made.in_clear() == {NAME} or content(made) == b"wal"
-            for name in made.in_clear():
-                made.seal(name)
-            assert content(made) == b"wal"
-            assert made.in_clear() == set()
-
-
-def killing(step: Callable[..., object], *, is_done_before: bool) -> Callable[..., object]:
-    def killed(*arguments: object, **options: object) -> object:
-        # What makes room for the work comes first, and is not what is meant.
-        if options.get("missing_ok"):
-            return step(*arguments, **options)
-        if is_done_before:
-            step(*arguments, **options)
-        raise Killed
-
-    return killed
-
-
-def test_a_segment_of_another_history_never_takes_the_place_of_what_is_sealed(tmp_path: Path) -> None:
-    made = opened(tmp_path / "wal")
-    receive(made)
-    made.seal(NAME)
-    receive(made, content=b"other")
-    with pytest.raises(archive.BadBackup, match="another history"):
-        made.seal(NAME)
-    assert content(made) == b"wal"
-    assert made.in_clear() == {NAME}
-
-
-def test_of_two_parts_of_a_segment_the_longer_one_stays(tmp_path: Path) -> None:
-    made = opened(tmp_path / "wal")
-    for part in (b"a part", b"a part and more", b"a part"):
-        receive(made, f"{NAME}.partial", part)
-        made.seal(f"{NAME}.partial")
-    assert content(made, f"{NAME}.partial") == b"a part and more"
-
-
-def test_parts_that_do_not_agree_are_of_two_histories(tmp_path: Path) -> None:
-    made = opened(tmp_path / "wal")
-    for part in (b"a part", b"another part that is longer"):
-        receive(made, f"{NAME}.partial", part)
-        if part == b"a part":
-            made.seal(f"{NAME}.partial")
-    with pytest.raises(archive.BadBackup, match="another history"):
-        made.seal(f"{NAME}.partial")
-    assert content(made, f"{NAME}.partial") == b"a part"
-
-
-def test_a_segment_that_ends_while_it_is_restored_is_read_all_the_same(tmp_path: Path) -> None:
-    for number, seals in enumerate((False, True)):
-        made = opened(tmp_path / str(number))
-        receive(made, f"{NAME}.partial")
-        [piece] = lineage.follow(made, NAME, {}, None).pieces
-        (made.received / f"{NAME}.partial").rename(made.received / NAME)
-        if seals:
-            made.seal(NAME)
-        assert b"".join(piece.read(made)).rstrip(b"\0") == b"wal"
-
-
-def test_a_part_that_a_full_disk_kept_from_its_size_holds_nothing(tmp_path: Path) -> None:
-    made = opened(tmp_path / "wal")
-    receive(made)
-    after = made.received / f"{NAME[:-1]}8.partial"
-    after.write_bytes(b"\0" * 4096)
-    assert [piece.name for piece in lineage.follow(made, NAME, {}, None).pieces] == [NAME]
-    made.drop_empty_parts()
-    assert list(made.received.iterdir()) == [made.received / NAME]
-
-
-def test_what_is_received_is_for_its_owner_alone_in_a_folder_that_was_copied_too(tmp_path: Path) -> None:
-    made = opened(tmp_path / "wal")
-    made.received.chmod(0o755)
-    assert opened(tmp_path / "wal").received.stat().st_mode & 0o077 == 0
-
-
-def test_what_a_full_disk_leaves_of_a_sealed_file_does_not_fill_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = opened(tmp_path / "wal")
-    receive(made)
-
-    def fill(_: object, file: Path, *__: object) -> None:
-        file.write_bytes(b"half")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(archive, "seal", fill)
-    with pytest.raises(OSError, match="No space"):
-        made.seal(NAME)
-    assert not list(made.folder.glob(".*unfinished"))
-
-
-def test_a_folder_is_for_one_server_and_one_key(tmp_path: Path) -> None:
-    opened(tmp_path / "wal")
-    with pytest.raises(archive.BadBackup, match="another server"):
-        opened(tmp_path / "wal", system="2")
-    with pytest.raises(archive.BadBackup, match="another key"):
-        segments.read(tmp_path / "wal", KEY[::-1])
 
 
 def test_a_full_disk_is_told_and_what_was_received_waits_for_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +94,9 @@ def test_a_slot_that_is_gone_is_made_again_and_the_gap_is_told(place: Path) -> N
     wal = place / "wal"
     with serving(place) as settings:
         with archiving(settings, wal, **PRODUCTION):
-            end_segment(settings, wal)
+            ask(settings.database_url, "SELECT pg_logical_emit_message(true, 'x', 'x')")
+            # No segment has ended yet, and there may be a base backup already.
+            wait(lambda: any((wal / "received").glob("*.partial")))
         wait(lambda: ask(settings.database_url, "SELECT NOT active FROM pg_replication_slots") is True)
         ask(settings.database_url, "SELECT pg_drop_replication_slot('jasho_archive')")
         for _ in range(3):
@@ -228,7 +105,8 @@ def test_a_slot_that_is_gone_is_made_again_and_the_gap_is_told(place: Path) -> N
         with archiving(settings, wal, **PRODUCTION):
             end_segment(settings, wal)
     gap = next(line for line in lines(wal) if line["event"] == "the archive has a gap")
-    assert str(gap["misses_from"]) < str(gap["goes_on_from"])
+    assert (wal / f"{gap['misses_from']}.partial.sealed").exists()
+    assert (wal / f"{gap['goes_on_from']}.sealed").exists()
 
 
 @pytest.mark.system
@@ -262,6 +140,29 @@ def test_a_slot_of_somebody_else_is_not_taken(tmp_path: Path) -> None:
     for name in ("standby_1", "jasho_archive 2", "", "jasho_archive_" + "x" * 50):
         check_failed_in_one_line(jasho(["archive", str(tmp_path / "wal"), "--slot", name]), "a slot's name is jasho_archive")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.system
+def test_an_archive_that_stands_still_is_given_up(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By bounds on its side of the line, which it takes from the receiver and shows for TCP alone."""
+    slot, passed = f"jasho_archive_{ids.new_id().hex[-12:]}", {}
+
+    def stop(_: Path, __: object, variables: dict[str, str], **___: object) -> None:
+        passed.update(variables)
+        raise Killed
+
+    monkeypatch.setattr(pg_clients, "running", stop)
+    url = f"{settings.database_url}&options=-c%20statement_timeout%3D0"
+    with pytest.raises(Killed):
+        Receiver(replace(settings, database_url=url), opened(tmp_path / "wal", system_of(settings)), slot).run()
+    ask(settings.database_url, f"SELECT pg_drop_replication_slot('{slot}')")
+    with psycopg.connect(settings.database_url, options=passed["PGOPTIONS"]) as connection:
+        rows = connection.execute("SELECT name FROM pg_settings WHERE source = 'client'").fetchall()
+    assert {"tcp_user_timeout", "tcp_keepalives_idle", "statement_timeout"} <= {row[0] for row in rows}
+
+
+def system_of(settings: Settings) -> str:
+    return str(ask(settings.database_url, "SELECT system_identifier FROM pg_control_system()"))
 
 
 @pytest.mark.system

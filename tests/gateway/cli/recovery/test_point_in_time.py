@@ -1,7 +1,6 @@
 """A base backup and the WAL after it: a server that is gone comes back at any moment, exactly, or not at all."""
 
 import asyncio
-import errno
 import os
 import shutil
 import signal
@@ -21,7 +20,6 @@ from gateway import wiring
 from gateway.cli import archive
 from gateway.cli.command import Failure
 from gateway.cli.recovery import cluster, point
-from gateway.cli.recovery.folder import made_whole
 from gateway.cli.recovery.segments import read
 from tests.conftest import FOLDER, JASHO, LOGS
 from tests.core.ledger.test_verify import seal_all
@@ -248,31 +246,6 @@ def test_wal_that_nothing_proves_is_told(past: Past, place: Path) -> None:
     shutil.rmtree(place / "wal" / "received")
     done = restored(past.settings, past.base, "--into", place / "other", "--wal", place / "wal")
     assert "not sealed" not in done.stdout
-
-
-def test_a_data_folder_that_cannot_get_its_name_is_refused_before_the_work(past: Past, place: Path) -> None:
-    with pytest.raises(Failure, match="cannot be made"):
-        bring_back(past, past.base, past.wal, place / "no" / "such")
-    with pytest.raises(Failure, match="a disk of its own"), made_whole(Path("/dev/shm")):  # noqa: S108 - a mount
-        pass
-
-
-def test_a_full_disk_is_told_by_the_folders_name(place: Path) -> None:
-    def fill() -> None:
-        with made_whole(place / "data"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with pytest.raises(Failure, match=r"data: No space left"):
-        fill()
-    assert list(place.iterdir()) == []
-
-
-def test_the_folder_that_one_stands_in_is_a_folder_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (place / "data").mkdir()
-    monkeypatch.chdir(place / "data")
-    with made_whole(Path()) as unfinished:
-        (unfinished / "mine").touch()
-    assert [path.name for path in (place / "data").iterdir()] == ["mine"]
 
 
 def test_a_gap_after_the_moment_is_no_hindrance(past: Past, place: Path) -> None:

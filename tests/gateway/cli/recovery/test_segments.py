@@ -1,0 +1,166 @@
+"""The folder of `jasho archive`: nothing sealed is lost or written over, whatever is killed, full or of another history."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.cli import archive
+from gateway.cli.recovery import cluster, lineage, segments
+from gateway.cli.recovery.segments import Segments
+
+KEY = bytes(range(32))
+MEGABYTE = 2**20
+NAME = "000000010000000000000007"
+
+
+class Killed(BaseException):
+    """Nobody catches it, as nobody catches a kill."""
+
+
+def opened(folder: Path, system: str = "1") -> Segments:
+    return segments.begin(folder, KEY, cluster.Cluster(system, 18, MEGABYTE, 1, "replica", may_replicate=True))
+
+
+def receive(made: Segments, name: str = NAME, content: bytes = b"wal") -> None:
+    (made.received / name).write_bytes(content.ljust(MEGABYTE, b"\0"))
+
+
+def content(made: Segments, name: str = NAME) -> bytes:
+    return b"".join(made.read(name)).rstrip(b"\0")
+
+
+def test_a_kill_between_any_two_steps_of_sealing_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, (owner, step) in enumerate([(archive, "seal"), (Path, "rename"), (archive, "sync"), (Path, "unlink")]):
+        for is_done_before in (False, True):
+            made = opened(tmp_path / f"{number}{is_done_before}")
+            receive(made)
+            with monkeypatch.context() as patch:
+                patch.setattr(owner, step, killing(getattr(owner, step), is_done_before=is_done_before))
+                with pytest.raises(Killed):
+                    made.seal(NAME)
+            assert made.in_clear() == {NAME} or content(made) == b"wal"
+            for name in made.in_clear():
+                made.seal(name)
+            assert content(made) == b"wal"
+            assert made.in_clear() == set()
+
+
+def killing(step: Callable[..., object], *, is_done_before: bool) -> Callable[..., object]:
+    def killed(*arguments: object, **options: object) -> object:
+        # What makes room for the work comes first, and is not what is meant.
+        if options.get("missing_ok"):
+            return step(*arguments, **options)
+        if is_done_before:
+            step(*arguments, **options)
+        raise Killed
+
+    return killed
+
+
+def test_a_segment_of_another_history_never_takes_the_place_of_what_is_sealed(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    receive(made)
+    made.seal(NAME)
+    receive(made, content=b"other")
+    with pytest.raises(archive.BadBackup, match="another history"):
+        made.seal(NAME)
+    assert content(made) == b"wal"
+    assert made.in_clear() == {NAME}
+
+
+def test_of_two_parts_of_a_segment_the_longer_one_stays(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    for part in (b"a part", b"a part and more", b"a part"):
+        receive(made, f"{NAME}.partial", part)
+        made.seal(f"{NAME}.partial")
+    assert content(made, f"{NAME}.partial") == b"a part and more"
+
+
+def test_parts_that_do_not_agree_are_of_two_histories(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    for part in (b"a part", b"another part that is longer"):
+        receive(made, f"{NAME}.partial", part)
+        if part == b"a part":
+            made.seal(f"{NAME}.partial")
+    with pytest.raises(archive.BadBackup, match="another history"):
+        made.seal(f"{NAME}.partial")
+    assert content(made, f"{NAME}.partial") == b"a part"
+
+
+def test_a_segment_that_ends_while_it_is_restored_is_read_all_the_same(tmp_path: Path) -> None:
+    for number, seals in enumerate((False, True)):
+        made = opened(tmp_path / str(number))
+        receive(made, f"{NAME}.partial")
+        [piece] = lineage.follow(made, NAME, {}, None).pieces
+        (made.received / f"{NAME}.partial").rename(made.received / NAME)
+        if seals:
+            made.seal(NAME)
+        assert b"".join(piece.read(made)).rstrip(b"\0") == b"wal"
+
+
+def test_a_part_that_a_full_disk_kept_from_its_size_holds_nothing(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    receive(made)
+    after = made.received / f"{NAME[:-1]}8.partial"
+    after.write_bytes(b"\0" * 4096)
+    assert [piece.name for piece in lineage.follow(made, NAME, {}, None).pieces] == [NAME]
+    made.drop_empty_parts()
+    assert list(made.received.iterdir()) == [made.received / NAME]
+
+
+def test_what_comes_next_in_an_archive_is_not_what_the_other_way_has(tmp_path: Path) -> None:
+    def name(timeline: int, number: int) -> str:
+        return cluster.segment_name(timeline, number, MEGABYTE)
+
+    def seal(received: str, content: bytes = b"wal") -> None:
+        receive(made, received, content)
+        made.seal(received)
+
+    made = opened(tmp_path / "wal")
+    assert lineage.missing_from(made, 1) is None
+    seal(f"{name(1, 5)}.partial")
+    assert lineage.missing_from(made, 1) == name(1, 5)
+    seal(name(1, 5))
+    assert lineage.missing_from(made, 1) == name(1, 6)
+    (made.folder / "odd.sealed").touch()
+    (made.received / "00000002.history").write_bytes(f"1\t0/{8 * MEGABYTE:X}\tno reason\n".encode())
+    made.seal("00000002.history")
+    # The second way begins in the eighth.
+    assert lineage.missing_from(made, 2) == name(1, 6)
+    for number in range(6, 12):
+        seal(name(1, number))
+    assert lineage.missing_from(made, 1) == name(1, 12)
+    assert lineage.missing_from(made, 2) == name(2, 8)
+    seal(name(2, 8))
+    assert lineage.missing_from(made, 2) == name(2, 9)
+
+
+def test_what_is_received_is_for_its_owner_alone_in_a_folder_that_was_copied_too(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    made.received.chmod(0o755)
+    assert opened(tmp_path / "wal").received.stat().st_mode & 0o077 == 0
+
+
+def test_what_a_full_disk_leaves_of_a_sealed_file_does_not_fill_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = opened(tmp_path / "wal")
+    receive(made)
+
+    def fill(_: object, file: Path, *__: object) -> None:
+        file.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(archive, "seal", fill)
+    with pytest.raises(OSError, match="No space"):
+        made.seal(NAME)
+    assert not list(made.folder.glob(".*unfinished"))
+
+
+def test_a_folder_is_for_one_server_and_one_key(tmp_path: Path) -> None:
+    opened(tmp_path / "wal")
+    with pytest.raises(archive.BadBackup, match="another server"):
+        opened(tmp_path / "wal", system="2")
+    with pytest.raises(archive.BadBackup, match="another key"):
+        segments.read(tmp_path / "wal", KEY[::-1])
