@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, func, select, text
 
 from core import clock, migrations
@@ -21,6 +22,8 @@ from gateway.cli.recovery.segments import read as read_segments
 
 _FILE = "database.dump.sealed"
 _LONGEST_SLOT = 63
+# The key of the lock by which of two restores into one database the later one is refused.
+_TURN = 384_97
 _PATH = click.Path(path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _TABLES = text(
@@ -177,23 +180,18 @@ def _dump(settings: Settings, folder: Path, key: bytes) -> archive.Manifest:
 def _load(settings: Settings, file: Path, manifest: archive.Manifest, key: bytes) -> None:
     """In one transaction: all of it or nothing."""
     with migrations.connected(settings.owner_database_url) as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        # It waits for pg_restore.
+        connection.execute(text("SET idle_session_timeout = 0"))
+        if not connection.scalar(text("SELECT pg_try_advisory_lock(:turn)"), {"turn": _TURN}):
+            raise Failure("another restore into this database is at work")
         if not connection.scalar(_IS_EMPTY):
             raise Failure("the database is not empty: make a new one, and name it in JASHO_DATABASE_URL")
         server = _server(connection)
         if server < manifest.server:
             raise Failure(f"the backup is of PostgreSQL {manifest.server}, and this server of {server}: take one that is as new")
         program = pg_clients.find("pg_restore", server)
-    variables = pg_clients.environment(settings.owner_database_url)
-    arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
-    arguments.append(f"--dbname={variables['PGDATABASE']}")
-    running = pg_clients.running(program, arguments, variables, stdin=subprocess.PIPE)
-    with shown("loaded", manifest.size_bytes) as progress, running as process:
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # it has ended before, and says why
-            for part in archive.unseal(file, key):
-                process.stdin.write(part)
-                progress.add(len(part))
-            process.stdin.close()
+        _fill(program, pg_clients.environment(settings.owner_database_url), file, manifest, key)
     with migrations.connected(settings.owner_database_url) as connection:
         if (_count(connection), _seal_head(connection)) == (manifest.counts, manifest.seal_head):
             return
@@ -202,6 +200,20 @@ def _load(settings: Settings, file: Path, manifest: archive.Manifest, key: bytes
         connection.commit()
         aside = "they are set aside in the schema jasho_not_as_backed_up; make a new database for another try"
         raise Failure(f"the restored rows are not as many as the backup's manifest says: {aside}")
+
+
+def _fill(program: Path, variables: dict[str, str], file: Path, manifest: archive.Manifest, key: bytes) -> None:
+    # A name alone would be taken for an address where it looks like one.
+    database = make_conninfo(dbname=variables["PGDATABASE"])
+    arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", f"--dbname={database}"]
+    running = pg_clients.running(program, arguments, variables, stdin=subprocess.PIPE)
+    with shown("loaded", manifest.size_bytes) as progress, running as process:
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended before, and says why
+            for part in archive.unseal(file, key):
+                process.stdin.write(part)
+                progress.add(len(part))
+            process.stdin.close()
 
 
 def _server(connection: Connection) -> int:

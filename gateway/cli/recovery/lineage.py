@@ -60,7 +60,11 @@ def follow(segments: Segments, first: str, brought: Mapping[str, bool], timeline
     `brought`: the segments that the backup has itself, and whether nothing can follow in them. Raises BadBackup where nothing
     leads there.
     """
-    present = {**dict.fromkeys(segments.in_clear(), False), **dict.fromkeys(segments.sealed(), True)}
+    clear, sealed = segments.in_clear(), segments.sealed()
+    present = {**dict.fromkeys(clear, False), **dict.fromkeys(sealed, True)}
+    for name in clear & sealed:
+        # A part was sealed when another server came, and the one before has come back since.
+        present[name] = not (name.endswith(PARTIAL) and segments.has_more_in_clear(name))
     histories = {cluster.timeline_of(name): Piece(name, name, present[name]) for name in present if HISTORY.fullmatch(name)}
     begun = cluster.timeline_of(first)
     wanted = timeline or _newest(begun, histories)

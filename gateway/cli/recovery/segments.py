@@ -72,6 +72,14 @@ class Segments:
             archive.sync(self.folder)
         source.unlink()
 
+    def has_more_in_clear(self, name: str) -> bool:
+        """Of a part that is there twice. Raises BadBackup and OSError."""
+        try:
+            content = (self.received / name).read_bytes()
+        except FileNotFoundError:  # its segment has ended meanwhile
+            return True
+        return len(content.rstrip(b"\0")) > len(b"".join(self.read(name)).rstrip(b"\0"))
+
     def read(self, name: str) -> Iterator[bytes]:
         """What was sealed under the name, in pieces. Raises BadBackup, also after some of them."""
         opened = zlib.decompressobj()

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -44,10 +45,11 @@ def second(own_folder: Path, settings: Settings) -> Iterator[Settings]:
 def empty(settings: Settings, servers: object) -> Iterator[Settings]:
     """An empty database on the server that has the role."""
     assert servers is not None
-    name = f"{databases.PREFIX}empty_{ids.new_id().hex[-12:]}"
+    # A name that looks like an address.
+    name = f"{databases.PREFIX}empty_{ids.new_id().hex[-12:]} a=b"
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = settings.database_url.replace(str(make_url(settings.database_url).database), name, 1)
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    url = settings.database_url.replace(str(make_url(settings.database_url).database), quote(name), 1)
     yield replace(settings, database_url=url)
     databases.drop(url)
 

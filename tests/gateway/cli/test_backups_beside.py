@@ -105,6 +105,7 @@ def test_a_restore_that_is_killed_leaves_the_database_empty(settings: Settings, 
         connection.execute(_SLOW)
     process = subprocess.Popen([JASHO, "restore", str(folder)], env={**os.environ, **as_environment(empty)})
     wait(lambda: ask(empty.database_url, _RESTORES) is True)
+    check_failed_in_one_line(restore(empty, folder), "another restore into this database")
     process.send_signal(signal.SIGKILL)
     process.wait(20)
     wait(lambda: ask(empty.database_url, _RESTORES) is False)

@@ -101,6 +101,16 @@ def test_a_segment_that_ends_while_it_is_restored_is_read_all_the_same(tmp_path:
         assert b"".join(piece.read(made)).rstrip(b"\0") == b"wal"
 
 
+def test_of_a_part_that_was_sealed_and_went_on_later_all_is_restored(tmp_path: Path) -> None:
+    made, part = opened(tmp_path / "wal"), f"{NAME}.partial"
+    receive(made, part, b"a part")
+    made.seal(part)
+    for received, restored in ((b"a part and more", b"a part and more"), (b"a", b"a part")):
+        receive(made, part, received)
+        [piece] = lineage.follow(made, NAME, {}, None).pieces
+        assert b"".join(piece.read(made)).rstrip(b"\0") == restored
+
+
 def test_a_part_that_a_full_disk_kept_from_its_size_holds_nothing(tmp_path: Path) -> None:
     made = opened(tmp_path / "wal")
     receive(made)
