@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import make_url
 
 from core import demo, migrations
+from core.ledger.seal import seal
 from core.settings import Settings
 from gateway import wiring
 
@@ -101,5 +102,7 @@ async def _load_demo(database_url: str) -> None:
     runtime = wiring.runtime(Settings(database_url=database_url))
     try:
         await demo.create_people(runtime)
+        # As a worker would have: a test may come many minutes later, when what is not sealed is told of.
+        await seal(runtime.database)
     finally:
         await runtime.close()

@@ -13,9 +13,11 @@ from sqlalchemy import make_url
 from core import migrations
 from core.db import APPLICATION_ROLE, SESSION, conninfo
 from core.migrations import logins
+from core.runtime import Runtime
 from core.settings import Settings
 from gateway.cli.embedded import embedded
 from tests.conftest import running_client
+from tests.core.sending.invited import paid_in
 from tests.phone import Phone
 
 PASSWORD = "canary-of-the-service's-password"
@@ -78,7 +80,8 @@ def test_a_stolen_login_can_neither_change_the_journal_nor_become_the_owner(
             connection.execute(statement.encode())
 
 
-def test_what_a_stolen_login_makes_for_itself_is_not_taken_for_the_ledgers_own(service: Settings) -> None:
+async def test_what_a_stolen_login_makes_for_itself_is_not_taken_for_the_ledgers_own(service: Settings, runtime: Runtime) -> None:
+    await paid_in(runtime, "+254711000001", 100)
     with psycopg.connect(service.database_url, autocommit=True) as connection:
         connection.execute("CREATE TEMP TABLE seal (LIKE public.seal)")
         connection.execute("CREATE TEMP TABLE transfer (LIKE public.transfer)")

@@ -1,8 +1,9 @@
 """A process that is full: who is let go, who is answered, and what that costs in memory, files and lines of the log."""
 
 import asyncio
+import resource
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -17,6 +18,15 @@ ASK = b"GET /work HTTP/1.1\r\nHost: x\r\n\r\n"
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 HALF = b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"
 LARGE = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def files_for_a_crowd() -> Iterator[None]:
+    """Both ends of each connection are in this process, and people's own limit is often 1,024."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 class Work:

@@ -8,6 +8,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -94,11 +95,23 @@ def _unpack(recovery: Recovery, data: Path) -> None:
     try:
         with tarfile.open(fileobj=io.BufferedReader(_Pieces(pieces)), mode="r|gz") as packed:
             for member in packed:
-                # Whose they are is decided by the folder that they come to.
-                ours = member.replace(uid=os.getuid(), gid=os.getgid(), uname="", gname="", deep=False)
-                packed.extract(ours, data, filter="tar")
+                _extract(packed, member, data)
     except tarfile.TarError as error:
         raise archive.BadBackup(f"{recovery.manifest.file} holds no base backup") from error
+
+
+def _extract(packed: tarfile.TarFile, member: tarfile.TarInfo, data: Path) -> None:
+    """Files and folders, whose owner is whoever restores them. `tarfile` itself keeps to the folder from Python 3.11.4 on."""
+    path = data / member.name
+    content = packed.extractfile(member) if member.isreg() else None
+    if not path.resolve().is_relative_to(data.resolve()) or not (content or member.isdir()):
+        raise archive.BadBackup(f"a base backup has no {member.name}")
+    if content is None:
+        path.mkdir(exist_ok=True)
+    else:
+        with path.open("xb") as file:
+            shutil.copyfileobj(content, file)
+    path.chmod(member.mode & 0o777)
 
 
 def _label(data: Path) -> tuple[str, dict[str, bool]]:

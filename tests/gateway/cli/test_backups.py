@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -163,7 +164,7 @@ def test_a_database_that_is_not_empty_is_left_alone(settings: Settings, tmp_path
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(settings: Settings, tmp_path: Path) -> None:
-    limited = ["sh", "-c", f"trap '' XFSZ; ulimit -f 8; exec '{JASHO}' backup '{tmp_path}/b'"]
+    limited = ["sh", "-c", f"trap '' XFSZ; ulimit -f 8; exec {shlex.quote(str(JASHO))} backup '{tmp_path}/b'"]
     done = subprocess.run(
         limited, env={**os.environ, **as_environment(settings)}, capture_output=True, text=True, timeout=60, check=False
     )

@@ -1,6 +1,7 @@
 """`make env`: the one way to a `.env`."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -91,7 +92,7 @@ def test_an_env_is_made_before_anything_is_installed(tmp_path: Path) -> None:
     (checkout / "gateway" / "cli").mkdir(parents=True)
     for name in ("Makefile", ".env.example", "gateway/cli/env_file.py"):
         shutil.copy(ROOT / name, checkout / name)
-    make = ["make", "--no-print-directory", "env", f"PYTHON='{sys.executable}' -I -S"]
+    make = ["make", "--no-print-directory", "env", f"PYTHON={shlex.quote(sys.executable)} -I -S"]
     first, second = (subprocess.run(make, cwd=checkout, capture_output=True, text=True, check=False) for _ in range(2))
     assert (first.returncode, first.stderr) == (0, "")
     assert (checkout / ".env").read_text().count("=") == (ROOT / ".env.example").read_text().count("=")

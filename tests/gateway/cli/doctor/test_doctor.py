@@ -176,8 +176,7 @@ async def test_the_same_is_broken_in_production(settings: Settings) -> None:
         assert found.state is State.BROKEN, name
 
 
-async def test_a_login_that_owns_nothing_is_well(settings: Settings, runtime: Runtime) -> None:
-    await seal(runtime.database)
+async def test_a_login_that_owns_nothing_is_well(settings: Settings) -> None:
     own = replace(settings, env="production", database_url=settings.database_url.replace("://postgres@", "://jasho_examined@", 1))
     logins.align(settings.database_url, own.database_url)
     try:
