@@ -76,13 +76,17 @@ def follow(segments: Segments, first: str, brought: Mapping[str, bool], timeline
     pieces = list(histories.values())
     while number <= last:
         names = [cluster.segment_name(of, number, segments.segment_bytes) for of, begin, end in spans if begin <= number <= end]
-        chosen = next((name for name in names if name in present), None)
-        if chosen is not None:
-            pieces.append(Piece(chosen, chosen, present[chosen]))
-        elif number == last and (part := next((name for name in names if name + PARTIAL in present), None)) is not None:
-            pieces.append(Piece(part, part + PARTIAL, present[part + PARTIAL]))
+        # Where a way begins, the one before has the segment too; but PostgreSQL would also replay what was left behind in it.
+        name = names[0]
+        part = name + PARTIAL
+        if name in present:
+            pieces.append(Piece(name, name, present[name]))
+        elif part in present:
+            pieces.append(Piece(name, part, present[part]))
+            if number < last:
+                return Chain(tuple(pieces), wanted, name)
         elif not any(brought.get(name) for name in names):
-            return Chain(tuple(pieces), wanted, names[0])
+            return Chain(tuple(pieces), wanted, name)
         number += 1
     return Chain(tuple(pieces), wanted, None)
 

@@ -140,6 +140,8 @@ async def test_a_server_that_is_gone_comes_back_at_a_moment_and_goes_another_way
         await check_that_it_goes_on(third)
         # It drops where its timeline begins, before an archive comes, which has later segments of the first server.
         check_that_a_gap_is_told(third, wal)
+    with pytest.raises(archive.BadBackup, match="lacks the segment 00000003"):
+        bring_back(past, past.base, wal, place / "none")
     data = data_folder(place / "fourth", past.owner)
     assert restored(past.settings, past.base, "--into", data, "--wal", wal, "--timeline", 1).returncode == 0
     with serving(place / "fourth") as fourth:

@@ -121,31 +121,57 @@ def test_a_part_that_a_full_disk_kept_from_its_size_holds_nothing(tmp_path: Path
     assert list(made.received.iterdir()) == [made.received / NAME]
 
 
+def named(timeline: int, number: int) -> str:
+    return cluster.segment_name(timeline, number, MEGABYTE)
+
+
+def sealed(made: Segments, name: str, content: bytes = b"wal") -> None:
+    (made.received / name).write_bytes(content if name.endswith("history") else content.ljust(MEGABYTE, b"\0"))
+    made.seal(name)
+
+
+def chain(made: Segments) -> tuple[list[str], str | None]:
+    followed = lineage.follow(made, named(1, 5), {}, None)
+    return [piece.name for piece in followed.pieces if piece.is_segment], followed.missing
+
+
+def test_what_was_left_behind_in_the_segment_where_another_way_begins_is_not_replayed(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    for number in (5, 6, 7, 8):
+        sealed(made, named(1, number))
+    sealed(made, "00000002.history", f"1\t0/{7 * MEGABYTE + 1000:X}\tno reason\n".encode())
+    before = [named(1, 5), named(1, 6)]
+    assert chain(made) == (before, named(2, 7))
+    sealed(made, named(2, 8))
+    assert chain(made) == (before, named(2, 7))
+    sealed(made, named(2, 7))
+    assert chain(made) == ([*before, named(2, 7), named(2, 8)], None)
+
+
+def test_a_moment_in_the_part_before_a_gap_is_reached(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    for name in (named(1, 5), f"{named(1, 6)}.partial", named(1, 8)):
+        sealed(made, name)
+    assert chain(made) == ([named(1, 5), f"{named(1, 6)}.partial"], named(1, 6))
+
+
 def test_what_comes_next_in_an_archive_is_not_what_the_other_way_has(tmp_path: Path) -> None:
-    def name(timeline: int, number: int) -> str:
-        return cluster.segment_name(timeline, number, MEGABYTE)
-
-    def seal(received: str, content: bytes = b"wal") -> None:
-        receive(made, received, content)
-        made.seal(received)
-
     made = opened(tmp_path / "wal")
     assert lineage.missing_from(made, 1) is None
-    seal(f"{name(1, 5)}.partial")
-    assert lineage.missing_from(made, 1) == name(1, 5)
-    seal(name(1, 5))
-    assert lineage.missing_from(made, 1) == name(1, 6)
+    sealed(made, f"{named(1, 5)}.partial")
+    assert lineage.missing_from(made, 1) == named(1, 5)
+    sealed(made, named(1, 5))
+    assert lineage.missing_from(made, 1) == named(1, 6)
     (made.folder / "odd.sealed").touch()
-    (made.received / "00000002.history").write_bytes(f"1\t0/{8 * MEGABYTE:X}\tno reason\n".encode())
-    made.seal("00000002.history")
+    sealed(made, "00000002.history", f"1\t0/{8 * MEGABYTE:X}\tno reason\n".encode())
     # The second way begins in the eighth.
-    assert lineage.missing_from(made, 2) == name(1, 6)
+    assert lineage.missing_from(made, 2) == named(1, 6)
     for number in range(6, 12):
-        seal(name(1, number))
-    assert lineage.missing_from(made, 1) == name(1, 12)
-    assert lineage.missing_from(made, 2) == name(2, 8)
-    seal(name(2, 8))
-    assert lineage.missing_from(made, 2) == name(2, 9)
+        sealed(made, named(1, number))
+    assert lineage.missing_from(made, 1) == named(1, 12)
+    assert lineage.missing_from(made, 2) == named(2, 8)
+    sealed(made, named(2, 8))
+    assert lineage.missing_from(made, 2) == named(2, 9)
 
 
 def test_what_is_received_is_for_its_owner_alone_in_a_folder_that_was_copied_too(tmp_path: Path) -> None:
