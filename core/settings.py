@@ -207,14 +207,19 @@ def variable(name: str) -> str:
     return f"{_PREFIX}{name.upper()}"
 
 
+# Where an @ or a / of a password is not written so, what comes behind it would be taken for a host, and be told to everybody.
+_HOST = r"([^@/?#:,\[\]]*|\[[^\]@/]*\])(:[0-9]*)?"
+_DATABASE_URL = re.compile(rf"(postgres(ql)?(\+psycopg)?://([^@/]*@)?{_HOST}(,{_HOST})*([/?]|$)|$)")
+
+
 def _malformed(settings: Settings) -> list[str]:
     checks = {
         "env": settings.env in ("local", "production"),
         "country": settings.country in COUNTRIES,
         "service_code": re.fullmatch(r"\*[0-9]+(\*[0-9]+)*#", settings.service_code) is not None,
         "public_url": re.fullmatch(r"https?://[^\s/]+/?", settings.public_url) is not None,
-        "database_url": re.match(r"(postgres(ql)?(\+psycopg)?://|$)", settings.database_url) is not None,
-        "migrate_database_url": re.match(r"(postgres(ql)?(\+psycopg)?://|$)", settings.migrate_database_url) is not None,
+        "database_url": _DATABASE_URL.match(settings.database_url) is not None,
+        "migrate_database_url": _DATABASE_URL.match(settings.migrate_database_url) is not None,
         "redis_url": re.match(r"((rediss?|unix)://|$)", settings.redis_url) is not None,
         "data_key": _holds(_key_bytes, settings.data_key),
         "keep_messages_days": _holds(_days, settings.keep_messages_days),
@@ -227,8 +232,8 @@ def _malformed(settings: Settings) -> list[str]:
         "country": f"must be one of {', '.join(COUNTRIES)}",
         "service_code": "must look like *384*96#",
         "public_url": "must be the service's address, like https://jasho.example",
-        "database_url": "must be a postgresql:// address",
-        "migrate_database_url": "must be a postgresql:// address",
+        "database_url": "must be a postgresql:// address, in whose password @ is %40 and / is %2F",
+        "migrate_database_url": "must be a postgresql:// address, in whose password @ is %40 and / is %2F",
         "redis_url": "must be a redis://, rediss:// or unix:// address",
         "data_key": "must be 32 bytes in base64 or hex; make one with: openssl rand -base64 32",
         "keep_messages_days": f"must be a number of days from {LEAST_DAYS} to {MOST_DAYS}",

@@ -150,9 +150,7 @@ def _dump(settings: Settings, folder: Path, key: bytes) -> archive.Manifest:
             raise Failure(obstacle)
         connection.rollback()
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        # It waits for pg_dump, which lifts these for itself alone.
-        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        pg_clients.lift_time_outs(connection)
         # A period of messages is dropped as a whole, whatever a snapshot still sees: none is before its rows are counted.
         connection.execute(text("LOCK TABLE outbox, sms_attempt IN ACCESS SHARE MODE"))
         server = _server(connection)
@@ -181,8 +179,7 @@ def _load(settings: Settings, file: Path, manifest: archive.Manifest, key: bytes
     """In one transaction: all of it or nothing."""
     with migrations.connected(settings.owner_database_url) as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
-        # It waits for pg_restore.
-        connection.execute(text("SET idle_session_timeout = 0"))
+        pg_clients.lift_time_outs(connection)
         if not connection.scalar(text("SELECT pg_try_advisory_lock(:turn)"), {"turn": _TURN}):
             raise Failure("another restore into this database is at work")
         if not connection.scalar(_IS_EMPTY):
@@ -193,6 +190,7 @@ def _load(settings: Settings, file: Path, manifest: archive.Manifest, key: bytes
         program = pg_clients.find("pg_restore", server)
         _fill(program, pg_clients.environment(settings.owner_database_url), file, manifest, key)
     with migrations.connected(settings.owner_database_url) as connection:
+        pg_clients.lift_time_outs(connection)
         if (_count(connection), _seal_head(connection)) == (manifest.counts, manifest.seal_head):
             return
         # Nobody serves, migrates or restores there by mistake; what was loaded is still there to be looked at.

@@ -11,9 +11,16 @@ from pathlib import Path
 
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Connection, text
 
 from core.db import plain_url
 from gateway.cli.embedded import PROGRAMS
+
+# Not every version has all of them.
+_LIFTED = text("""
+    SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
+        ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout')
+""")
 
 
 class NoClient(Exception):
@@ -52,6 +59,11 @@ def environment(database_url: str) -> dict[str, str]:
         if option.envvar and value:
             variables[option.envvar.decode()] = str(value)
     return {**variables, "PGCONNECT_TIMEOUT": "10", "LC_MESSAGES": "C"}
+
+
+def lift_time_outs(connection: Connection) -> None:
+    """For a session that waits for one of the programs, which lift them for themselves alone."""
+    connection.execute(_LIFTED)
 
 
 def complaint(errors: str) -> str:

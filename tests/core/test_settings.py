@@ -112,6 +112,9 @@ def test_production_refuses_a_developers_secret(name: str) -> None:
         ("JASHO_PUBLIC_URL", "jasho.example/Xq7"),
         ("JASHO_PUBLIC_URL", "https://jasho.example/Xq7/path"),
         ("JASHO_DATABASE_URL", "mysql://jasho:Xq7@db/jasho"),
+        ("JASHO_DATABASE_URL", "postgresql://jasho:p@Xq7@db/jasho"),
+        ("JASHO_DATABASE_URL", "postgresql://jasho:p/Xq7@db/jasho"),
+        ("JASHO_DATABASE_URL", "postgresql://jasho@db:Xq7/jasho"),
         ("JASHO_REDIS_URL", "http://:Xq7@redis"),
         ("JASHO_DATA_KEY", "Xq7"),
         ("JASHO_DATA_KEY", "Xq7é" * 11),
@@ -130,6 +133,20 @@ def test_a_malformed_setting_is_named_and_its_value_is_not_printed(name: str, va
     assert [line.split()[0] for line in lines] == [name]
     assert "Xq7" not in lines[0]
     assert value not in lines[0]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://jasho:p%40%2F:#?@db/jasho",
+        "postgres://jasho@[::1]:5432/jasho?sslmode=require",
+        "postgresql+psycopg://one:5432,two:5433/jasho",
+        "postgresql:///jasho?host=/run/p@ths",
+        "postgresql://postgres@/postgres?host=%2Frun",
+    ],
+)
+def test_an_address_that_the_driver_takes_is_taken(url: str) -> None:
+    assert read_settings({**PRODUCTION, "JASHO_DATABASE_URL": url}).database_url == url
 
 
 def test_an_operator_hears_of_everything_that_is_wrong_at_once() -> None:

@@ -31,9 +31,7 @@ def take(settings: Settings, folder: Path, key: bytes) -> archive.Manifest:
     """Seals it into the folder. Holds no snapshot: who posts meanwhile writes no more versions than else. Raises Failure."""
     with migrations.connected(settings.owner_database_url) as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
-        # It waits for pg_basebackup.
-        connection.execute(text("SET idle_session_timeout = 0"))
-        connection.execute(text("SET statement_timeout = 0"))
+        pg_clients.lift_time_outs(connection)
         server = cluster.look(connection)
         if obstacle := server.obstacle or migrations.find_obstacle(connection):
             raise Failure(obstacle)

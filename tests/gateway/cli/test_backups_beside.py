@@ -45,7 +45,7 @@ _SLOW = """
 def hold_customers(settings: Settings) -> None:
     """Locks them as soon as it can, for longer than the time-outs."""
     with psycopg.connect(settings.database_url) as connection:
-        connection.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+        connection.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET transaction_timeout = 0")
         connection.execute("LOCK TABLE customer IN ACCESS EXCLUSIVE MODE")
         connection.execute("SELECT pg_sleep(1)")
 
@@ -53,13 +53,13 @@ def hold_customers(settings: Settings) -> None:
 def test_time_outs_of_the_owners_login_do_not_end_a_slow_dump(settings: Settings, tmp_path: Path) -> None:
     name = make_url(settings.database_url).database
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
-        for time_out in ("idle_in_transaction_session_timeout", "statement_timeout"):
+        for time_out in ("idle_in_transaction_session_timeout", "statement_timeout", "transaction_timeout"):
             connection.execute(f"ALTER DATABASE {name} SET {time_out} = '700ms'".encode())
     dumping = Thread(target=backup, args=(settings, tmp_path / "b"))
     # It comes between pg_dump, which is in the queue before it, and the counting of rows.
     holding = Thread(target=hold_customers, args=(settings,))
     with psycopg.connect(settings.database_url) as lock:
-        lock.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+        lock.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET transaction_timeout = 0")
         lock.execute("LOCK TABLE customer IN ACCESS EXCLUSIVE MODE")
         dumping.start()
         wait(lambda: ask(settings.database_url, _WAITING) == 1)
