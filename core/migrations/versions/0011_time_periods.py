@@ -67,8 +67,8 @@ _NEW = """
     CREATE TABLE sms_attempt_default PARTITION OF sms_attempt (
         CONSTRAINT pk_sms_attempt_default PRIMARY KEY (id),
         CONSTRAINT fk_sms_attempt_default_outbox_id FOREIGN KEY (outbox_id) REFERENCES outbox_default (id)) DEFAULT"""
-# The checks say that no row lies outside, so that none is looked at now. The service may do with the new tables what it might
-# with the old ones.
+# The checks say that no row lies outside, so that none is looked at now. Everybody may do with the new tables what they might
+# with the old ones, an operator's own logins too.
 _ATTACH = """DO $$
     DECLARE
         v_table text;
@@ -84,11 +84,16 @@ _ATTACH = """DO $$
                 v_table, v_table || '_first', v_end);
             EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I', v_table || '_first', format('ck_%s_first_period', v_table));
             FOR v_right IN
-                SELECT a.privilege_type, a.grantee::regrole AS grantee
-                FROM pg_class c, aclexplode(c.relacl) a
-                WHERE c.oid = to_regclass(v_table || '_first') AND a.grantee <> 0 AND a.grantee <> c.relowner
+                SELECT a.privilege_type || coalesce(' (' || quote_ident(held.column_name) || ')', '') AS privilege,
+                    CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee,
+                    CASE WHEN a.is_grantable THEN 'WITH GRANT OPTION' ELSE '' END AS passing_on
+                FROM pg_class c, LATERAL (
+                    SELECT c.relacl AS rights, NULL::name AS column_name
+                    UNION ALL SELECT attacl, attname FROM pg_attribute WHERE attrelid = c.oid
+                ) AS held, aclexplode(held.rights) a
+                WHERE c.oid = to_regclass(v_table || '_first') AND a.grantee <> c.relowner
             LOOP
-                EXECUTE format('GRANT %s ON %I TO %s', v_right.privilege_type, v_table, v_right.grantee);
+                EXECUTE format('GRANT %s ON %I TO %s %s', v_right.privilege, v_table, v_right.grantee, v_right.passing_on);
             END LOOP;
         END LOOP;
     END $$"""

@@ -160,6 +160,27 @@ def test_a_division_that_was_killed_and_is_not_repeated_refuses_no_message_howev
     assert left == []
 
 
+def test_an_operators_own_login_may_read_what_it_might_before(before_periods: str) -> None:
+    login = f"reader_{uuid4().hex[:12]}"
+    with psycopg.connect(before_periods, autocommit=True) as owner:
+        for statement in (
+            "CREATE ROLE {}",
+            "GRANT SELECT ON outbox TO {} WITH GRANT OPTION",
+            "GRANT SELECT (id, parts) ON sms_attempt TO {}",
+        ):
+            owner.execute(SQL(statement).format(Identifier(login)))
+        try:
+            migrations.migrate(before_periods)
+            owner.execute(SQL("SET ROLE {}").format(Identifier(login)))
+            assert owner.execute("SELECT count(*) FROM outbox").fetchone() == (700,)
+            assert owner.execute("SELECT sum(parts) FROM sms_attempt").fetchone() == (700,)
+            owner.execute("GRANT SELECT ON outbox TO jasho_app")
+            owner.execute("RESET ROLE")
+        finally:
+            owner.execute("RESET ROLE")
+            owner.execute(SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(Identifier(login)))
+
+
 def test_no_row_moves_and_no_index_is_built_anew_while_everybody_is_kept_out(before_periods: str) -> None:
     def files(tables: str) -> set[tuple[int]]:
         with psycopg.connect(before_periods) as connection:
