@@ -27,7 +27,7 @@ from core.tables.messaging import outbox as outbox_table
 from core.tables.messaging import sms_attempt, sms_report
 from gateway.sms.pool import ProviderPool
 from tests.core.retention.test_deletion import DAY, PHONE, add, count, message, messages
-from tests.core.retention.test_periods import KEPT, LENGTH, START, bounds, drop_first, owner, turn_over_at
+from tests.core.retention.test_periods import KEPT, LENGTH, START, bounds, drop_first, owner, place_of, turn_over_at
 
 WRITE = "INSERT INTO outbox (id, phone, language, body, created_at) VALUES (%s, %s, 'en', 'x', %s)"
 DROP = "SELECT period_drop(%s)"
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("contrived")
 
 
 class AYearAhead(datetime):
-    """What a machine shows whose clock is wrong."""
+    """What a machine shows whose clock is wrong, or is right beside a database whose clock is a year behind."""
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
@@ -106,7 +106,7 @@ async def test_a_worker_whose_clock_is_a_year_ahead_deletes_and_drops_nothing_be
     while await periods.turn_over(runtime) + await deletion.delete_ended(runtime):
         pass
     assert [await count(runtime, table) for table in tables] == before
-    assert await bounds(runtime) == []
+    assert await place_of(runtime, await message(runtime)) != "outbox_default"
 
 
 async def test_a_report_whose_message_goes_in_the_same_moment_is_taken(
