@@ -35,6 +35,6 @@ async def periods(connection: AsyncConnection, settings: Settings) -> Finding:
     if not await connection.scalar(_HAS_PERIOD, {"id": ids.first_at(clock.now() + _A_DAY)}):
         return weak(
             "tomorrow's messages have none, and go into the default table",
-            "see that a worker works, and look for `retention: periods` in its log",
+            "see that a worker works; look for `retention: periods` in its log, and for old messages that are still due",
         )
     return well("there is one for tomorrow's messages")
