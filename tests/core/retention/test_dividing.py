@@ -181,6 +181,19 @@ def test_an_operators_own_login_may_read_what_it_might_before(before_periods: st
             owner.execute(SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(Identifier(login)))
 
 
+def test_a_view_of_an_operators_own_is_named_before_anything_is_done(before_periods: str) -> None:
+    """Afterwards it would show messages of the first days only, and keep these from ever being dropped."""
+    with psycopg.connect(before_periods, autocommit=True) as owner:
+        owner.execute("CREATE VIEW sent_today AS SELECT id FROM outbox")
+    with pytest.raises(SQLAlchemyError, match="make them again afterwards: sent_today"):
+        migrations.migrate(before_periods)
+    with psycopg.connect(before_periods, autocommit=True) as owner:
+        assert owner.execute("SELECT count(*) FROM pg_constraint WHERE conname LIKE '%first_period'").fetchone() == (0,)
+        owner.execute("DROP VIEW sent_today")
+    migrations.migrate(before_periods)
+    assert len(rows_of(before_periods)) == 700
+
+
 def test_no_row_moves_and_no_index_is_built_anew_while_everybody_is_kept_out(before_periods: str) -> None:
     def files(tables: str) -> set[tuple[int]]:
         with psycopg.connect(before_periods) as connection:
