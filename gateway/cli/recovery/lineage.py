@@ -11,7 +11,7 @@ from gateway.cli.recovery import cluster
 from gateway.cli.recovery.segments import HISTORY, PARTIAL, SEGMENT, Segments
 
 # `timeline	where it was left	why`
-_LEFT = re.compile(r"^\s*(\d+)\s+([0-9A-F]+)/([0-9A-F]+)", re.MULTILINE)
+_LEFT = re.compile(r"^\s*([0-9]{1,10})\s+([0-9A-F]{1,8})/([0-9A-F]{1,8})\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,15 @@ def test_what_was_left_behind_in_the_segment_where_another_way_begins_is_not_rep
     assert chain(made) == ([*before, named(2, 7), named(2, 8)], None)
 
 
+def test_a_history_that_anybody_may_have_written_leads_nowhere_in_one_line(tmp_path: Path) -> None:
+    made = opened(tmp_path / "wal")
+    sealed(made, named(1, 5))
+    for written in (b"", b"9" * 5000 + b"\t0/0\tx", b"1\t" + b"F" * 5000 + b"/0\tx", b"\xff 1/2", b"2\tFFFFFFFF/FFFFFFFF\tx"):
+        (made.received / "00000002.history").write_bytes(written)
+        with pytest.raises(archive.BadBackup, match="does not go on from this backup"):
+            chain(made)
+
+
 def test_a_moment_in_the_part_before_a_gap_is_reached(tmp_path: Path) -> None:
     made = opened(tmp_path / "wal")
     for name in (named(1, 5), f"{named(1, 6)}.partial", named(1, 8)):
