@@ -204,6 +204,14 @@ def _log_to_file(worker_number: int) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _log_stays() -> Iterator[None]:
+    """A test that leaves another log behind would hide lines from those after it."""
+    before = structlog.get_config()["processors"]
+    yield
+    assert structlog.get_config()["processors"] is before
+
+
 @pytest.fixture(scope="session")
 def service_url(servers: Servers, template: str, redis_url: str) -> Iterator[str]:
     """A whole service in a process of its own, as `jasho serve` starts it."""

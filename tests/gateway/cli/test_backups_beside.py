@@ -17,6 +17,7 @@ from sqlalchemy import Engine, event, make_url
 
 from core import migrations
 from core.settings import Settings, as_environment
+from gateway import logs
 from gateway.cli import archive, backups
 from gateway.cli.recovery.folder import refuse_newer
 from tests.conftest import JASHO
@@ -91,6 +92,8 @@ def test_a_period_of_messages_that_is_over_is_dropped_after_the_dump_and_not_ami
 
         for name, value in as_environment(settings).items():
             monkeypatch.setenv(name, value)
+        # This process's log is that of the tests.
+        monkeypatch.setattr(logs, "configure", lambda *_: None)
         event.listen(Engine, "before_cursor_execute", drop)
         try:
             CliRunner().invoke(backups.backup, [str(tmp_path / "b")], catch_exceptions=False)
