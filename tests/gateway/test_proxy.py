@@ -25,7 +25,7 @@ from tests import databases
 from tests.conftest import LOGS, free_port, serving
 from tests.gateway.test_connection import HOP, RIGHT, WRONG, post, read_all, status_of
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("proxy")]
 
 CONFIGURATION = Path(__file__).parents[2] / "gateway" / "proxy" / "haproxy.cfg"
 CONNECTIONS, REQUESTS = 8, 30

@@ -271,7 +271,7 @@ def test_whatever_phones_do_every_screen_is_sound_and_no_money_is_lost(servers: 
     RandomPhones.server_url, RandomPhones.template, RandomPhones.redis_url = servers.database_url, template, redis_url
     examples = int(os.environ.get("RANDOM_PHONES_EXAMPLES", "0"))
     played = settings(
-        max_examples=examples or 4,
+        max_examples=examples or 2,
         stateful_step_count=120,
         deadline=None,
         derandomize=not examples,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
@@ -262,13 +263,16 @@ async def together(*work: Coroutine[Any, Any, Any]) -> list[Any]:
     return await asyncio.gather(*work, return_exceptions=True)
 
 
-def test_whatever_both_sides_do_in_whatever_order_no_pay_is_lost_or_paid_twice(servers: Servers, template: str) -> None:
+def test_whatever_both_sides_do_in_whatever_order_no_pay_is_lost_or_paid_twice(
+    servers: Servers, template: str, request: pytest.FixtureRequest
+) -> None:
     JobsMachine.server_url, JobsMachine.template = servers.database_url, template
+    is_soak = request.config.getoption("--hypothesis-profile") == "soak"
     profile = settings(
-        max_examples=9,
+        max_examples=30 if is_soak else 5,
         stateful_step_count=40,
         deadline=None,
-        derandomize=True,
+        derandomize=not is_soak,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "ledger",
-    max_examples=30,
+    max_examples=16,
     stateful_step_count=30,
     deadline=None,
     derandomize=True,

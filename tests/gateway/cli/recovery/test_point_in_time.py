@@ -27,7 +27,7 @@ from tests.gateway.cli.command import check_failed_in_one_line, jasho
 from tests.gateway.cli.recovery import clusters
 from tests.gateway.cli.recovery.clusters import archiving, data_folder, end_segment, keys, pay, restored, serving
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("past")]
 
 SEGMENT_BYTES = 16 * 2**20
 OTHER_KEY = "ab" * 32
