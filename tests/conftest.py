@@ -66,6 +66,8 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
     print_blob=True,
 )
+# `make soak`: something else every time.
+hypothesis.settings.register_profile("soak", parent=hypothesis.settings.get_profile("steady"), derandomize=False)
 hypothesis.settings.load_profile("steady")
 
 

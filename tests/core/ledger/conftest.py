@@ -13,7 +13,7 @@ settings.register_profile(
     suppress_health_check=list(HealthCheck),
 )
 settings.register_profile(
-    "soak",
+    "ledger soak",
     parent=settings.get_profile("ledger"),
     max_examples=60,
     stateful_step_count=60,

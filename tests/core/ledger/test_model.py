@@ -257,7 +257,7 @@ def test_whatever_is_asked_in_whatever_order_the_books_are_those_of_the_referenc
     servers: Servers, template: str, changing_limits: list[Limit], request: pytest.FixtureRequest
 ) -> None:
     Machine.server_url, Machine.template, Machine.limits_now = servers.database_url, template, changing_limits
-    profile = "soak" if request.config.getoption("--hypothesis-profile") == "soak" else "ledger"
+    profile = "ledger soak" if request.config.getoption("--hypothesis-profile") == "soak" else "ledger"
     run_state_machine_as_test(Machine, settings=settings.get_profile(profile))
     # Nearly all that the ledger can say was heard: the comparison was not about a few easy cases.
     unheard = {"posted", "repeated", "invalid", "chain_broken", *REFUSALS} - set(Machine.outcomes)
