@@ -46,12 +46,12 @@ _PGBENCH = f"""\\set payer random(1, {PEOPLE - 1})
 \\set payee random(:payer + 1, {PEOPLE})
 \\set swap random(0, 1)
 \\set stripe random(1, {STRIPES})
-SELECT * FROM ledger_post(now(), current_date,
+SELECT * FROM ledger_post_2(now(), current_date,
     ARRAY[('00000000-0000-4000-8000-' || lpad(:payer::text, 12, '0'))::uuid,
           ('00000000-0000-4000-8000-' || lpad(:payee::text, 12, '0'))::uuid, (ARRAY[STRIPES])[:stripe]::uuid],
     ARRAY[uuidv7()], ARRAY[1 + :swap], ARRAY[gen_random_uuid()::text], ARRAY[1::bigint], ARRAY['send'], ARRAY[{AMOUNT}::bigint],
     ARRAY[1], ARRAY[3], ARRAY[1 + :swap, 2 - :swap, 3], ARRAY[{-AMOUNT - FEE}, {AMOUNT}, {FEE}]::bigint[],
-    NULL, NULL, NULL, NULL, NULL, NULL, 'RULES'::jsonb);
+    NULL, NULL, NULL, NULL, NULL, NULL, 'RULES'::jsonb, NULL);
 """  # noqa: S608 - a script for pgbench, of our own numbers
 
 
@@ -172,7 +172,7 @@ async def one_at_a_time(settings: Settings) -> tuple[list[float], list[float]]:
         begun = time.perf_counter()
         await poster.submit(by_poster_first)
         between = time.perf_counter()
-        await post_on_driver(driver, [by_driver_next], "KE")
+        await post_on_driver(driver, [by_driver_next], "KE", stripe=0)
         ended = time.perf_counter()
         if turn >= 20:
             by_poster.append((between - begun) * 1e6)

@@ -35,7 +35,7 @@ class Limit:
 @lru_cache(maxsize=4)
 def as_json(today: date) -> str:
     """The limits of a day, in the form that the ledger's function takes."""
-    return msgspec.json.encode(list_current(today)).decode()
+    return msgspec.json.encode({f"{limit.tier} {limit.currency}": limit for limit in list_current(today)}).decode()
 
 
 def list_current(today: date) -> list[Limit]:

@@ -26,9 +26,9 @@ from core.refusing import refuses
 log = structlog.get_logger()
 
 # Arrays travel in PostgreSQL's own text form: the driver would look at every element of every list.
-_CALL = """SELECT * FROM ledger_post(
+_CALL = """SELECT * FROM ledger_post_2(
     %s, %s, %s::uuid[], %s::uuid[], %s::int[], %s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::int[], %s::int[],
-    %s::int[], %s::bigint[], %s::int[], %s::timestamptz[], %s::uuid[], %s::uuid[], %s::boolean[], %s::jsonb, %s::jsonb)"""
+    %s::int[], %s::bigint[], %s::int[], %s::timestamptz[], %s::uuid[], %s::uuid[], %s::boolean[], %s::jsonb, %s::jsonb, %s)"""
 
 
 async def post(
@@ -41,7 +41,8 @@ async def post(
     """
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, psycopg.AsyncConnection)
-    results = await post_on_driver(driver, transfers, country, chains)
+    stripe = random.randrange(STRIPES)  # noqa: S311 - spreads load, guards nothing
+    results = await post_on_driver(driver, transfers, country, chains, stripe=stripe)
     # The caller may go on with the lists before it commits.
     after_commit(connection, partial(tell, tuple(transfers), tuple(results)))
     return results
@@ -74,9 +75,18 @@ async def post_on_driver(
     transfers: Sequence[Transfer],
     country: str,
     chains: Sequence[int] | None = None,
+    *,
+    stripe: int,
+    wait_ms: int | None = None,
 ) -> list[PostingResult]:
-    """`post` on a connection of the driver itself."""
-    cursor = await driver.execute(_CALL, _arguments(transfers, country, chains), prepare=True)
+    """`post` on a connection of the driver itself.
+
+    `stripe`: which row of each of the service's accounts the call locks; processes rarely share one. `wait_ms`: how long a row
+    that somebody else holds is waited for, before psycopg.errors.LockNotAvailable; None as long as the session says. With 0
+    nobody is waited for: what touches such a row is `busy`, and the rest is posted.
+    """
+    arguments = (*_arguments(transfers, country, chains, stripe), wait_ms)
+    cursor = await driver.execute(_CALL, arguments, prepare=True)
     row = await cursor.fetchone()
     assert row is not None
     outcomes, firsts, details, available_minors = msgspec.convert(
@@ -93,8 +103,8 @@ async def post_on_driver(
     return results
 
 
-def _arguments(transfers: Sequence[Transfer], country: str, chains: Sequence[int] | None) -> tuple[object, ...]:
-    position, rows = _positions(transfers)
+def _arguments(transfers: Sequence[Transfer], country: str, chains: Sequence[int] | None, stripe: int) -> tuple[object, ...]:
+    position, rows = _positions(transfers, stripe)
     firsts: dict[tuple[UUID, str], int] = {}
     leg_ends: list[int] = []
     leg_accounts: list[int] = []
@@ -133,10 +143,8 @@ def _arguments(transfers: Sequence[Transfer], country: str, chains: Sequence[int
     )
 
 
-def _positions(transfers: Sequence[Transfer]) -> tuple[dict[Account, int], list[UUID]]:
+def _positions(transfers: Sequence[Transfer], stripe: int) -> tuple[dict[Account, int], list[UUID]]:
     """Each account's place in the lock order, and the rows in that order: people's by id, then the service's own by id."""
-    # One stripe for the whole call: it locks one row of each of the service's accounts, and processes rarely share that.
-    stripe = random.randrange(STRIPES)  # noqa: S311 - spreads load, guards nothing
     people: set[UUID] = set()
     system: dict[SystemAccount, UUID] = {}
     for transfer in transfers:

@@ -8,8 +8,11 @@
 -- (people's accounts by id, then the service's own); a key belongs to its initiator's account, a hold and a reversal to the
 -- accounts of their legs, and all of those are among the locked rows. So a second call with the same key, or for the same hold,
 -- waits there and then sees what the first one did.
+--
+-- With a p_wait_ms of 0 nobody is waited for: a transfer that touches a row which somebody else holds is `busy`, and nothing of it
+-- was done. The others are posted.
 
-CREATE OR REPLACE FUNCTION ledger_post(
+CREATE OR REPLACE FUNCTION ledger_post_2(
     p_at timestamptz,
     p_day date,                  -- the calendar day of p_at where the service is at home
     p_accounts uuid[],           -- every account touched, once, in lock order
@@ -29,7 +32,8 @@ CREATE OR REPLACE FUNCTION ledger_post(
     p_reverses uuid[],
     p_at_most boolean[],         -- two legs, out and in: as much as is there, up to their amount
     p_notices jsonb,             -- [{id, transfer, leg, phone, language, body}], null for none
-    p_rules jsonb                -- [{tier, currency, transfer, day, balance}]: the limits of today
+    p_rules jsonb,               -- {"tier currency": {transfer, day, balance}}: the limits of today
+    p_wait_ms int                -- how long a locked row is waited for: null as the session says, 0 it is passed over
 ) RETURNS TABLE (outcomes text[], firsts uuid[], details bigint[], available bigint[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 -- Its statements have one good plan each, whatever the arrays' length: planning them anew cost more than running them.
@@ -48,6 +52,8 @@ DECLARE
     v_currencies text[] := array_fill(NULL::text, ARRAY[cardinality(p_accounts)]);
     v_days date[] := array_fill(NULL::date, ARRAY[cardinality(p_accounts)]);
     v_is_open boolean[] := array_fill(false, ARRAY[cardinality(p_accounts)]);
+    v_is_ruleless boolean[] := v_is_open;  -- of a tier that has no limits: nothing that is limited may move there
+    v_is_passed boolean[];  -- the rows that somebody else holds; null where there are none
     v_outcomes text[] := array_fill(NULL::text, ARRAY[c_transfers]);
     v_firsts uuid[] := array_fill(NULL::uuid, ARRAY[c_transfers]);
     v_key_takers int[] := array_fill(NULL::int, ARRAY[c_transfers]);  -- which was accepted, at the place of the key's first
@@ -75,32 +81,48 @@ DECLARE
     v_hold record;
     v_xid bigint;
     r record;
+    v_rows refcursor;
+    v_rule jsonb;
 BEGIN
-    FOR r IN
-        SELECT a.balance, a.held, a.floor, a.version, a.status, a.currency, asked.position,
-            -- Never back to an earlier day, which a process with a slow clock might think it still is.
-            greatest(a.day, p_day) AS day, CASE WHEN a.day >= p_day THEN a.spent ELSE 0 END AS spent,
-            rule.transfer AS most_transfer, rule.day AS most_day, rule.balance AS most_balance
-        FROM unnest(p_accounts) WITH ORDINALITY AS asked (id, position)
-        JOIN account a ON a.id = asked.id
-        LEFT JOIN jsonb_to_recordset(p_rules) AS rule (tier text, currency text, transfer bigint, day bigint, balance bigint)
-            ON rule.tier = a.tier AND rule.currency = a.currency
-        ORDER BY asked.position
-        FOR NO KEY UPDATE OF a
+    -- Nothing but the accounts is joined: a row that was waited for is read again as it is now, what is joined to it is not.
+    IF p_wait_ms = 0 THEN
+        OPEN v_rows FOR
+            SELECT a.*, asked.position FROM unnest(p_accounts) WITH ORDINALITY AS asked (id, position)
+            JOIN account a ON a.id = asked.id ORDER BY asked.position FOR NO KEY UPDATE OF a SKIP LOCKED;
+    ELSE
+        IF p_wait_ms > 0 THEN
+            PERFORM set_config('lock_timeout', p_wait_ms::text, true);
+        END IF;
+        OPEN v_rows FOR
+            SELECT a.*, asked.position FROM unnest(p_accounts) WITH ORDINALITY AS asked (id, position)
+            JOIN account a ON a.id = asked.id ORDER BY asked.position FOR NO KEY UPDATE OF a;
+    END IF;
     LOOP
+        FETCH v_rows INTO r;
+        EXIT WHEN NOT FOUND;
         a := r.position;
         v_balances[a] := r.balance;
         v_held[a] := r.held;
         v_floors[a] := r.floor;
         v_versions[a] := r.version;
-        v_spent[a] := r.spent;
+        -- Never back to an earlier day, which a process with a slow clock might think it still is.
+        v_days[a] := greatest(r.day, p_day);
+        v_spent[a] := CASE WHEN r.day >= p_day THEN r.spent ELSE 0 END;
         v_currencies[a] := r.currency;
         v_is_open[a] := r.status = 'open';
-        v_days[a] := r.day;
-        v_most_transfer[a] := r.most_transfer;
-        v_most_day[a] := r.most_day;
-        v_most_balance[a] := r.most_balance;
+        IF r.tier IS NOT NULL THEN
+            v_rule := p_rules -> (r.tier || ' ' || r.currency);
+            v_is_ruleless[a] := v_rule IS NULL;
+            v_most_transfer[a] := v_rule ->> 'transfer';
+            v_most_day[a] := v_rule ->> 'day';
+            v_most_balance[a] := v_rule ->> 'balance';
+        END IF;
     END LOOP;
+    CLOSE v_rows;
+    IF p_wait_ms = 0 AND array_position(v_versions, NULL) IS NOT NULL THEN
+        SELECT array_agg(v_versions[asked.position] IS NULL AND EXISTS (SELECT FROM account a WHERE a.id = asked.id)
+            ORDER BY asked.position) INTO v_is_passed FROM unnest(p_accounts) WITH ORDINALITY AS asked (id, position);
+    END IF;
 
     -- A statement of its own, so that it sees what was committed while the rows above were waited for.
     FOR r IN
@@ -144,6 +166,14 @@ BEGIN
         IF v_culprit IS NOT NULL THEN
             v_outcomes[i] := 'chain_broken';
             v_details[i] := v_culprit;
+        ELSIF v_outcomes[i] IS NULL AND v_is_passed IS NOT NULL AND (
+            v_is_passed[p_initiators[i]]
+            OR EXISTS (SELECT FROM unnest(p_leg_accounts[v_from : v_to]) AS leg (account) WHERE v_is_passed[leg.account])
+            OR EXISTS (
+                SELECT FROM hold_leg h
+                WHERE h.hold_id = p_settles[i] AND v_is_passed[array_position(p_accounts, h.account_id)])
+        ) THEN
+            v_outcomes[i] := 'busy';
         ELSIF v_outcomes[i] IS NULL THEN
             v_is_reserve := p_until[i] IS NOT NULL;
             v_is_plain := NOT v_is_reserve AND v_chain = 0 AND p_settles[i] IS NULL AND p_at_most[i] IS NOT TRUE;
@@ -203,7 +233,7 @@ BEGIN
             END IF;
 
             a := p_initiators[i];
-            IF v_versions[a] IS NULL THEN
+            IF v_versions[a] IS NULL OR (v_limited[i] > 0 AND v_is_ruleless[a]) THEN
                 v_verdict := 'invalid';
             ELSIF v_limited[i] > 0 AND v_most_transfer[a] IS NOT NULL THEN
                 IF v_limited[i] > v_most_transfer[a] THEN
@@ -237,7 +267,7 @@ BEGIN
                 END IF;
                 IF NOT v_is_open[a] THEN
                     v_verdict := 'account_closed';
-                ELSIF v_amount = 0 OR v_currencies[a] <> v_currencies[p_leg_accounts[v_from]] THEN
+                ELSIF v_amount = 0 OR (p_limited[i] > 0 AND v_is_ruleless[a]) OR v_currencies[a] <> v_currencies[p_leg_accounts[v_from]] THEN
                     v_verdict := 'invalid';
                 END IF;
             END LOOP;
@@ -341,4 +371,19 @@ BEGIN
 
     RETURN QUERY SELECT v_outcomes, v_firsts, v_details, v_leg_available;
 END
+$$;
+
+-- For the release before, which calls it; nothing else does.
+CREATE OR REPLACE FUNCTION ledger_post(
+    p_at timestamptz, p_day date, p_accounts uuid[], p_ids uuid[], p_initiators int[], p_keys text[], p_hashes bigint[],
+    p_kinds text[], p_limited bigint[], p_firsts int[], p_leg_ends int[], p_leg_accounts int[], p_leg_amounts bigint[],
+    p_chains int[], p_until timestamptz[], p_settles uuid[], p_reverses uuid[], p_at_most boolean[], p_notices jsonb,
+    p_rules jsonb                -- [{tier, currency, transfer, day, balance}]
+) RETURNS TABLE (outcomes text[], firsts uuid[], details bigint[], available bigint[])
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT * FROM ledger_post_2(
+        p_at, p_day, p_accounts, p_ids, p_initiators, p_keys, p_hashes, p_kinds, p_limited, p_firsts, p_leg_ends, p_leg_accounts,
+        p_leg_amounts, p_chains, p_until, p_settles, p_reverses, p_at_most, p_notices,
+        (SELECT jsonb_object_agg(rule ->> 'tier' || ' ' || (rule ->> 'currency'), rule) FROM jsonb_array_elements(p_rules) AS rule),
+        NULL)
 $$;

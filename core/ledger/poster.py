@@ -4,15 +4,24 @@ A transfer that comes while a batch is under way joins the next batch; a lone tr
 side, so that one prepares while the other's commit is written to disk. The queue is bounded: the next transfer is refused at
 once.
 
+A row that somebody else keeps locked holds up only those who need it. After 100 ms, or a deadlock, nothing of the batch was
+done; it is sent again past such rows, on another stripe of the service's accounts. Whoever was passed over goes on in a line of
+their own, as does everybody who needs the same accounts meanwhile, and is refused as busy after 5 s.
+
 When a connection is lost nobody knows whether its batch was committed. The lane then sends the batch again on a new connection,
 under the same keys: the ledger finds what was done and does what was not. Only then does a request get its result. When a batch
 fails for another reason, each submission is posted by itself, so that a poisoned one takes no neighbour down.
+
+A request that has given up is dropped before each repetition: whoever was told that it may not have been done asks again.
 """
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -20,6 +29,7 @@ import structlog
 from core.deadline import within
 from core.errors import Busy
 from core.faults import describe
+from core.ledger.chart import STRIPES
 from core.ledger.post import post_on_driver, tell
 from core.ledger.transfer import PostingResult, Transfer
 from core.refusing import refuses
@@ -31,8 +41,15 @@ _RESOLVE_SECONDS = 5.0
 _CONNECT_SECONDS = 3.0
 _CALL_SECONDS = 6.0
 _AGAIN_SECONDS = 0.1
-# After a deadlock or a lock timeout nothing was done, and a second try may succeed.
-_WORTH_ANOTHER_TRY = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable, psycopg.errors.SerializationFailure)
+_LOCK_WAIT_MS = 100
+_HELD_UP_SECONDS = 5.0
+# The server itself says that nothing was done.
+_NOTHING_DONE = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.SerializationFailure,
+)
 
 log = structlog.get_logger()
 
@@ -43,18 +60,30 @@ class _Submission:
 
     transfers: Sequence[Transfer]
     results: "asyncio.Future[list[PostingResult]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    # When it is refused, by the loop's clock, once a row that it needs was locked.
+    refused_at: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """It has its results, or its request has given up meanwhile (a deadline, a disconnect)."""
+        return self.results.done()
+
+    def list_accounts(self) -> set[UUID]:
+        """Those of people. The service's own have stripes, of which the next call takes another."""
+        accounts = {leg.account for transfer in self.transfers for leg in transfer.legs if isinstance(leg.account, UUID)}
+        return accounts | {transfer.initiator for transfer in self.transfers}
 
 
 class Poster:
     """`conninfo` is libpq's. Nothing is connected before the first transfer."""
 
     def __init__(self, conninfo: str, country: str, *, most_waiting: int = _MOST_WAITING, lanes: int = _LANES) -> None:
-        self._conninfo = conninfo
         self._country = country
         self._most_waiting = most_waiting
-        self._waiting: list[_Submission] = []
-        self._idle: list[_Lane] = [_Lane(conninfo) for _ in range(lanes)]
-        self._lanes = list(self._idle)
+        self._line = _Line([_Lane(conninfo) for _ in range(lanes)])
+        self._held_up = _Line([_Lane(conninfo)])
+        # How many of those that are held up need it.
+        self._locked: Counter[UUID] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @refuses(Busy)
@@ -70,82 +99,130 @@ class Poster:
 
     async def close(self) -> None:
         """Waits for the batches under way, then closes the connections."""
-        if self._tasks:
+        while self._tasks:
             await asyncio.wait(self._tasks)
-        for lane in self._lanes:
+        for lane in (*self._line.lanes, *self._held_up.lanes):
             await lane.hang_up()
 
     async def _submit(self, transfers: Sequence[Transfer]) -> list[PostingResult]:
-        if len(self._waiting) >= self._most_waiting:
+        if len(self._line.waiting) + len(self._held_up.waiting) >= self._most_waiting:
             raise Busy
         submission = _Submission(transfers)
-        self._waiting.append(submission)
-        if self._idle:
-            self._start(self._idle.pop())
+        if self._locked and not self._locked.keys().isdisjoint(submission.list_accounts()):
+            self._hold_up(submission)
+        else:
+            self._add(submission, self._line)
         results = await submission.results
         tell(transfers, results)
         return results
 
-    def _start(self, lane: "_Lane") -> None:
-        # Not in the first request's context: its ids would stand in the lines of every batch.
-        task = asyncio.create_task(self._work(lane), context=Context())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _add(self, submission: _Submission, line: "_Line") -> None:
+        line.waiting.append(submission)
+        if line.idle:
+            # Not in the first request's context: its ids would stand in the lines of every batch.
+            task = asyncio.create_task(self._work(line, line.idle.pop()), context=Context())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, lane: "_Lane") -> None:
+    def _hold_up(self, submission: _Submission) -> None:
+        """Until the row is free, or for as long as its request can be expected to wait."""
+        now = asyncio.get_running_loop().time()
+        if submission.refused_at is None:
+            submission.refused_at = now + _HELD_UP_SECONDS
+            accounts = submission.list_accounts()
+            self._locked.update(accounts)
+            submission.results.add_done_callback(lambda _: self._let_go(accounts))
+        if submission.is_over:
+            return
+        if now < submission.refused_at:
+            self._add(submission, self._held_up)
+        else:
+            log.warning("a transfer gives up on a locked account", transfers=len(submission.transfers))
+            submission.results.set_exception(Busy())
+
+    def _let_go(self, accounts: set[UUID]) -> None:
+        self._locked.subtract(accounts)
+        for account in accounts:
+            if not self._locked[account]:
+                del self._locked[account]
+
+    async def _work(self, line: "_Line", lane: "_Lane") -> None:
         try:
-            while self._waiting:
-                batch = self._waiting[:_MOST_TOGETHER]
-                del self._waiting[:_MOST_TOGETHER]
-                # A request that has given up meanwhile (a deadline, a disconnect) has nothing posted for it.
-                batch = [submission for submission in batch if not submission.results.done()]
-                if batch:
-                    await self._post(lane, batch)
+            while line.waiting:
+                batch = line.waiting[:_MOST_TOGETHER]
+                del line.waiting[:_MOST_TOGETHER]
+                await self._post(lane, batch)
         finally:
-            self._idle.append(lane)
+            line.idle.append(lane)
 
     async def _post(self, lane: "_Lane", batch: list[_Submission]) -> None:
-        transfers = [transfer for submission in batch for transfer in submission.transfers]
-        chains = None
-        if any(len(submission.transfers) > 1 for submission in batch):
-            chains = [
-                number if len(submission.transfers) > 1 else 0
-                for number, submission in enumerate(batch, start=1)
-                for _ in submission.transfers
-            ]
         try:
-            results = await self._call(lane, transfers, chains)
+            batch, results = await self._call(lane, batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the requests get it
             if len(batch) == 1 or isinstance(error, psycopg.OperationalError | OSError):
                 for submission in batch:
-                    if not submission.results.done():
+                    if not submission.is_over:
                         submission.results.set_exception(error)
                 return
-            log.warning("a batch is taken apart", error=describe(error), transfers=len(transfers))
+            log.warning("a batch is taken apart", error=describe(error), submissions=len(batch))
             for submission in batch:
-                if not submission.results.done():
-                    await self._post(lane, [submission])
+                await self._post(lane, [submission])
             return
         begin = 0
         for submission in batch:
             end = begin + len(submission.transfers)
-            if not submission.results.done():
+            if any(result.outcome == "busy" for result in results[begin:end]):
+                self._hold_up(submission)
+            elif not submission.is_over:
                 submission.results.set_result(results[begin:end])
             begin = end
 
-    async def _call(self, lane: "_Lane", transfers: list[Transfer], chains: list[int] | None) -> list[PostingResult]:
+    async def _call(self, lane: "_Lane", batch: list[_Submission]) -> tuple[list[_Submission], list[PostingResult]]:
+        """Which of the batch were still wanted when it was sent last, and the results of their transfers."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _RESOLVE_SECONDS
+        stripe, wait_ms = random.randrange(STRIPES), _LOCK_WAIT_MS  # noqa: S311 - spreads load, guards nothing
         while True:
+            batch = [submission for submission in batch if not submission.is_over]
+            if not batch:
+                return [], []
+            transfers = [transfer for submission in batch for transfer in submission.transfers]
             try:
-                return await within(_CALL_SECONDS, post_on_driver(await lane.connected(), transfers, self._country, chains))
+                driver = await lane.connected()
+                posting = post_on_driver(driver, transfers, self._country, _chains(batch), stripe=stripe, wait_ms=wait_ms)
+                return batch, await within(_CALL_SECONDS, posting)
             except (psycopg.OperationalError, OSError) as error:
-                if not isinstance(error, _WORTH_ANOTHER_TRY):
+                is_first = isinstance(error, _NOTHING_DONE) and wait_ms > 0
+                if not isinstance(error, _NOTHING_DONE):
                     await lane.hang_up()
                 if loop.time() > deadline:
                     raise
-                log.warning("a batch is sent again", error=describe(error), transfers=len(transfers))
-                await asyncio.sleep(_AGAIN_SECONDS)
+                if is_first:
+                    log.info("a batch is sent past locked rows", error=describe(error), transfers=len(transfers))
+                    stripe, wait_ms = (stripe + random.randrange(1, STRIPES)) % STRIPES, 0  # noqa: S311
+                else:
+                    log.warning("a batch is sent again", error=describe(error), transfers=len(transfers))
+                    await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _chains(batch: Sequence[_Submission]) -> list[int] | None:
+    """A number for each transfer: its submission's where that is a chain, else 0. None where no submission is one."""
+    if not any(len(submission.transfers) > 1 for submission in batch):
+        return None
+    return [
+        number if len(submission.transfers) > 1 else 0
+        for number, submission in enumerate(batch, start=1)
+        for _ in submission.transfers
+    ]
+
+
+class _Line:
+    """Submissions that wait for a lane, in their order, and the lanes that serve them."""
+
+    def __init__(self, lanes: "list[_Lane]") -> None:
+        self.waiting: list[_Submission] = []
+        self.lanes = lanes
+        self.idle = list(lanes)
 
 
 class _Lane:

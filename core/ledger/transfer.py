@@ -110,9 +110,10 @@ class PostingResult:
     """What became of a transfer.
 
     `outcome` is `posted`, `repeated` (the key's first result again), a key of REFUSALS, `invalid` (the legs do not add up: a
-    bug) or `chain_broken`. `transfer_id` is the first transfer's where repeated. `available_minor` holds, for each leg, what its
-    account could spend afterwards; it is empty where refused. `detail` is the limit that was in the way, the amount that an
-    `at_most` moved, or the place in the call of the transfer that broke the chain.
+    bug), `chain_broken`, or `busy` (a row that it needs is locked, in a call that waits for none). `transfer_id` is the first
+    transfer's where repeated. `available_minor` holds, for each leg, what its account could spend afterwards; it is empty where
+    refused. `detail` is the limit that was in the way, the amount that an `at_most` moved, or the place in the call of the
+    transfer that broke the chain.
     """
 
     outcome: str

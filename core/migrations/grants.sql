@@ -17,6 +17,9 @@ GRANT DELETE ON outbox, sms_attempt, sms_report, sms_inbound, sms_order, one_tim
 GRANT INSERT ON switch_change, banner_change TO jasho_app;
 GRANT INSERT ON reversal, exchange TO jasho_app;
 GRANT INSERT (id, owner, kind, currency, tier, floor, created_at), UPDATE (status, tier) ON account TO jasho_app;
+GRANT EXECUTE ON FUNCTION ledger_post_2(
+    timestamptz, date, uuid[], uuid[], int[], text[], bigint[], text[], bigint[], int[], int[], int[], bigint[], int[],
+    timestamptz[], uuid[], uuid[], boolean[], jsonb, jsonb, int) TO jasho_app;
 GRANT EXECUTE ON FUNCTION ledger_post(
     timestamptz, date, uuid[], uuid[], int[], text[], bigint[], text[], bigint[], int[], int[], int[], bigint[], int[],
     timestamptz[], uuid[], uuid[], boolean[], jsonb, jsonb) TO jasho_app;

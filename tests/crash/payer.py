@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 from unittest import mock
 
 import msgspec
@@ -47,14 +47,15 @@ def install(failpoint: str, nth: int) -> None:
         transfers: Sequence[Transfer],
         country: str,
         chains: Sequence[int] | None = None,
+        **how: Any,
     ) -> list[PostingResult]:
         nonlocal number
         number += 1
         if number < nth:
-            return await post_on_driver(driver, transfers, country, chains)
+            return await post_on_driver(driver, transfers, country, chains, **how)
         if failpoint == "before":
             die()
-        answering = asyncio.ensure_future(post_on_driver(driver, transfers, country, chains))
+        answering = asyncio.ensure_future(post_on_driver(driver, transfers, country, chains, **how))
         if failpoint == "sent":
             while driver.pgconn.transaction_status != TransactionStatus.ACTIVE:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0)
