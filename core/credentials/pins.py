@@ -5,11 +5,11 @@ makes each guess slow, even for a thief who has both.
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -21,6 +21,8 @@ from core.runtime import Runtime
 from core.tables.credentials import pin as pin_table
 
 MOST_WRONG = 3
+# A try of which nothing was heard for so long was cut off before its PIN was compared.
+CUT_OFF = timedelta(seconds=60)
 
 _RUNS = "01234567890", "09876543210"
 _KEYPAD_COLUMNS = frozenset({"2580", "0852"})
@@ -87,7 +89,7 @@ async def check(runtime: Runtime, customer_id: UUID, pin: str) -> None:
     """Returns where the PIN is right.
 
     The try is counted and committed before the PIN is compared, so that a hundred guesses sent at once, or a crash in
-    between, are no cheaper than a hundred in a row. A right PIN sets the count to 0.
+    between, are no cheaper than a hundred in a row. A right PIN takes back its own try and those that began before it.
     """
     await _check(runtime, customer_id, pin)
 
@@ -103,30 +105,41 @@ async def _check(runtime: Runtime, customer_id: UUID, pin: str) -> datetime | No
     if not re.fullmatch(r"[0-9]{4}", pin):
         raise BadPin
     with runtime.pin_hasher.place():
-        row = await _change(
-            runtime,
-            update(pin_table)
-            .where(pin_table.c.customer_id == customer_id, pin_table.c.failures < MOST_WRONG)
-            .values(failures=pin_table.c.failures + 1)
-            .returning(pin_table.c.hash, pin_table.c.failures, pin_table.c.money_out_from),
-        )
+        row = await _change(runtime, _begin(customer_id))
         if row is None:
             raise PinLocked
         is_right = await runtime.pin_hasher.matches(row.hash, pin, customer_id)
     # Another PIN may have replaced this one meanwhile: this try says nothing about that one.
-    same_pin = (pin_table.c.customer_id == customer_id, pin_table.c.hash == row.hash)
-    change = update(pin_table).where(*same_pin).returning(pin_table.c.failures)
-    if not is_right:
-        if row.failures < MOST_WRONG:
-            raise WrongPin(tries_left=MOST_WRONG - row.failures)
-        await _change(runtime, change.values(locked_at=clock.now()))
+    this_pin = update(pin_table).where(pin_table.c.customer_id == customer_id, pin_table.c.hash == row.hash)
+    begun_since = pin_table.c.tries - row.tries
+    if is_right:
+        # A lock that later guesses have set meanwhile stays.
+        forgive = this_pin.where(pin_table.c.locked_at.is_(None)).values(failures=func.least(pin_table.c.failures, begun_since))
+        await _change(runtime, forgive.returning(pin_table.c.failures))
+        # Where many wait for their PIN, staff may have switched off meanwhile what it is for.
+        await check_still_on(runtime)
+        money_out_from: datetime | None = row.money_out_from
+        return money_out_from
+    # Its place among those that count now: a right one may have taken it back.
+    place = pin_table.c.failures - begun_since
+    is_last = (pin_table.c.locked_at.is_(None)) & (place >= MOST_WRONG)
+    lock = this_pin.values(locked_at=case((is_last, clock.now()), else_=pin_table.c.locked_at))
+    judged = await _change(runtime, lock.returning(place.label("place"), pin_table.c.locked_at))
+    if judged is not None and judged.locked_at is not None:
         raise PinLocked
-    # A lock that other guesses have set meanwhile stays.
-    await _change(runtime, change.where(pin_table.c.locked_at.is_(None)).values(failures=0))
-    # Where many wait for their PIN, staff may have switched off meanwhile what it is for.
-    await check_still_on(runtime)
-    money_out_from: datetime | None = row.money_out_from
-    return money_out_from
+    raise WrongPin(tries_left=MOST_WRONG - max(judged.place if judged else 0, 0))
+
+
+def _begin(customer_id: UUID) -> ReturningUpdate[Any]:
+    """Counts a try. No row where there is none left. `tries` never goes back, so that it tells which of two began first."""
+    now = clock.now()
+    is_one_left = or_(pin_table.c.failures < MOST_WRONG, pin_table.c.tried_at < now - CUT_OFF)
+    return (
+        update(pin_table)
+        .where(pin_table.c.customer_id == customer_id, pin_table.c.locked_at.is_(None), is_one_left)
+        .values(failures=func.least(pin_table.c.failures + 1, MOST_WRONG), tries=pin_table.c.tries + 1, tried_at=now)
+        .returning(pin_table.c.hash, pin_table.c.tries, pin_table.c.money_out_from)
+    )
 
 
 @refuses(NoPin, PinLocked)

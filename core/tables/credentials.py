@@ -1,6 +1,6 @@
 """What proves who a customer is."""
 
-from sqlalchemy import Column, Date, ForeignKey, Index, LargeBinary, SmallInteger, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, Date, ForeignKey, Index, LargeBinary, SmallInteger, Table, Text, Uuid
 
 from core.tables.base import Moment, metadata
 from core.tables.customers import customer
@@ -11,6 +11,8 @@ pin = Table(
     Column("customer_id", Uuid, ForeignKey(customer.c.id), primary_key=True),
     Column("hash", Text, nullable=False, comment="Argon2id over an HMAC whose key is not in this database"),
     Column("failures", SmallInteger, nullable=False, server_default="0", comment="tries begun since the last right one"),
+    Column("tries", BigInteger, nullable=False, server_default="0", comment="begun in all: which began first"),
+    Column("tried_at", Moment, comment="when the last one began"),
     Column("locked_at", Moment),
     Column("changed_at", Moment, nullable=False),
     Column("money_out_from", Moment, comment="after a forgotten PIN: when money may leave again"),

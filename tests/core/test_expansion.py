@@ -30,6 +30,7 @@ RELEASED = {
     "ledger_era_beyond_seals(timestamp with time zone)",
     "ledger_leaf(transfer)",
     f"ledger_post({','.join(LEDGER_POST)})",
+    f"ledger_post_2({','.join(LEDGER_POST)},integer)",
     "ledger_seal(timestamp with time zone,integer)",
     "money_text(bigint,text)",
     "period_day(uuid)",
