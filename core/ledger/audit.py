@@ -83,13 +83,18 @@ CHECKS = {
         WHERE s.digest <> ledger_digest(s.number, s.from_xid, s.to_xid, s.transfers, s.leaves, s.before)
             OR s.from_xid <> s.begins OR s.number <> s.place OR length(s.leaves) <> 8 * s.transfers""",
     "every sealed transfer is as it was sealed": """
-        WITH now AS MATERIALIZED (
-            SELECT s.number, count(t.id) AS found,
-                coalesce(string_agg(ledger_leaf(t), ''::bytea ORDER BY t.xid, t.id), '') AS leaves
-            FROM seal s LEFT JOIN transfer t ON t.xid >= s.from_xid AND t.xid < s.to_xid GROUP BY s.number
+        WITH bounds AS MATERIALIZED (
+            SELECT array_agg(to_xid ORDER BY number) AS ends FROM seal
+        ), now AS MATERIALIZED (
+            SELECT place, count(*) AS found, string_agg(leaf, ''::bytea ORDER BY xid, id) AS leaves
+            -- Each transfer finds its seal by halving, however many there are. Past the last one it has none yet.
+            FROM (SELECT t.id, t.xid, ledger_leaf(t) AS leaf, width_bucket(t.xid, bounds.ends) AS place FROM bounds, transfer t
+                  WHERE t.xid < (SELECT max(to_xid) FROM seal)) AS sealed
+            GROUP BY place
         ), broken AS MATERIALIZED (
-            SELECT s.*, now.found FROM seal s JOIN now ON now.number = s.number
-            WHERE now.leaves <> s.leaves OR now.found <> s.transfers
+            SELECT s.*, coalesce(now.found, 0) AS found
+            FROM (SELECT *, row_number() OVER (ORDER BY number) - 1 AS place FROM seal) AS s LEFT JOIN now USING (place)
+            WHERE coalesce(now.leaves, '') <> s.leaves OR coalesce(now.found, 0) <> s.transfers
         )
         SELECT 'seal ' || number || ' has seen ' || transfers || ' transfers, there are ' || found FROM broken
         WHERE found <> transfers
