@@ -30,7 +30,7 @@ SESSION = {
     "timezone": "UTC",
     "statement_timeout": "5s",
     "lock_timeout": "4s",
-    "idle_in_transaction_session_timeout": "10s",
+    "idle_in_transaction_session_timeout": "3s",
     # Off, a kill -9 would lose acknowledged transfers.
     "synchronous_commit": "on",
 }

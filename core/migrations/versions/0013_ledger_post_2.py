@@ -4,7 +4,7 @@ Functions are made by every `jasho migrate`; this version only tells code that c
 """
 
 revision = "0013"
-down_revision = "0010"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 oldest_code = "0004"
