@@ -3,7 +3,7 @@
 Functions are made by every `jasho migrate`; this version only tells code that calls it from a database that lacks it.
 """
 
-revision = "0013"
+revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
