@@ -42,12 +42,8 @@ SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
     c_transfers int := cardinality(p_ids);
     v_balances bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(p_accounts)]);
-    v_held bigint[] := v_balances;
-    v_floors bigint[] := v_balances;
-    v_versions bigint[] := v_balances;
-    v_spent bigint[] := v_balances;
-    v_most_transfer bigint[] := v_balances;
-    v_most_day bigint[] := v_balances;
+    v_held bigint[] := v_balances; v_floors bigint[] := v_balances; v_versions bigint[] := v_balances;
+    v_spent bigint[] := v_balances; v_most_transfer bigint[] := v_balances; v_most_day bigint[] := v_balances;
     v_most_balance bigint[] := v_balances;
     v_currencies text[] := array_fill(NULL::text, ARRAY[cardinality(p_accounts)]);
     v_days date[] := array_fill(NULL::date, ARRAY[cardinality(p_accounts)]);
@@ -58,65 +54,45 @@ DECLARE
     v_firsts uuid[] := array_fill(NULL::uuid, ARRAY[c_transfers]);
     v_key_takers int[] := array_fill(NULL::int, ARRAY[c_transfers]);  -- which was accepted, at the place of the key's first
     v_details bigint[] := array_fill(NULL::bigint, ARRAY[c_transfers]);
-    v_limited bigint[] := p_limited;
-    v_amounts bigint[] := p_leg_amounts;
+    v_limited bigint[] := p_limited; v_amounts bigint[] := p_leg_amounts;
     v_leg_versions bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(p_leg_amounts)]);
-    v_leg_balances bigint[] := v_leg_versions;
-    v_leg_available bigint[] := v_leg_versions;
+    v_leg_balances bigint[] := v_leg_versions; v_leg_available bigint[] := v_leg_versions;
     v_leg_transfers int[] := array_fill(NULL::int, ARRAY[cardinality(p_leg_amounts)]);
     -- What the balances were before a chain, or a transfer that is more than its legs.
     s_balances bigint[]; s_held bigint[]; s_versions bigint[]; s_spent bigint[];
-    v_chain int := 0;
-    v_chain_from int := 0;
-    v_culprit int;
+    v_chain int := 0; v_chain_from int := 0; v_culprit int;
     v_is_plain boolean;
     v_is_reserve boolean := false;
-    v_from int := 1;
-    v_to int;
-    a int;
-    v_amount bigint;
-    v_sum bigint;
-    v_verdict text;
-    v_detail bigint;
-    v_hold record;
+    v_from int := 1; v_to int;
+    a int; v_amount bigint; v_sum bigint;
+    v_verdict text; v_detail bigint;
+    v_hold record; r record;
     v_xid bigint;
-    r record;
-    v_rows refcursor;
-    v_rule jsonb;
+    v_rows refcursor; v_rule jsonb;
 BEGIN
     -- Nothing but the accounts is joined: a row that was waited for is read again as it is now, what is joined to it is not.
     IF p_wait_ms = 0 THEN
-        OPEN v_rows FOR
-            SELECT a.*, asked.position FROM unnest(p_accounts) WITH ORDINALITY AS asked (id, position)
+        OPEN v_rows FOR SELECT a.*, asked.position FROM unnest(p_accounts) WITH ORDINALITY AS asked (id, position)
             JOIN account a ON a.id = asked.id ORDER BY asked.position FOR NO KEY UPDATE OF a SKIP LOCKED;
     ELSE
         IF p_wait_ms > 0 THEN
             PERFORM set_config('lock_timeout', p_wait_ms::text, true);
         END IF;
-        OPEN v_rows FOR
-            SELECT a.*, asked.position FROM unnest(p_accounts) WITH ORDINALITY AS asked (id, position)
+        OPEN v_rows FOR SELECT a.*, asked.position FROM unnest(p_accounts) WITH ORDINALITY AS asked (id, position)
             JOIN account a ON a.id = asked.id ORDER BY asked.position FOR NO KEY UPDATE OF a;
     END IF;
     LOOP
         FETCH v_rows INTO r;
         EXIT WHEN NOT FOUND;
         a := r.position;
-        v_balances[a] := r.balance;
-        v_held[a] := r.held;
-        v_floors[a] := r.floor;
-        v_versions[a] := r.version;
+        v_balances[a] := r.balance; v_held[a] := r.held; v_floors[a] := r.floor; v_versions[a] := r.version;
         -- Never back to an earlier day, which a process with a slow clock might think it still is.
         v_days[a] := greatest(r.day, p_day);
         v_spent[a] := CASE WHEN r.day >= p_day THEN r.spent ELSE 0 END;
-        v_currencies[a] := r.currency;
-        v_is_open[a] := r.status = 'open';
-        IF r.tier IS NOT NULL THEN
-            v_rule := p_rules -> (r.tier || ' ' || r.currency);
-            v_is_ruleless[a] := v_rule IS NULL;
-            v_most_transfer[a] := v_rule ->> 'transfer';
-            v_most_day[a] := v_rule ->> 'day';
-            v_most_balance[a] := v_rule ->> 'balance';
-        END IF;
+        v_currencies[a] := r.currency; v_is_open[a] := r.status = 'open';
+        v_rule := p_rules -> (r.tier || ' ' || r.currency);
+        v_is_ruleless[a] := r.tier IS NOT NULL AND v_rule IS NULL;
+        v_most_transfer[a] := v_rule ->> 'transfer'; v_most_day[a] := v_rule ->> 'day'; v_most_balance[a] := v_rule ->> 'balance';
     END LOOP;
     CLOSE v_rows;
     IF p_wait_ms = 0 AND array_position(v_versions, NULL) IS NOT NULL THEN
@@ -169,9 +145,8 @@ BEGIN
         ELSIF v_outcomes[i] IS NULL AND v_is_passed IS NOT NULL AND (
             v_is_passed[p_initiators[i]]
             OR EXISTS (SELECT FROM unnest(p_leg_accounts[v_from : v_to]) AS leg (account) WHERE v_is_passed[leg.account])
-            OR EXISTS (
-                SELECT FROM hold_leg h
-                WHERE h.hold_id = p_settles[i] AND v_is_passed[array_position(p_accounts, h.account_id)])
+            OR EXISTS (SELECT FROM hold_leg h WHERE h.hold_id = p_settles[i]
+                AND v_is_passed[array_position(p_accounts, h.account_id)])
         ) THEN
             v_outcomes[i] := 'busy';
         ELSIF v_outcomes[i] IS NULL THEN
@@ -267,7 +242,8 @@ BEGIN
                 END IF;
                 IF NOT v_is_open[a] THEN
                     v_verdict := 'account_closed';
-                ELSIF v_amount = 0 OR (p_limited[i] > 0 AND v_is_ruleless[a]) OR v_currencies[a] <> v_currencies[p_leg_accounts[v_from]] THEN
+                ELSIF v_amount = 0 OR (p_limited[i] > 0 AND v_is_ruleless[a])
+                    OR v_currencies[a] <> v_currencies[p_leg_accounts[v_from]] THEN
                     v_verdict := 'invalid';
                 END IF;
             END LOOP;
@@ -371,19 +347,4 @@ BEGIN
 
     RETURN QUERY SELECT v_outcomes, v_firsts, v_details, v_leg_available;
 END
-$$;
-
--- For the release before, which calls it; nothing else does.
-CREATE OR REPLACE FUNCTION ledger_post(
-    p_at timestamptz, p_day date, p_accounts uuid[], p_ids uuid[], p_initiators int[], p_keys text[], p_hashes bigint[],
-    p_kinds text[], p_limited bigint[], p_firsts int[], p_leg_ends int[], p_leg_accounts int[], p_leg_amounts bigint[],
-    p_chains int[], p_until timestamptz[], p_settles uuid[], p_reverses uuid[], p_at_most boolean[], p_notices jsonb,
-    p_rules jsonb                -- [{tier, currency, transfer, day, balance}]
-) RETURNS TABLE (outcomes text[], firsts uuid[], details bigint[], available bigint[])
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT * FROM ledger_post_2(
-        p_at, p_day, p_accounts, p_ids, p_initiators, p_keys, p_hashes, p_kinds, p_limited, p_firsts, p_leg_ends, p_leg_accounts,
-        p_leg_amounts, p_chains, p_until, p_settles, p_reverses, p_at_most, p_notices,
-        (SELECT jsonb_object_agg(rule ->> 'tier' || ' ' || (rule ->> 'currency'), rule) FROM jsonb_array_elements(p_rules) AS rule),
-        NULL)
 $$;

@@ -16,6 +16,7 @@ A request that has given up is dropped before each repetition: whoever was told 
 """
 
 import asyncio
+import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -61,7 +62,7 @@ class _Submission:
     transfers: Sequence[Transfer]
     results: "asyncio.Future[list[PostingResult]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     # When it is refused, by the loop's clock, once a row that it needs was locked.
-    refused_at: float | None = None
+    refused_at_seconds: float = math.inf
 
     @property
     def is_over(self) -> bool:
@@ -126,15 +127,15 @@ class Poster:
 
     def _hold_up(self, submission: _Submission) -> None:
         """Until the row is free, or for as long as its request can be expected to wait."""
-        now = asyncio.get_running_loop().time()
-        if submission.refused_at is None:
-            submission.refused_at = now + _HELD_UP_SECONDS
+        now_seconds = asyncio.get_running_loop().time()
+        if submission.refused_at_seconds == math.inf:
+            submission.refused_at_seconds = now_seconds + _HELD_UP_SECONDS
             accounts = submission.list_accounts()
             self._locked.update(accounts)
             submission.results.add_done_callback(lambda _: self._let_go(accounts))
         if submission.is_over:
             return
-        if now < submission.refused_at:
+        if now_seconds < submission.refused_at_seconds:
             self._add(submission, self._held_up)
         else:
             log.warning("a transfer gives up on a locked account", transfers=len(submission.transfers))

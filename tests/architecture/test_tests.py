@@ -14,7 +14,7 @@ PATIENT = {
     "tests/conftest.py",
     "tests/core/ledger/test_verify.py",
     "tests/crash/test_lost_answer.py",
-    "tests/crash/test_poster.py",
+    "tests/crash/gifts.py",
     "tests/gateway/cli/recovery/clusters.py",
     "tests/gateway/sms/test_crash.py",
     "tests/gateway/ussd/conftest.py",

@@ -117,7 +117,7 @@ def orders(count: int) -> Iterator[tuple[int, ...]]:
     return longer((), 0, frozenset())
 
 
-async def play(runtime: Runtime, customer_id: UUID, order: Sequence[int], kinds: Sequence[str]) -> None:
+async def check_play(runtime: Runtime, customer_id: UUID, order: Sequence[int], kinds: Sequence[str]) -> None:
     async with runtime.database.autocommit() as connection:
         fresh = "UPDATE pin SET failures = 0, locked_at = NULL WHERE customer_id = :id"
         await connection.execute(text(fresh), {"id": customer_id})
@@ -149,7 +149,7 @@ async def test_in_every_order_of_three_tries_the_count_is_that_of_one_after_the_
     asha = await asha_in(runtime)
     for order in orders(count):
         for kinds in product([RIGHT, WRONG], repeat=count):
-            await play(runtime, asha, order, kinds)
+            await check_play(runtime, asha, order, kinds)
 
 
 def test_in_any_order_of_six_tries_the_count_is_that_of_one_after_the_other(servers: Servers, template: str) -> None:
@@ -168,7 +168,7 @@ def test_in_any_order_of_six_tries_the_count_is_that_of_one_after_the_other(serv
             order = data.draw(st.permutations([0, 1, 2, 3, 4, 5] * 2))
             # The first of each pair begins; tries are numbered as they begin.
             names: dict[int, int] = {}
-            runner.run(play(runtime, asha, [names.setdefault(number, len(names)) for number in order], kinds))
+            runner.run(check_play(runtime, asha, [names.setdefault(number, len(names)) for number in order], kinds))
 
         any_order()
         runner.run(runtime.close())
