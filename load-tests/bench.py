@@ -1,8 +1,8 @@
 """`make bench`: how fast Jasho is, each figure beside a reference measured in the same run.
 
 It prints one line for each figure, `bench NAME ours=X reference=Y ratio=Z unit=U`, and a table for people at the end. `bench.py
-ledger`, `bench.py ussd` or `bench.py sms_outbox` measures a part. Ours and the reference take turns, and the median of three
-turns counts, so that a machine's bad second hits both.
+ledger`, and `ledger_neighbours`, `ussd` or `sms_outbox` in its place, measures a part. Ours and the reference take turns, and the
+median of three turns counts, so that a machine's bad second hits both.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ import psutil
 import structlog
 from figures import Figure, table
 from ledger import ledger
+from neighbours import ledger_neighbours
 from sms import sms_outbox
 
 from core.membership import registration
@@ -54,7 +55,7 @@ def main() -> None:
         settings = Settings(database_url=servers.database_url, redis_url=servers.redis_url)
         prepare(settings)
         asyncio.run(register(settings))
-        for measure_part in (ussd, ledger, sms_outbox):
+        for measure_part in (ussd, ledger, ledger_neighbours, sms_outbox):
             if not sys.argv[1:] or measure_part.__name__ in sys.argv[1:]:
                 part = measure_part(settings)
                 print("\n".join(figure.line for figure in part), flush=True)

@@ -95,16 +95,15 @@ async def top_up(runtime: Runtime, *, agent: Agent, customer_phone: str, amount:
     async with runtime.database.transaction() as connection:
         day = await _lock_day(connection, agent, customer, today)
         commission = _count_commission(day, amount)
+        await connection.execute(
+            update(agent_day)
+            .where(agent_day.c.agent_id == agent.customer.id, agent_day.c.customer_id == customer.id, agent_day.c.day == today)
+            .values(deposited=agent_day.c.deposited + amount.minor, commission=agent_day.c.commission + commission.minor)
+        )
         transfer = _build_top_up(agent, customer, amount, commission, key)
         answer = await post_one(connection, transfer, country=country, currency=amount.currency, needed=amount)
-        if answer.outcome == "posted":
-            await connection.execute(
-                update(agent_day)
-                .where(
-                    agent_day.c.agent_id == agent.customer.id, agent_day.c.customer_id == customer.id, agent_day.c.day == today
-                )
-                .values(deposited=agent_day.c.deposited + amount.minor, commission=agent_day.c.commission + commission.minor)
-            )
+        if answer.outcome == "repeated":
+            await connection.rollback()  # the day has counted it already
     balance = Money(answer.available_minor[0], amount.currency)
     return CashReceipt(ids.reference(answer.transfer_id), agent, customer, amount, Money(0, amount.currency), balance)
 

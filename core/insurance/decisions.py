@@ -89,8 +89,9 @@ async def approve(runtime: Runtime, number: int, by: Staff, amount: Money | None
             raise AccountClosed
         await _decide(connection, row.id, status=PAID, paid=paid.minor, by=by)
         transfer = _payout(row, customer, paid)
+        decided = read_claim((await connection.execute(CLAIMS.where(claim_table.c.id == row.id))).one())
         await post_one(connection, transfer, country=runtime.settings.country, currency=row.currency)
-        return read_claim((await connection.execute(CLAIMS.where(claim_table.c.id == row.id))).one())
+        return decided
 
 
 @refuses(read_text, ClaimDecided)

@@ -7,6 +7,7 @@ waiting time. Each policy has a transaction of its own, once for each period, wi
 
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Text, cast, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +19,7 @@ from core.customers.profiles import Customer
 from core.i18n import translate
 from core.insurance import products, texts
 from core.insurance.policies import ACTIVE, ENDED, GRACE, make_premium, open_policy, read_policy
-from core.insurance.products import Product
+from core.insurance.products import Product, Term
 from core.ledger.post import post
 from core.ledger.transfer import REFUSALS
 from core.messaging import kinds, notices
@@ -98,10 +99,19 @@ async def _pay(
         until=clock.day_text(term.last_day),
     )
     transfer = make_premium(transfer_id, customer, product, f"renewal:{row.id}:{row.ends}", notice)
-    [answer] = await post(connection, [transfer], runtime.settings.country)
-    if answer.outcome in REFUSALS:
-        return False
+    async with connection.begin_nested() as extension:
+        await _extend(connection, row, customer, product, term, transfer_id)
+        [answer] = await post(connection, [transfer], runtime.settings.country)
+        if answer.outcome in REFUSALS:
+            await extension.rollback()
+            return False
     assert answer.outcome == "posted", f"the renewal of {row.id} is {answer.outcome}"
+    return True
+
+
+async def _extend(
+    connection: AsyncConnection, row: Row[Any], customer: Customer, product: Product, term: Term, transfer_id: UUID
+) -> None:
     change = update(policy_table).where(policy_table.c.id == row.id)
     policy = read_policy(row)
     if policy.status == ACTIVE and (policy.price, policy.cover) == (product.price, product.cover):
@@ -109,7 +119,6 @@ async def _pay(
     else:
         await connection.execute(change.values(status=ENDED))
         await open_policy(connection, customer.id, product, term.after(policy.waits_until), transfer_id)
-    return True
 
 
 async def _begin_grace(

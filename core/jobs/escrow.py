@@ -84,8 +84,9 @@ async def pay_out(
 ) -> JobReceipt:
     """Moves the pay into the worker's wallet. OverBalanceLimit: only where `is_limited`."""
     limited_minor = hired.job.pay.minor if is_limited else 0
+    balance = await statement.get_available(connection, hired.employer.wallet)
     answer = await _empty(runtime, connection, hired, hired.worker, KIND_PAY, key, side_texts, limited_minor)
-    return JobReceipt(ids.reference(answer.transfer_id), await statement.get_available(connection, hired.employer.wallet))
+    return JobReceipt(ids.reference(answer.transfer_id), balance)
 
 
 @refuses(AccountClosed)

@@ -49,16 +49,17 @@ async def exchange(
     selling = _transfer_half(sold_from, -amount, key)
     buying = _transfer_half(bought_into, bought, key)
     async with database.transaction() as connection:
+        await connection.execute(
+            insert(exchange_table).values(
+                sold_transfer_id=selling.id, bought_transfer_id=buying.id, rate_bought=rate.bought, rate_sold=rate.sold
+            )
+        )
         results = await post(connection, [selling, buying], country, chains=[1, 1])
         for result in results:
             if result.outcome not in ("posted", "repeated", "chain_broken"):
                 result.raise_refusal(amount.currency, needed=amount)
-        if results[0].outcome == "posted":
-            await connection.execute(
-                insert(exchange_table).values(
-                    sold_transfer_id=selling.id, bought_transfer_id=buying.id, rate_bought=rate.bought, rate_sold=rate.sold
-                )
-            )
+        if results[0].outcome != "posted":
+            await connection.rollback()  # the first one is on record
     return bought
 
 

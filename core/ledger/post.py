@@ -5,6 +5,7 @@ caller's transaction. It writes the postings, balances, limits and notices of an
 every row as it was. Work that only moves money goes through `poster.py`, which shares one call among many requests.
 """
 
+import asyncio
 import random
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -18,10 +19,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
 from core.db import after_commit
+from core.faults import describe
 from core.ledger import limits
 from core.ledger.chart import STRIPES, SystemAccount
 from core.ledger.transfer import REFUSALS, Account, PostingResult, Transfer
 from core.refusing import refuses
+
+# A row that somebody else holds is waited for this long at first, then longer, up to so long, until the time is over.
+LOCK_WAIT_MS = 100
+_LONGEST_WAIT_MS = 400
+_PATIENCE_SECONDS = 4.0
+# The server itself says that nothing was done.
+NOTHING_DONE = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.SerializationFailure,
+)
 
 log = structlog.get_logger()
 
@@ -34,18 +48,52 @@ _CALL = """SELECT * FROM ledger_post_2(
 async def post(
     connection: AsyncConnection, transfers: Sequence[Transfer], country: str, chains: Sequence[int] | None = None
 ) -> list[PostingResult]:
-    """Posts the transfers in the connection's transaction. The results come in their order.
+    """Posts the transfers in the connection's transaction, last in it. The results come in their order.
 
     `chains`: a number for each transfer; neighbours with the same number other than 0 stand or fall together. The `country`
-    decides which day it is. Raises psycopg.Error where the database is away or something is wrong with the call as a whole.
+    decides which day it is. Where a row stays locked it lets go of the others, so that nobody waits behind it, and tries again.
+    Where nothing is posted it holds no row afterwards. Raises psycopg.Error where the database is away, a row stays locked for
+    long, or something is wrong with the call as a whole.
     """
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, psycopg.AsyncConnection)
-    stripe = random.randrange(STRIPES)  # noqa: S311 - spreads load, guards nothing
-    results = await post_on_driver(driver, transfers, country, chains, stripe=stripe)
+    results = await _post_patiently(driver, transfers, country, chains)
     # The caller may go on with the lists before it commits.
     after_commit(connection, partial(tell, tuple(transfers), tuple(results)))
     return results
+
+
+async def _post_patiently(
+    driver: "psycopg.AsyncConnection[tuple[object, ...]]",
+    transfers: Sequence[Transfer],
+    country: str,
+    chains: Sequence[int] | None,
+) -> list[PostingResult]:
+    """As the poster does, a deadlock and a row that stays locked are tried again, on another stripe of the service's accounts."""
+    now_seconds = asyncio.get_running_loop().time
+    deadline = now_seconds() + _PATIENCE_SECONDS
+    stripe, wait_ms = random.randrange(STRIPES), LOCK_WAIT_MS  # noqa: S311 - spreads load, guards nothing
+    while True:
+        if not driver.autocommit:
+            await driver.execute("SAVEPOINT ledger_post")
+        try:
+            results = await post_on_driver(driver, transfers, country, chains, stripe=stripe, wait_ms=wait_ms)
+        except NOTHING_DONE as error:
+            await _let_go(driver)
+            if now_seconds() > deadline:
+                raise
+            log.info("transfers are tried again", error=describe(error), transfers=len(transfers))
+            stripe = (stripe + random.randrange(1, STRIPES)) % STRIPES  # noqa: S311
+            wait_ms = min(2 * wait_ms, _LONGEST_WAIT_MS)
+            continue
+        if not any(result.outcome == "posted" for result in results):
+            await _let_go(driver)
+        return results
+
+
+async def _let_go(driver: "psycopg.AsyncConnection[tuple[object, ...]]") -> None:
+    if not driver.autocommit:
+        await driver.execute("ROLLBACK TO SAVEPOINT ledger_post")
 
 
 def tell(transfers: Sequence[Transfer], results: Sequence[PostingResult]) -> None:
@@ -61,8 +109,8 @@ async def post_one(
 ) -> PostingResult:
     """Posts one transfer in the caller's transaction, or raises the Refusal that undoes all of it.
 
-    For work that also changes rows of its own: lock and write those first, the ledger's accounts last. `params` fill the
-    refusal's sentence (`needed=` for NotEnoughMoney).
+    For work that also changes rows of its own: lock and write those first, the ledger's accounts last. Where the result is a
+    repetition's, what the caller wrote is its own to undo. `params` fill the refusal's sentence (`needed=` for NotEnoughMoney).
     """
     [result] = await post(connection, [transfer], country)
     if not result.is_done:

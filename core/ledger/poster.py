@@ -31,7 +31,7 @@ from core.deadline import within
 from core.errors import Busy
 from core.faults import describe
 from core.ledger.chart import STRIPES
-from core.ledger.post import post_on_driver, tell
+from core.ledger.post import LOCK_WAIT_MS, NOTHING_DONE, post_on_driver, tell
 from core.ledger.transfer import PostingResult, Transfer
 from core.refusing import refuses
 
@@ -42,15 +42,7 @@ _RESOLVE_SECONDS = 5.0
 _CONNECT_SECONDS = 3.0
 _CALL_SECONDS = 6.0
 _AGAIN_SECONDS = 0.1
-_LOCK_WAIT_MS = 100
 _HELD_UP_SECONDS = 5.0
-# The server itself says that nothing was done.
-_NOTHING_DONE = (
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.QueryCanceled,
-    psycopg.errors.SerializationFailure,
-)
 
 log = structlog.get_logger()
 
@@ -182,7 +174,7 @@ class Poster:
         """Which of the batch were still wanted when it was sent last, and the results of their transfers."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _RESOLVE_SECONDS
-        stripe, wait_ms = random.randrange(STRIPES), _LOCK_WAIT_MS  # noqa: S311 - spreads load, guards nothing
+        stripe, wait_ms = random.randrange(STRIPES), LOCK_WAIT_MS  # noqa: S311 - spreads load, guards nothing
         while True:
             batch = [submission for submission in batch if not submission.is_over]
             if not batch:
@@ -193,8 +185,8 @@ class Poster:
                 posting = post_on_driver(driver, transfers, self._country, _chains(batch), stripe=stripe, wait_ms=wait_ms)
                 return batch, await within(_CALL_SECONDS, posting)
             except (psycopg.OperationalError, OSError) as error:
-                is_first = isinstance(error, _NOTHING_DONE) and wait_ms > 0
-                if not isinstance(error, _NOTHING_DONE):
+                is_first = isinstance(error, NOTHING_DONE) and wait_ms > 0
+                if not isinstance(error, NOTHING_DONE):
                     await lane.hang_up()
                 if loop.time() > deadline:
                     raise

@@ -63,20 +63,21 @@ async def reverse(
         if original.moved >= threshold and approved_by in (None, requested_by):
             raise NeedsApproval
         undoing = _undo(transfer_id, original, as_much_as_there=as_much_as_there)
+        await connection.execute(
+            insert(reversal).values(
+                transfer_id=undoing.id,
+                reason=reason,
+                requested_by=requested_by.name,
+                approved_by=None if approved_by is None else approved_by.name,
+            )
+        )
         [result] = await post(connection, [undoing], country)
         if result.outcome == "key_conflict":
             raise AlreadyReversed  # in part before and now as a whole, or the other way around
         if not result.is_done:
             result.raise_refusal(original.currency, needed=original.moved)
-        if result.outcome == "posted":
-            await connection.execute(
-                insert(reversal).values(
-                    transfer_id=result.transfer_id,
-                    reason=reason,
-                    requested_by=requested_by.name,
-                    approved_by=None if approved_by is None else approved_by.name,
-                )
-            )
+        if result.outcome == "repeated":
+            await connection.rollback()  # the first one is on record
         return result
 
 

@@ -13,6 +13,7 @@ from core.membership.refusals import AlreadyRegistered
 from core.operations.refusals import RegistrationOff
 from core.refusing import refuses
 from core.runtime import Runtime
+from core.sending import unclaimed
 
 
 @refuses(RegistrationOff, registration.add)
@@ -20,7 +21,9 @@ async def join(runtime: Runtime, *, phone: str, name: str, language: str) -> Cus
     """Opens an account without a PIN, with the limits of an unverified customer. `phone` is E.164."""
     async with runtime.database.transaction() as connection:
         row = {"id": uuid4(), "phone": phone, "name": name, "language": language}
-        return await registration.add(runtime, connection, row, tier=UNVERIFIED, welcome=texts.SMS_JOINED)
+        customer = await registration.add(runtime, connection, row, tier=UNVERIFIED, welcome=texts.SMS_JOINED)
+    await unclaimed.credit(runtime, phone)
+    return customer
 
 
 @refuses(RegistrationOff, pins.hash_new, AlreadyRegistered)

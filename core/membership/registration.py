@@ -35,14 +35,16 @@ async def register(runtime: Runtime, *, phone: str, name: str, national_id: str,
     async with runtime.database.transaction() as connection:
         customer = await add(runtime, connection, row, tier=VERIFIED, welcome=texts.WELCOME)
         await pins.write(connection, customer_id, hashed)
+    await unclaimed.credit(runtime, phone)
     return customer
 
 
 @refuses(AlreadyRegistered)
 async def add(runtime: Runtime, connection: AsyncConnection, row: dict[str, Any], *, tier: str, welcome: str) -> Customer:
-    """Adds a customer with a wallet, welcomes her, and credits the money that waited for her, in the caller's transaction.
+    """Adds a customer with a wallet and welcomes her, in the caller's transaction.
 
-    `row` holds her id, phone, name and language, and perhaps other columns. `welcome` is the SMS.
+    The caller credits the money that waits for her afterwards. `row` holds her id, phone, name and language, and perhaps other
+    columns. `welcome` is the SMS.
     """
     if not await profiles.insert(connection, {**row, "country": runtime.settings.country}):
         raise AlreadyRegistered
@@ -50,5 +52,4 @@ async def add(runtime: Runtime, connection: AsyncConnection, row: dict[str, Any]
     wallet = await open_account(connection, owner=row["id"], kind=WALLET, currency=currency, tier=tier)
     customer = Customer(row["id"], row["phone"], row["name"], row["language"], wallet, currency, is_agent=False)
     await notices.tell(runtime, connection, customer, welcome, name=customer.name)
-    await unclaimed.credit(runtime, connection, customer)
     return customer

@@ -124,10 +124,14 @@ async def _paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any]
 
 
 async def _not_paid_out(runtime: Runtime, connection: AsyncConnection, row: Row[Any], network: str) -> None:
-    transfer = holds.give_back(await _get_hold(connection, row), _key(row))
-    await post_one(connection, transfer, country=runtime.settings.country, currency=row.currency)
-    balance = await statement.get_available(connection, row.wallet)
+    hold = await _get_hold(connection, row)
+    # Locked, so that nothing comes between what she is told and what she gets back.
+    await connection.execute(select(account.c.id).where(account.c.id == row.wallet).with_for_update(key_share=True))
+    held_minor = -sum(leg.amount_minor for leg in hold.legs if leg.account == row.wallet)
+    balance = await statement.get_available(connection, row.wallet) + Money(held_minor, row.currency)
     await notices.tell(runtime, connection, get_reader(row), texts.NOT_PAID_OUT, balance=balance, **sms_params(row, network))
+    transfer = holds.give_back(hold, _key(row))
+    await post_one(connection, transfer, country=runtime.settings.country, currency=row.currency)
 
 
 async def _get_hold(connection: AsyncConnection, row: Row[Any]) -> Hold:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids, phones
@@ -27,6 +27,7 @@ from core.refusing import refuses
 from core.runtime import Runtime
 from core.sending import texts, transfers, unclaimed
 from core.sending.refusals import TooManyWaiting
+from core.tables.ledger import transfer as transfer_table
 from core.tables.sending import invitation
 
 KIND = "invite"
@@ -84,12 +85,12 @@ async def _let_wait(runtime: Runtime, sender: Customer, phone: str, quoted: Quot
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(phone, 0))))
         # The invitation refers to the sender's row. Closing an account locks that row before the ledger's accounts too.
         await profiles.keep_open(connection, sender.id)
-        # The ledger first: it says whether the key is new and the invitation is to be written.
-        answer = await post_one(connection, transfer, country=country, currency=currency, needed=quoted.total)
-        if answer.outcome == "posted":
+        is_key = (transfer_table.c.initiator == sender.wallet) & (transfer_table.c.key == key)
+        if await connection.scalar(select(~exists().where(is_key))):
             await _check_room(runtime, connection, sender, phone, quoted.amount)
-            await _invite(runtime, connection, sender, phone, quoted, answer.transfer_id, now)
-        else:
+            await _invite(runtime, connection, sender, phone, quoted, transfer.id, now)
+        answer = await post_one(connection, transfer, country=country, currency=currency, needed=quoted.total)
+        if answer.outcome == "repeated":
             query = select(invitation.c.expires_at, invitation.c.fee).where(invitation.c.transfer_id == answer.transfer_id)
             until, fee_minor = (await connection.execute(query)).one()
             fee = Money(fee_minor, currency)

@@ -4,8 +4,7 @@ invitations.py takes the money from the sender and writes the invitation. Settli
 transaction. Credit and return have the same initiator and key, so that the ledger too accepts only one of them.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,7 +15,6 @@ from sqlalchemy import ColumnElement, Row, Select, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock, ids, phones
-from core.customers.profiles import Customer
 from core.errors import Refusal
 from core.ledger import limits
 from core.ledger.chart import UNCLAIMED, WALLET, SystemAccount, name_account
@@ -61,21 +59,20 @@ class _Invitation:
     sender: _Person
 
 
-async def credit(runtime: Runtime, connection: AsyncConnection, recipient: "Customer") -> int:
-    """Credits a customer who registers in this transaction with all that waits for her number; answers with how many payments.
+async def credit(runtime: Runtime, phone: str) -> int:
+    """Credits a number that has registered with all that waits for it, the oldest first; answers with how many payments.
 
-    It never stops a registration: a payment that cannot be credited now goes on waiting, and a worker tries again.
+    Each in a transaction of its own, after the registration's, which it cannot stop: a payment that cannot be credited now goes
+    on waiting, and a worker tries again.
     """
+    is_hers = (invitation.c.status == "waiting", invitation.c.phone == phone, ~_is_over())
+    query = select(invitation.c.transfer_id).where(*is_hers).order_by(invitation.c.created_at, invitation.c.transfer_id)
     count = 0
     try:
-        async with connection.begin_nested():
-            invitations = await _lock_waiting(connection, invitation.c.phone == recipient.phone, ~_is_over())
-            await _lock_wallets(connection, {recipient.wallet, *(waiting.sender.wallet for waiting in invitations)})
-        for waiting in invitations:
-            with suppress(OverBalanceLimit):
-                async with connection.begin_nested():
-                    await _credit(runtime, connection, waiting, recipient)
-                    count += 1
+        async with runtime.database.autocommit() as connection:
+            waiting = (await connection.scalars(query)).all()
+        for invitation_id in waiting:
+            count += await _settle(runtime, invitation_id, _credit_registered)
     except Exception:
         log.exception("waiting money was not credited at registration")
     return count
@@ -121,7 +118,7 @@ async def _credit_registered(runtime: Runtime, connection: AsyncConnection, wait
     await _credit(runtime, connection, waiting, _Person(row.phone, row.language, row.name, row.id, is_active=True))
 
 
-async def _credit(runtime: Runtime, connection: AsyncConnection, waiting: _Invitation, recipient: "Customer | _Person") -> None:
+async def _credit(runtime: Runtime, connection: AsyncConnection, waiting: _Invitation, recipient: _Person) -> None:
     transfer_id, sender, amount = ids.new_id(), waiting.sender, waiting.amount
     params: dict[str, Any] = {"reference": ids.reference(transfer_id), "amount": amount}
     sms = [notices.write(recipient, texts.RECEIVED, leg=1, name=sender.name, phone=phones.national(sender.phone), **params)]
@@ -129,8 +126,8 @@ async def _credit(runtime: Runtime, connection: AsyncConnection, waiting: _Invit
         sms.append(notices.write(sender, texts.INVITED_CAME, name=recipient.name, phone=phones.national(waiting.phone), **params))
     legs = (Leg(SystemAccount(UNCLAIMED, amount.currency), -amount.minor), Leg(recipient.wallet, amount.minor))
     transfer = Transfer(transfer_id, sender.wallet, _key(waiting), KIND_CREDIT, legs, tuple(sms))
-    answer = await _close(runtime, connection, waiting, "credited", transfer)
     tier = await connection.scalar(select(account.c.tier).where(account.c.id == recipient.wallet))
+    answer = await _close(runtime, connection, waiting, "credited", transfer)
     today = clock.today(runtime.settings.country)
     # The ledger checks this limit only for a transfer that counts against its initiator's limits, and this one does not.
     if tier is not None and answer.available_minor[1] > limits.get(tier, amount.currency, today).balance:
@@ -196,15 +193,6 @@ async def _lock_waiting(connection: AsyncConnection, *conditions: ColumnElement[
         query.order_by(invitation.c.created_at, invitation.c.transfer_id).with_for_update(of=invitation, skip_locked=True)
     )
     return [_invitation(row) for row in rows]
-
-
-async def _lock_wallets(connection: AsyncConnection, wallets: Collection[UUID]) -> None:
-    """Locks the wallets of several transfers of one transaction, in the ledger's order.
-
-    Each transfer locks only its own, so that without this a payment to one of the senders could deadlock with us.
-    """
-    rows = select(account.c.id).where(account.c.id.in_(wallets)).order_by(account.c.id)
-    await connection.execute(rows.with_for_update(key_share=True))
 
 
 def _invitation(row: Row[Any]) -> _Invitation:
