@@ -83,8 +83,8 @@ async def _let_wait(runtime: Runtime, sender: Customer, phone: str, quoted: Quot
     async with runtime.database.transaction() as connection:
         # Invitations to one number come one after the other: at the same time two could pass its limits together.
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(phone, 0))))
-        # The invitation refers to the sender's row. Closing an account locks that row before the ledger's accounts too.
-        await profiles.keep_open(connection, sender.id)
+        # So do those of one sender. Closing an account locks her row before the ledger's accounts too.
+        await profiles.lock(connection, sender.id)
         is_key = (transfer_table.c.initiator == sender.wallet) & (transfer_table.c.key == key)
         if await connection.scalar(select(~exists().where(is_key))):
             await _check_room(runtime, connection, sender, phone, quoted.amount)

@@ -265,7 +265,7 @@ async def test_a_third_wrong_guess_at_the_old_pin_does_not_lock_the_new_one(
 
     with monkeypatch.context() as patched:
         patched.setattr(runtime.pin_hasher, "matches", while_she_replaces_it)
-        with pytest.raises(PinLocked):
+        with pytest.raises(WrongPin):
             await pins.check(runtime, asha.id, WRONG)
     assert reset
     for _ in range(4):
