@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from core.agents import approval as agent_approval
+from core.agents import checks as agents_checks
 from core.agents import directory, floats
 from core.approvals import consent
 from core.approvals.consent import Carrier
+from core.customers import checks as customers_checks
 from core.i18n import _
 from core.insurance import checks as insurance_checks
 from core.insurance import closing as insurance_closing
@@ -88,9 +90,10 @@ FAMILIES = (
         words={reversals.KIND: _("Undone"), exchange.KIND: _("Exchange"), "deposit": _("Deposit")},
         duties=(
             Duty("holds: expire", lambda runtime: holds.expire(runtime.database, runtime.poster), rest_seconds=2),
-            Duty("ledger: seal", lambda runtime: seal.seal(runtime.database), rest_seconds=2),
+            Duty("ledger: seal", lambda runtime: seal.seal_when_due(runtime.database), rest_seconds=2),
         ),
     ),
+    Family("customers", checks=customers_checks.CHECKS),
     Family(
         "payments",
         exports={"payments": lambda owner: select(payment).where(payment.c.customer_id == owner)},
@@ -129,6 +132,7 @@ FAMILIES = (
             floats.TAKE_COMMISSION: _("Commission"),
         },
         carriers=(agent_approval.CARRIER,),
+        checks=agents_checks.CHECKS,
     ),
     Family(
         "approvals",

@@ -1,10 +1,18 @@
 """What must hold between covers, claims and the ledger. `jasho ledger verify` runs these after the ledger's own."""
 
 CHECKS = {
-    "a cover was paid for": """
-        SELECT 'policy ' || p.id || ' of ' || p.price || ' was paid for by ' || coalesce(t.kind, 'nothing')
-        FROM policy p LEFT JOIN transfer t ON t.id = p.transfer_id
-        WHERE t.kind IS DISTINCT FROM 'cover'""",
+    "a cover was paid for, with its price and by its customer": """
+        SELECT 'policy ' || p.id || ' of ' || p.price || ' was paid for with ' || coalesce(t.amount, 0)
+        FROM policy p LEFT JOIN LATERAL (
+            SELECT -l.amount AS amount, a.owner, a.currency
+            FROM transfer t JOIN posting l ON l.transfer_id = t.id AND l.account_id = t.initiator
+            JOIN account a ON a.id = t.initiator
+            WHERE t.id = p.transfer_id AND t.kind = 'cover'
+        ) AS t ON true
+        WHERE (t.amount, t.owner, t.currency) IS DISTINCT FROM (p.price, p.customer_id, p.currency)""",
+    "a claim is on a cover, and is paid no more than that": """
+        SELECT 'claim ' || c.number || ' was paid ' || coalesce(c.paid, 0) || ' of ' || coalesce(p.cover, 0)
+        FROM claim c LEFT JOIN policy p ON p.id = c.policy_id WHERE p.id IS NULL OR c.paid > p.cover""",
     "a claim is paid out as it was decided, and another is not": """
         SELECT 'claim ' || c.number || ' is ' || c.status || ' with ' || coalesce(c.paid, 0) || ', the journal has '
             || coalesce(t.amount, 0)

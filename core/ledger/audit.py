@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-_MOST_NAMED = 20
+from core.db import Database
+from core.ledger.chart import PEOPLES_KINDS, list_system_accounts
+from core.ledger.proof import MOST_NAMED, SealName, prove
+
+_CHART = ", ".join(f"('{id_}'::uuid, '{system.kind}', '{system.currency}')" for id_, system in list_system_accounts())
 _NO_CHECKS: Mapping[str, str] = MappingProxyType({})
 
 # Each query returns one text for each broken row, and no row where all is well.
@@ -30,15 +33,18 @@ CHECKS = {
             AND NOT EXISTS (SELECT FROM hold_leg h WHERE h.hold_id = t.id)""",
     "a balance is the sum of its postings, and its version counts them without a gap": """
         SELECT 'account ' || a.id || ' says ' || a.balance || ' at version ' || a.version || ', its ' || p.postings
-            || ' postings up to ' || p.newest || ' say ' || p.total
+            || ' postings up to ' || p.newest || ' say ' || p.total || coalesce(', at ' || p.last_at, '')
         FROM account a
         LEFT JOIN (
-            SELECT account_id, sum(amount) AS total, count(*) AS postings, max(version) AS newest FROM posting GROUP BY account_id
+            SELECT account_id, sum(amount) AS total, count(*) AS postings, max(version) AS newest, max(created_at) AS last_at
+            FROM posting GROUP BY account_id
         ) AS known ON known.account_id = a.id
         CROSS JOIN LATERAL (
-            SELECT coalesce(known.total, 0) AS total, coalesce(known.postings, 0) AS postings, coalesce(known.newest, 0) AS newest
+            SELECT coalesce(known.total, 0) AS total, coalesce(known.postings, 0) AS postings,
+                coalesce(known.newest, 0) AS newest, known.last_at
         ) AS p
-        WHERE a.balance <> p.total OR a.version <> p.postings OR a.version <> p.newest""",
+        WHERE a.balance <> p.total OR a.version <> p.postings OR a.version <> p.newest
+            OR (a.posted_at IS NOT NULL AND a.posted_at IS DISTINCT FROM p.last_at)""",
     "balance_after runs on from posting to posting and is never below the floor": """
         SELECT 'posting ' || p.account_id || '/' || p.version || ' says ' || p.balance_after || ' after ' || p.before || ' and '
             || p.amount || coalesce(', floor ' || a.floor, '')
@@ -71,75 +77,101 @@ CHECKS = {
             SELECT initiator, day, sum(limited) AS total FROM transfer WHERE limited <> 0 GROUP BY initiator, day
         ) AS t ON t.initiator = a.id AND t.day = a.day
         WHERE a.spent <> coalesce(t.total, 0)""",
+    "a hold lasts as long as its transfer says": """
+        SELECT 'hold ' || o.hold_id || ' expires at ' || o.expires_at || ', its transfer says ' || t.hold_until
+        FROM open_hold o JOIN transfer t ON t.id = o.hold_id WHERE t.hold_until <> o.expires_at""",
     "a reversal is of a transfer, and on record": """
         SELECT 'transfer ' || t.id || ' reverses ' || t.reverses || CASE
             WHEN r.transfer_id IS NULL THEN ' without a reason on record' ELSE ', which is not there' END
         FROM transfer t LEFT JOIN reversal r ON r.transfer_id = t.id LEFT JOIN transfer o ON o.id = t.reverses
         WHERE t.reverses IS NOT NULL AND (r.transfer_id IS NULL OR o.id IS NULL)""",
-    "the seals follow on one another": """
-        SELECT 'seal ' || s.number || ' does not follow on the one before it'
-        FROM (SELECT *, lag(digest) OVER w AS before, lag(to_xid, 1, 0::bigint) OVER w AS begins, row_number() OVER w AS place
-              FROM seal WINDOW w AS (ORDER BY number)) AS s
-        WHERE s.digest <> ledger_digest(s.number, s.from_xid, s.to_xid, s.transfers, s.leaves, s.before)
-            OR s.from_xid <> s.begins OR s.number <> s.place OR length(s.leaves) <> 8 * s.transfers""",
-    "every sealed transfer is as it was sealed": """
-        WITH bounds AS MATERIALIZED (
-            SELECT array_agg(to_xid ORDER BY number) AS ends FROM seal
-        ), now AS MATERIALIZED (
-            SELECT place, count(*) AS found, string_agg(leaf, ''::bytea ORDER BY xid, id) AS leaves
-            -- Each transfer finds its seal by halving, however many there are. Past the last one it has none yet.
-            FROM (SELECT t.id, t.xid, ledger_leaf(t) AS leaf, width_bucket(t.xid, bounds.ends) AS place FROM bounds, transfer t
-                  WHERE t.xid < (SELECT max(to_xid) FROM seal)) AS sealed
-            GROUP BY place
-        ), broken AS MATERIALIZED (
-            SELECT s.*, coalesce(now.found, 0) AS found
-            FROM (SELECT *, row_number() OVER (ORDER BY number) - 1 AS place FROM seal) AS s LEFT JOIN now USING (place)
-            WHERE coalesce(now.leaves, '') <> s.leaves OR coalesce(now.found, 0) <> s.transfers
-        )
-        SELECT 'seal ' || number || ' has seen ' || transfers || ' transfers, there are ' || found FROM broken
-        WHERE found <> transfers
-        UNION ALL
-        SELECT 'transfer ' || t.id || ' is not what seal ' || broken.number || ' has seen'
-        FROM broken CROSS JOIN LATERAL (
-            SELECT t.id, ledger_leaf(t) AS leaf, row_number() OVER (ORDER BY t.xid, t.id) AS place
-            FROM transfer t WHERE t.xid >= broken.from_xid AND t.xid < broken.to_xid
-        ) AS t
-        WHERE t.leaf <> substring(broken.leaves FROM (t.place * 8 - 7)::int FOR 8)""",
+    "what takes up another transfer keeps within it": """
+        SELECT 'transfer ' || id || ' takes up more ' || name || ' than ' || of || ' has'
+        FROM (
+            SELECT t.id, coalesce(t.settles, t.reverses) AS of, leg.account_id, leg.amount, true AS is_asked
+            FROM transfer t JOIN posting leg ON leg.transfer_id = t.id WHERE t.settles IS NOT NULL OR t.reverses IS NOT NULL
+            UNION ALL
+            SELECT t.id, t.settles, leg.account_id, leg.amount, false
+            FROM transfer t JOIN hold_leg leg ON leg.hold_id = t.settles
+            UNION ALL
+            SELECT t.id, t.reverses, leg.account_id, -leg.amount, false
+            FROM transfer t JOIN posting leg ON leg.transfer_id = t.reverses
+        ) AS leg CROSS JOIN LATERAL (
+            SELECT CASE WHEN a.owner IS NULL THEN a.kind || ' ' || a.currency ELSE 'of account ' || a.id END AS name
+            FROM account a WHERE a.id = leg.account_id
+        ) AS named
+        GROUP BY id, of, name, sign(amount)
+        HAVING coalesce(abs(sum(amount) FILTER (WHERE is_asked)), 0)
+            > coalesce(abs(sum(amount) FILTER (WHERE NOT is_asked)), 0)""",
+    "an exchange is on record, and at its rate": """
+        SELECT 'exchange ' || coalesce(e.sold_transfer_id, t.id) || CASE
+            WHEN e.sold_transfer_id IS NULL THEN ' is not on record' ELSE ' is not of two transfers at its rate' END
+        FROM (SELECT id FROM transfer WHERE kind = 'exchange') AS t
+        FULL JOIN (
+            SELECT e.*, half.id, sold.amount AS sold, bought.amount AS bought
+            FROM exchange e CROSS JOIN LATERAL (VALUES (e.sold_transfer_id), (e.bought_transfer_id)) AS half (id)
+            LEFT JOIN LATERAL (
+                SELECT sum(p.amount) AS amount FROM posting p WHERE p.transfer_id = e.sold_transfer_id AND p.amount > 0
+            ) AS sold ON true
+            LEFT JOIN LATERAL (
+                SELECT sum(p.amount) AS amount FROM posting p WHERE p.transfer_id = e.bought_transfer_id AND p.amount > 0
+            ) AS bought ON true
+        ) AS e ON e.id = t.id
+        WHERE t.id IS NULL OR e.id IS NULL OR bought IS DISTINCT FROM div(sold * rate_bought, rate_sold)""",
+    "accounts are of the chart, and the service's are those": """
+        SELECT 'account ' || coalesce(a.id, chart.id) || CASE
+            WHEN a.id IS NULL THEN ' is not there'
+            ELSE concat_ws(' ', ' is', a.status, a.kind, a.tier, 'in', a.currency, 'from', a.floor, 'of', a.owner) END
+        FROM account a FULL JOIN (VALUES :chart) AS chart (id, kind, currency) ON chart.id = a.id
+        WHERE a.id IS NULL OR a.status NOT IN ('open', 'closed')
+            OR (a.owner IS NULL) <> (chart.id IS NOT NULL)
+            OR (a.owner IS NULL AND ((a.kind, a.currency, a.status) IS DISTINCT FROM (chart.kind, chart.currency, 'open')
+                OR a.tier IS NOT NULL OR a.floor IS NOT NULL))
+            OR (a.owner IS NOT NULL AND (
+                a.kind <> ALL (:peoples) OR a.floor <> 0 OR (a.tier IS NOT NULL AND a.kind <> 'wallet')))
+    """.replace(":chart", _CHART).replace(":peoples", f"'{{{','.join(PEOPLES_KINDS)}}}'"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """`findings` holds (invariant, the row that breaks it). Where it is empty the books are proved."""
+    """`findings` holds (invariant, the row that breaks it). Where it is empty the books are proved up to the seal `proved`."""
 
     invariants: int
     transfers: int
     postings: int
     sealed: int
     findings: list[tuple[str, str]]
+    proved: SealName | None
 
 
 async def verify(
-    connection: AsyncConnection, announce: Callable[[str], None] = lambda _: None, checks: Mapping[str, str] = _NO_CHECKS
+    database: Database,
+    announce: Callable[[str], None] = lambda _: None,
+    checks: Mapping[str, str] = _NO_CHECKS,
+    since: SealName | None = None,
 ) -> AuditReport:
-    """Checks every invariant on one snapshot; the service may go on running. `announce` gets each invariant's name beforehand.
+    """Checks every invariant on one snapshot, then the seals piece by piece; the service may go on running.
 
-    `checks` are the invariants of whoever keeps rows beside the ledger (`core/features.py`), written like the ledger's own.
+    `announce` gets each invariant's name beforehand. `checks` are the invariants of whoever keeps rows beside the ledger
+    (`core/features.py`), written like the ledger's own. What `since` and the seals before it hold is not proved again.
     """
-    await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-    await connection.execute(text("SET LOCAL statement_timeout = 0"))
-    await connection.execute(text("SET LOCAL work_mem = '256MB'"))
     findings = []
-    for invariant, query in {**CHECKS, **checks}.items():
-        announce(invariant)
-        named = f"SELECT * FROM ({query}) AS broken LIMIT {_MOST_NAMED}"  # noqa: S608 - our own queries
-        rows = await connection.scalars(text(named))
-        findings += [(invariant, row) for row in rows]
-    counted = await connection.execute(
-        text(
-            "SELECT (SELECT count(*) FROM transfer), (SELECT count(*) FROM posting),"
-            " (SELECT coalesce(sum(transfers), 0)::bigint FROM seal)"
+    async with database.transaction() as connection:
+        await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        await connection.execute(text("SET LOCAL statement_timeout = 0"))
+        await connection.execute(text("SET LOCAL work_mem = '256MB'"))
+        for invariant, query in {**CHECKS, **checks}.items():
+            announce(invariant)
+            named = f"SELECT * FROM ({query}) AS broken LIMIT {MOST_NAMED}"  # noqa: S608 - our own queries
+            findings += [(invariant, row) for row in await connection.scalars(text(named))]
+        counted = await connection.execute(
+            text(
+                "SELECT (SELECT count(*) FROM transfer), (SELECT count(*) FROM posting),"
+                " (SELECT coalesce(sum(transfers), 0)::bigint FROM seal)"
+            )
         )
-    )
-    transfers, postings, sealed = counted.one()
-    return AuditReport(len(CHECKS) + len(checks), transfers, postings, sealed, findings)
+        transfers, postings, sealed = counted.one()
+    proof = await prove(database, announce, since)
+    findings += proof.findings
+    return AuditReport(len(CHECKS) + len(checks) + proof.invariants, transfers, postings, sealed, findings, proof.proved)

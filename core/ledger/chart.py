@@ -37,6 +37,7 @@ SETTLEMENT = "settlement"
 PREMIUMS = "premiums"
 LIQUIDITY = "liquidity"
 
+PEOPLES_KINDS = (WALLET, GOAL, ESCROW, FLOAT, COMMISSION)
 SYSTEM_KINDS = (TRUST, FEES, EXCISE, COMMISSIONS, UNCLAIMED, SETTLEMENT, PREMIUMS, LIQUIDITY)
 # Nearly every transfer touches these accounts. One row each would make all transfers wait for it, so each has this many.
 STRIPES = 16

@@ -47,6 +47,7 @@ DECLARE
     v_most_balance bigint[] := v_balances;
     v_currencies text[] := array_fill(NULL::text, ARRAY[cardinality(p_accounts)]);
     v_days date[] := array_fill(NULL::date, ARRAY[cardinality(p_accounts)]);
+    v_times timestamptz[] := array_fill(NULL::timestamptz, ARRAY[cardinality(p_accounts)]);
     v_is_open boolean[] := array_fill(false, ARRAY[cardinality(p_accounts)]);
     v_is_ruleless boolean[] := v_is_open;  -- of a tier that has no limits: nothing that is limited may move there
     v_is_passed boolean[];  -- the rows that somebody else holds; null where there are none
@@ -61,8 +62,8 @@ DECLARE
     -- What the balances were before a chain, or a transfer that is more than its legs.
     s_balances bigint[]; s_held bigint[]; s_versions bigint[]; s_spent bigint[];
     v_chain int := 0; v_chain_from int := 0; v_culprit int;
-    v_is_plain boolean;
-    v_is_reserve boolean := false;
+    v_is_plain boolean; v_is_reserve boolean := false;
+    v_is_beyond boolean;  -- it takes up more of another transfer than that has
     v_from int := 1; v_to int;
     a int; v_amount bigint; v_sum bigint;
     v_verdict text; v_detail bigint;
@@ -86,8 +87,9 @@ BEGIN
         EXIT WHEN NOT FOUND;
         a := r.position;
         v_balances[a] := r.balance; v_held[a] := r.held; v_floors[a] := r.floor; v_versions[a] := r.version;
-        -- Never back to an earlier day, which a process with a slow clock might think it still is.
+        -- Never back to an earlier day or time, which a process with a slow clock might think it still is.
         v_days[a] := greatest(r.day, p_day);
+        v_times[a] := greatest(r.posted_at, p_at);
         v_spent[a] := CASE WHEN r.day >= p_day THEN r.spent ELSE 0 END;
         v_currencies[a] := r.currency; v_is_open[a] := r.status = 'open';
         v_rule := p_rules -> (r.tier || ' ' || r.currency);
@@ -156,13 +158,14 @@ BEGIN
                 s_balances := v_balances; s_held := v_held; s_versions := v_versions; s_spent := v_spent;
             END IF;
 
-            IF p_reverses[i] IS NOT NULL AND (
-                EXISTS (SELECT FROM transfer t WHERE t.reverses = p_reverses[i])
-                OR EXISTS (
-                    SELECT FROM unnest(p_reverses[1 : i - 1], v_outcomes[1 : i - 1]) AS earlier (reverses, outcome)
-                    WHERE earlier.reverses = p_reverses[i] AND earlier.outcome = 'posted')
-            ) THEN
-                v_verdict := 'already_reversed';
+            v_is_beyond := (p_reverses[i] IS NOT NULL OR p_settles[i] IS NOT NULL) AND ledger_exceeds(
+                p_settles[i], p_reverses[i], ARRAY(SELECT p_accounts[leg] FROM unnest(p_leg_accounts[v_from : v_to]) AS leg),
+                v_amounts[v_from : v_to]);
+            IF p_reverses[i] IS NOT NULL THEN
+                v_verdict := CASE WHEN v_is_beyond THEN 'invalid'
+                    WHEN EXISTS (SELECT FROM transfer t WHERE t.reverses = p_reverses[i]) OR EXISTS (
+                        SELECT FROM unnest(p_reverses[1 : i - 1], v_outcomes[1 : i - 1]) AS earlier (reverses, outcome)
+                        WHERE earlier.reverses = p_reverses[i] AND earlier.outcome = 'posted') THEN 'already_reversed' END;
             END IF;
 
             IF p_settles[i] IS NOT NULL THEN
@@ -175,15 +178,7 @@ BEGIN
                     v_verdict := 'hold_closed';
                 ELSIF v_to >= v_from AND v_hold.expires_at <= p_at THEN
                     v_verdict := 'hold_expired';
-                ELSIF v_hold.initiator <> p_accounts[p_initiators[i]] OR EXISTS (
-                    SELECT FROM (
-                        SELECT account, sign(amount) AS way, sum(amount) AS amount
-                        FROM unnest(p_leg_accounts[v_from : v_to], v_amounts[v_from : v_to]) AS _ (account, amount) GROUP BY 1, 2
-                    ) AS leg  -- The service's own may take another stripe; what people's accounts give bounds what those get.
-                    WHERE v_floors[leg.account] IS NOT NULL AND abs(leg.amount) > (
-                        SELECT coalesce(abs(sum(h.amount)), 0) FROM hold_leg h
-                        WHERE h.hold_id = p_settles[i] AND h.account_id = p_accounts[leg.account] AND sign(h.amount) = leg.way)
-                ) THEN
+                ELSIF v_hold.initiator <> p_accounts[p_initiators[i]] OR v_is_beyond THEN
                     v_verdict := 'invalid';
                 ELSE
                     -- All that was held is given back; what is captured leaves by the legs below.
@@ -305,21 +300,24 @@ BEGIN
         -- After the rows are locked: an era that has to begin is waited for with nothing left to wait for.
         v_xid := ledger_era(p_at) + pg_current_xact_id()::text::bigint;
         INSERT INTO transfer (
-            id, initiator, key, request_hash, kind, limited, day, created_at, settles, reverses, detail, available, xid)
+            id, initiator, key, request_hash, kind, limited, day, created_at, settles, reverses, detail, available, xid,
+            hold_until)
         SELECT t.id, p_accounts[t.initiator], t.key, t.hash, t.kind, t.limited, v_days[t.initiator], p_at, t.settles, t.reverses,
-            t.detail, v_leg_available[coalesce(p_leg_ends[t.position - 1], 0) + 1 : p_leg_ends[t.position]], v_xid
+            t.detail, v_leg_available[coalesce(p_leg_ends[t.position - 1], 0) + 1 : p_leg_ends[t.position]], v_xid, p_until[t.position]
         FROM unnest(p_ids, p_initiators, p_keys, p_hashes, p_kinds, v_limited, p_settles, p_reverses, v_details, v_outcomes)
             WITH ORDINALITY AS t (id, initiator, key, hash, kind, limited, settles, reverses, detail, outcome, position)
         WHERE t.outcome = 'posted';
 
         INSERT INTO posting (account_id, version, transfer_id, amount, balance_after, created_at)
-        SELECT p_accounts[l.account], l.version, p_ids[l.transfer], l.amount, l.balance, p_at
+        SELECT p_accounts[l.account], l.version, p_ids[l.transfer], l.amount, l.balance, v_times[l.account]
         FROM unnest(p_leg_accounts, v_leg_versions, v_leg_transfers, v_amounts, v_leg_balances)
             AS l (account, version, transfer, amount, balance)
         WHERE l.version IS NOT NULL;
 
-        UPDATE account a SET balance = n.balance, held = n.held, version = n.version, day = n.day, spent = n.spent
-        FROM unnest(p_accounts, v_balances, v_held, v_versions, v_days, v_spent) AS n (id, balance, held, version, day, spent)
+        UPDATE account a SET balance = n.balance, held = n.held, version = n.version, day = n.day, spent = n.spent,
+            posted_at = CASE WHEN n.version > a.version THEN n.posted_at ELSE a.posted_at END
+        FROM unnest(p_accounts, v_balances, v_held, v_versions, v_days, v_spent, v_times)
+            AS n (id, balance, held, version, day, spent, posted_at)
         WHERE a.id = n.id AND (a.version, a.held, a.spent, CASE WHEN n.spent > 0 THEN a.day ELSE n.day END)
             <> (n.version, n.held, n.spent, n.day);
 

@@ -24,5 +24,6 @@ GRANT EXECUTE ON FUNCTION ledger_post(
     timestamptz, date, uuid[], uuid[], int[], text[], bigint[], text[], bigint[], int[], int[], int[], bigint[], int[],
     timestamptz[], uuid[], uuid[], boolean[], jsonb, jsonb) TO jasho_app;
 GRANT EXECUTE ON FUNCTION money_text(bigint, text), ledger_seal(timestamptz, int), ledger_leaf(transfer),
+    ledger_leaf_1(transfer), ledger_leaves(int, bigint, bigint, uuid), ledger_seal_2(timestamptz, int, int, interval),
     ledger_digest(bigint, bigint, bigint, int, bytea, bytea) TO jasho_app;
 GRANT EXECUTE ON FUNCTION period_make(timestamptz, int), period_drop(timestamptz) TO jasho_app;

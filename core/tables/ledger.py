@@ -25,6 +25,7 @@ account = Table(
     Column("spent", BigInteger, nullable=False, server_default="0", comment="of the day's limit"),
     Column("status", Text, nullable=False, server_default="open"),
     Column("created_at", Moment, nullable=False),
+    Column("posted_at", Moment, comment="of its last posting; null: none since 0014"),
     CheckConstraint("balance - held >= floor", name="floor"),
     CheckConstraint("held >= 0", name="held"),
     CheckConstraint("owner IS NULL OR (floor IS NOT NULL AND floor >= 0)", name="nobody_overdraws"),
@@ -55,11 +56,12 @@ transfer = Table(
         server_default=text("(pg_current_xact_id()::text::bigint)"),
         comment="era and the database's transaction, see core/ledger/era.sql: tells the sealer what can no longer change",
     ),
+    Column("hold_until", Moment, comment="of a hold; null in holds from before 0014"),
 )
 Index("uq_transfer_initiator_key", transfer.c.initiator, transfer.c.key, unique=True)
 Index("uq_transfer_settles", transfer.c.settles, unique=True, postgresql_where=transfer.c.settles.is_not(None))
 Index("uq_transfer_reverses", transfer.c.reverses, unique=True, postgresql_where=transfer.c.reverses.is_not(None))
-Index("ix_transfer_xid", transfer.c.xid, postgresql_using="brin")
+Index("ix_transfer_xid", transfer.c.xid, postgresql_using="brin", postgresql_with={"autosummarize": "on"})
 
 posting = Table(
     "posting",
@@ -128,4 +130,5 @@ seal = Table(
     Column("leaves", LargeBinary, nullable=False, comment="8 bytes of each transfer's SHA-256, in order of xid and id"),
     Column("digest", LargeBinary, nullable=False, comment="SHA-256 of the seal before and all of this one"),
     Column("sealed_at", Moment, nullable=False),
+    Column("leaf_version", Integer, nullable=False, server_default="1", comment="how leaves were made, see seal.sql"),
 )

@@ -10,6 +10,7 @@ import gateway
 from core import chores, inventory, migrations
 from core import demo as demo_people
 from core.ledger import tariffs as tariff_tables
+from core.ledger.proof import SealName
 from core.runtime import Runtime
 from gateway import log_file, logs, wiring, worker
 from gateway.cli import address, backups, books, embedded, schema
@@ -115,10 +116,15 @@ def ledger() -> None:
 
 
 @ledger.command()
-def verify() -> None:
+@click.option("--since", metavar="SEAL", help="The last seal that an earlier proof named: what it covers is not proved again.")
+def verify(since: str | None) -> None:
     """Proves every invariant of the books. Exits 1 with the finding where one is broken."""
+    try:
+        seal = None if since is None else SealName.parse(since)
+    except ValueError as error:
+        raise Failure(str(error)) from error
     with configured() as settings:
-        click.echo(books.prove(settings))
+        click.echo(books.prove(settings, seal))
 
 
 @main.group()

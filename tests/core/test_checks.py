@@ -27,8 +27,7 @@ ASHA, BARAKA = "+254711000001", "+254722000002"
 
 async def broken(runtime: Runtime) -> set[str]:
     """The names of the checks that find something."""
-    async with runtime.database.transaction() as connection:
-        return {name for name, _ in (await audit.verify(connection, checks=CHECKS)).findings}
+    return {name for name, _ in (await audit.verify(runtime.database, checks=CHECKS)).findings}
 
 
 def damage(settings: Settings, statement: str) -> None:
@@ -76,7 +75,23 @@ async def one(runtime: Runtime, query: str) -> object:
     [
         ("UPDATE invitation SET amount = amount + 1", "what is unclaimed"),
         ("UPDATE invitation SET status = 'credited'", "what is unclaimed"),
+        ("UPDATE invitation SET fee = fee + 1", "what waits for somebody"),
         ("UPDATE payment SET status = 'paid' WHERE direction = 'out'", "a payment out holds"),
+        ("UPDATE payment SET amount = amount + 1 WHERE direction = 'out'", "a payment out keeps"),
+        ("UPDATE payment SET status = 'refused' WHERE direction = 'out'", "a payment out that is paid, or is not"),
+        ("UPDATE payment SET amount = amount + 1 WHERE direction = 'in'", "a payment in brought"),
+        ("UPDATE payment SET fee = 1 WHERE direction = 'in'", "a payment goes in, or out"),
+        (f"UPDATE account SET owner = '{NOBODY}' WHERE kind = 'wallet'", "a person's account is"),
+        ("UPDATE account SET tier = 'unverified' WHERE kind = 'wallet'", "a person's account is"),
+        ("UPDATE account SET status = 'closed' WHERE kind = 'wallet'", "a closed account is"),
+        ("UPDATE account SET kind = 'goal' WHERE kind = 'wallet'", "a customer has one"),
+        (
+            """INSERT INTO agent_day (agent_id, customer_id, day, deposited, commission)
+            SELECT agent.customer_id, customer.id, current_date, 100, 0 FROM agent, customer""",
+            "what a customer brought",
+        ),
+        (f"INSERT INTO float_trade VALUES ('{NOBODY}', 'float_buy', 'BANK', 'x')", "float that was bought"),
+        ("UPDATE job SET worker_id = employer_id WHERE worker_id IS NOT NULL", "a job's pay goes"),
         ("UPDATE payment SET status = 'refused' WHERE direction = 'in'", "a payment in is"),
         ("UPDATE job SET pay = pay + 1 WHERE escrow IS NOT NULL", "a job's escrow"),
         ("UPDATE job SET status = 'paid' WHERE escrow IS NOT NULL", "a job's escrow"),
@@ -84,6 +99,12 @@ async def one(runtime: Runtime, query: str) -> object:
         ("UPDATE goal SET status = 'closed' WHERE name <> 'Cow'", "a goal has"),
         (f"UPDATE account SET owner = '{NOBODY}' WHERE kind = 'goal'", "a goal has"),
         (f"UPDATE policy SET transfer_id = '{NOBODY}'", "a cover was"),
+        ("UPDATE policy SET price = price + 1", "a cover was"),
+        (
+            """INSERT INTO claim (id, number, policy_id, key, reason, happened, status, paid, created_at)
+            SELECT gen_random_uuid(), 999999, id, 'k', 'x', starts, 'paid', cover + 1, created_at FROM policy""",
+            "a claim is on a cover",
+        ),
         (
             """INSERT INTO claim (id, number, policy_id, key, reason, happened, status, paid, created_at)
             SELECT gen_random_uuid(), 999999, id, 'k', 'x', starts, 'paid', 100, created_at FROM policy""",

@@ -176,8 +176,7 @@ async def examine(database_url: str, receipts: Iterable[Receipt]) -> tuple[list[
     """Everything that is wrong, and the keys of the payments that were made."""
     database = Database(database_url)
     try:
-        async with database.transaction() as connection:
-            report = await audit.verify(connection)
+        report = await audit.verify(database)
         findings = [Finding("audit", f"{invariant}: {row}") for invariant, row in report.findings]
         async with database.transaction() as connection:
             made = await _made(connection)

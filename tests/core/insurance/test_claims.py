@@ -20,7 +20,8 @@ from core.money import Money
 from core.runtime import Runtime
 from core.septets import count, foreign
 from core.staff import Staff
-from tests.core.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received
+from tests import closed
+from tests.core.counter import ASHA, BARAKA, check_books, held, kes, one, person, received
 from tests.core.insurance.covers import COVER, PRICE, buy, day, on, premiums, set_balance, work
 
 START = 1_250_000
@@ -198,7 +199,7 @@ async def test_a_claim_is_paid_after_the_cover_has_ended_for_what_happened_befor
 
 async def test_a_closed_account_is_paid_nothing_and_its_claim_can_still_be_declined(runtime: Runtime, asha: Customer) -> None:
     made = await make(runtime, asha)
-    await change(runtime, "UPDATE customer SET status = 'closed' WHERE id = :id", id=asha.id)
+    await closed.close(runtime, asha.id)
     with pytest.raises(AccountClosed):
         await decisions.approve(runtime, made.number, Staff("Neema"))
     assert [one.claim.status for one in await decisions.list_waiting(runtime)] == ["waiting"]

@@ -15,8 +15,8 @@ from core.insurance import covers, products
 from core.insurance.refusals import AlreadyCovered, OutOfSeason
 from core.ledger.refusals import AccountClosed, NotEnoughMoney
 from core.runtime import Runtime
-from tests import pins
-from tests.core.counter import ASHA, BARAKA, change, check_books, held, kes, one, person, received
+from tests import closed, pins
+from tests.core.counter import ASHA, BARAKA, check_books, held, kes, one, person, received
 from tests.core.insurance.covers import (
     COVER,
     CROP,
@@ -177,7 +177,7 @@ async def test_out_of_season_a_farmer_is_told_when_it_is_sold_again(phone: Calla
 
 
 async def test_a_closed_account_buys_nothing(runtime: Runtime, asha: Customer) -> None:
-    await change(runtime, "UPDATE account SET status = 'closed' WHERE id = :id", id=asha.wallet)
+    await closed.close(runtime, asha.id)
     with pytest.raises(AccountClosed):
         await buy(runtime, asha)
     assert await policies(runtime) == 0

@@ -113,8 +113,7 @@ class Market:
 
     async def check_books(self, *jobs_over: Job) -> None:
         """No money is lost anywhere, and nothing is left in the escrow of a job that is over."""
-        async with self.runtime.database.transaction() as connection:
-            assert (await audit.verify(connection, checks=CHECKS)).findings == []
+        assert (await audit.verify(self.runtime.database, checks=CHECKS)).findings == []
         for job in jobs_over:
             assert await self.escrow(job) == 0
 

@@ -101,8 +101,7 @@ class Machine(RuleBasedStateMachine):
 
     async def _closed(self) -> audit.AuditReport:
         try:
-            async with self.runtime.database.transaction() as connection:
-                return await audit.verify(connection)
+            return await audit.verify(self.runtime.database)
         finally:
             await self.runtime.close()
 

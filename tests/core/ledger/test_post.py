@@ -167,5 +167,4 @@ async def test_the_database_writes_money_as_the_code_does(runtime: Runtime) -> N
 
 
 async def verified(runtime: Runtime) -> list[str]:
-    async with runtime.database.transaction() as connection:
-        return [invariant for invariant, _ in (await audit.verify(connection, checks=CHECKS)).findings]
+    return [invariant for invariant, _ in (await audit.verify(runtime.database, checks=CHECKS)).findings]

@@ -60,8 +60,7 @@ async def rows(runtime: Runtime, query: str, **values: object) -> list[tuple[obj
 
 
 async def findings(runtime: Runtime) -> list[tuple[str, str]]:
-    async with runtime.database.transaction() as connection:
-        return (await audit.verify(connection, checks=CHECKS)).findings
+    return (await audit.verify(runtime.database, checks=CHECKS)).findings
 
 
 async def test_an_empty_account_is_closed_with_all_that_is_in_it_and_she_is_told(runtime: Runtime) -> None:

@@ -134,8 +134,7 @@ class Stage:
         return [message.body for message in messages][1:]  # the first one says welcome
 
     async def findings(self) -> list[tuple[str, str]]:
-        async with self.runtime.database.transaction() as connection:
-            return (await audit.verify(connection, checks=CHECKS)).findings
+        return (await audit.verify(self.runtime.database, checks=CHECKS)).findings
 
 
 async def set_up(runtime: Runtime) -> Stage:

@@ -145,16 +145,23 @@ async def test_no_prompt_comes_when_she_no_longer_waits_for_it(stage: Stage) -> 
 
 
 @pytest.mark.parametrize(
-    "closed", ["UPDATE customer SET status = 'closed' WHERE id = :id", "UPDATE account SET status = 'closed' WHERE owner = :id"]
+    ("change", "opened"),
+    [
+        ("UPDATE customer SET status = :status WHERE id = :id", "active"),
+        ("UPDATE account SET status = :status WHERE owner = :id", "open"),
+    ],
 )
-async def test_money_paid_into_an_account_that_was_closed_meanwhile_is_kept_for_its_owner(stage: Stage, closed: str) -> None:
+async def test_money_paid_into_an_account_that_was_closed_meanwhile_is_kept_for_its_owner(
+    stage: Stage, change: str, opened: str
+) -> None:
     payment_id = await stage.asked_deposit()
-    await stage.change(closed, id=stage.asha.id)
+    await stage.change(change, id=stage.asha.id, status="closed")
     await asyncio.gather(*(stage.report(payment_id, paid=True) for _ in range(3)))
     assert await stage.money() == (START, START)
     assert (await stage.own(UNCLAIMED), await stage.own(SETTLEMENT)) == (50_000, -50_000)
     [kept] = await stage.inbox()
     assert "KES 500 came from M-Pesa after your account was closed. We keep it for you" in kept
+    await stage.change(change, id=stage.asha.id, status=opened)
     assert await stage.findings() == []
 
 

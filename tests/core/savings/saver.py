@@ -77,5 +77,4 @@ class Saver:
 
 async def findings(runtime: Runtime) -> list[tuple[str, str]]:
     """What is wrong with the books."""
-    async with runtime.database.transaction() as connection:
-        return (await audit.verify(connection, checks=CHECKS)).findings
+    return (await audit.verify(runtime.database, checks=CHECKS)).findings

@@ -9,7 +9,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 import structlog
-from sqlalchemy import text, update
+from sqlalchemy import update
 
 from core import clock
 from core.ledger.chart import EXCISE, FEES, UNCLAIMED
@@ -19,7 +19,7 @@ from core.runtime import Runtime
 from core.sending import unclaimed
 from core.settings import Settings
 from core.tables.sending import invitation
-from tests import pins
+from tests import closed, pins
 from tests.core.sending.invited import (
     ASHA,
     ASHA_MINOR,
@@ -201,10 +201,7 @@ async def test_somebody_unknown_gets_what_her_wallet_may_hold_and_the_rest_with_
 async def test_money_whose_sender_has_closed_her_account_waits_for_staff_and_is_reported_once(runtime: Runtime) -> None:
     await invite(runtime)
     await invite(runtime, phone="+254722000112")
-    async with runtime.database.autocommit() as connection:
-        asha = {"id": (await person(runtime, ASHA)).id}
-        await connection.execute(text("UPDATE account SET status = 'closed' WHERE owner = :id"), asha)
-        await connection.execute(text("UPDATE customer SET status = 'closed' WHERE id = :id"), asha)
+    await closed.close(runtime, (await person(runtime, ASHA)).id)
     await register(runtime)
     assert await balance_minor(runtime, NEEMA) == 50_000, "what can still arrive does"
     with clock.at(clock.now() + timedelta(days=7)), structlog.testing.capture_logs() as logs:
