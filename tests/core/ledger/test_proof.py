@@ -152,3 +152,13 @@ async def test_of_many_transfers_the_seal_comes_at_once(books: Books, monkeypatc
     async with books.runtime.database.autocommit() as connection:
         assert await connection.scalar(text("SELECT max(transfers) FROM seal")) >= 2
         assert await seal.unsealed_for(connection) == timedelta()
+
+
+async def test_the_release_before_proves_what_this_one_has_sealed(books: Books) -> None:
+    """It may run `jasho ledger verify` after `jasho migrate`, as it was taught to: leaf by leaf, by the function's old name."""
+    await sealed(books, 2)
+    async with books.runtime.database.autocommit() as connection:
+        as_before = """SELECT count(*) FROM seal s WHERE s.leaves <> (
+            SELECT string_agg(ledger_leaf(t), ''::bytea ORDER BY t.xid, t.id) FROM transfer t
+            WHERE t.xid >= s.from_xid AND t.xid < s.to_xid)"""
+        assert await connection.scalar(text(as_before)) == 0
