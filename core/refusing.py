@@ -1,20 +1,30 @@
 """A service declares its refusals: `@refuses(NotEnoughMoney, pins.check)`.
 
 Among them may be the refusal of a switch, `@refuses(SendOff, ...)`: then nothing of the service runs while that is off.
+
+A service with an idempotency key declares how it answers a repetition, too: `@repeats(find_receipt)`, above its refusals. What
+was done stays done, whatever has changed since: the recipient has closed her account, the tariff is another one, the PIN was
+replaced or locked, the service is switched off. So the key is looked up first, and only a new one is judged.
+
+The PIN of a repetition is neither compared nor counted. The answer is the same whichever PIN comes with it, so nobody learns from
+it whether a PIN is right, and a network that repeats uses up nobody's tries. It shows what the first caller read and no more: the
+balance of then, which stands in the SMS receipt on the same phone too, and never the one of now. To ask again takes the key,
+which the phone's own session, SMS or approval has made.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import structlog
 
-from core.errors import Refusal
+from core.errors import Busy, Refusal
 
 _Params = ParamSpec("_Params")
 _Result = TypeVar("_Result")
+_Find = Callable[..., Coroutine[Any, Any, Any]]
 
 # Tests set it: an undeclared refusal is an error there.
 is_strict = False
@@ -77,6 +87,53 @@ def refuses(*declared: type[Refusal] | Callable[..., Any]) -> Callable[[Callable
         return cast("Callable[_Params, _Result]", held)
 
     return declare
+
+
+def repeats(
+    find: _Find,
+) -> Callable[[Callable[_Params, Coroutine[Any, Any, _Result]]], Callable[_Params, Coroutine[Any, Any, _Result]]]:
+    """Answers a request whose key was used before with what `find` returns: the first answer.
+
+    `find` takes some of the service's parameters, by their names, and never the PIN. It returns None where nothing was done under
+    the key, and raises KeyConflict where it was another request. A request that is refused is looked up again: the same one may
+    have overtaken it. Not where the service is too busy to look.
+    """
+    names = [*inspect.signature(find).parameters]
+
+    def declare(service: Callable[_Params, Coroutine[Any, Any, _Result]]) -> Callable[_Params, Coroutine[Any, Any, _Result]]:
+        signature = inspect.signature(service)
+        if strange := {*names} - {*signature.parameters} | {*names} & {"pin"}:
+            raise TypeError(f"{find.__qualname__} takes {', '.join(sorted(strange))}, which it gets from no request")
+
+        @wraps(service)
+        async def answer(*args: _Params.args, **kwargs: _Params.kwargs) -> _Result:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            request = {name: bound.arguments[name] for name in names}
+            first = cast("_Result | None", await find(**request))
+            if first is not None:
+                return first
+            try:
+                return await service(*args, **kwargs)
+            except Busy:
+                raise
+            except Refusal:
+                first = cast("_Result | None", await find(**request))
+                if first is None:
+                    raise
+                return first
+
+        answer.finder = find  # type: ignore[attr-defined]
+        answer.refuses = refused_by(service) | refused_by(find)  # type: ignore[attr-defined]
+        return answer
+
+    return declare
+
+
+def finder_of(service: Callable[..., Any]) -> _Find | None:
+    """What finds a service's first answer; None where it has not declared any."""
+    finder: _Find | None = getattr(service, "finder", None)
+    return finder
 
 
 def refused_by(function: Callable[..., Any]) -> frozenset[type[Refusal]]:

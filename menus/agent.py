@@ -3,9 +3,8 @@
 from core.agents import approval, cash, directory, floats
 from core.agents.directory import Agent
 from core.i18n import _, translate
-from core.money import Money
 from core.operations.refusals import CashInOff, FloatOff, WithdrawOff
-from menus.engine import inputs
+from menus.engine import agreed, inputs
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, again, ok, outcomes, paying_again
 from menus.engine.session import Session, Step
 
@@ -19,7 +18,7 @@ async def find_customer(step: Step) -> Outcome:
     agent = await _get_agent(step)
     customer = await cash.get_customer(step.runtime, agent, inputs.phone(step))
     balance = await floats.get_balance(step.runtime, agent)
-    return ok(recipient=customer.name, recipient_phone=customer.phone, balance=balance)
+    return ok(recipient=customer.name, recipient_phone=customer.phone, recipient_id=customer.id, balance=balance)
 
 
 @outcomes("ok", calls=(directory.get_by_customer, inputs.amount, cash.check_top_up))
@@ -35,7 +34,8 @@ async def top_up(step: Step) -> Outcome:
         step.runtime,
         agent=await _get_agent(step),
         customer_phone=step.session.slots["recipient_phone"],
-        amount=_amount(step.session),
+        customer_id=agreed.recipient_id(step.session),
+        amount=agreed.amount(step.session),
         pin=step.text,
         key=step.key,
     )
@@ -54,7 +54,8 @@ async def ask_pay_out(step: Step) -> Outcome:
         step.runtime,
         agent=await _get_agent(step),
         customer_phone=step.session.slots["recipient_phone"],
-        amount=_amount(step.session),
+        customer_id=agreed.recipient_id(step.session),
+        amount=agreed.amount(step.session),
         pin=step.text,
         key=step.key,
     )
@@ -74,7 +75,7 @@ async def read_commission(step: Step) -> Outcome:
 
 @outcomes("ok", calls=(directory.get_by_customer, floats.take_commission))
 async def take_commission(step: Step) -> Outcome:
-    agent, amount = await _get_agent(step), _amount(step.session)
+    agent, amount = await _get_agent(step), agreed.amount(step.session)
     receipt = await floats.take_commission(step.runtime, agent=agent, amount=amount, pin=step.text, key=step.key)
     return ok(reference=receipt.reference, balance=receipt.balance)
 
@@ -97,10 +98,6 @@ def has_commission(session: Session) -> bool:
 
 async def _get_agent(step: Step) -> Agent:
     return await directory.get_by_customer(step.runtime, step.session.registered)
-
-
-def _amount(session: Session) -> Money:
-    return Money(int(session.slots["amount_minor"]), session.registered.currency)
 
 
 _COUNTER = (
@@ -178,6 +175,7 @@ _TOP_UP = (
             "over_balance_limit": "top_up_amount",
             "amount_too_small": "top_up_amount",
             "unknown_recipient": "top_up_phone",
+            "new_owner": "top_up_phone",
             "own_number": "top_up_phone",
             "account_closed": "top_up_phone",
             "key_conflict": "send_failed",
@@ -222,6 +220,7 @@ _PAY_OUT = (
             "over_limit": "pay_out_amount",
             "amount_too_small": "pay_out_amount",
             "unknown_recipient": "pay_out_phone",
+            "new_owner": "pay_out_phone",
             "own_number": "pay_out_phone",
             "request_waits": "agent",
             "key_conflict": "send_failed",

@@ -8,6 +8,7 @@ from core.approvals import consent
 from core.i18n import _
 from core.runtime import Runtime
 from core.sending import approval as send_approval
+from menus.engine import agreed
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Screen, ok, outcomes, paying_again
 from menus.engine.session import Session, Step
 
@@ -28,6 +29,7 @@ async def offer(runtime: Runtime, session: Session) -> bool:
         "number": first.number,
         "amount": str(first.amount),
         "fee": str(first.fee),
+        "fee_minor": str(first.fee.minor),
     }
     return True
 
@@ -40,9 +42,11 @@ def keys(session: Session) -> list[str]:
 @outcomes("ok", calls=(consent.approve,))
 async def approve(step: Step) -> Outcome:
     session = step.session
-    receipt = await consent.approve(
-        step.runtime, session.registered, UUID(session.slots["approval"]), step.text, features.CARRIERS
-    )
+    approval_id, fee = UUID(session.slots["approval"]), agreed.fee(session)
+    with agreed.fee_shown_again(session):
+        receipt = await consent.approve(
+            step.runtime, session.registered, approval_id, step.text, features.CARRIERS, agreed_fee=fee
+        )
     return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
 
 
@@ -61,10 +65,11 @@ def _answers(pin_screen: str) -> tuple[Option, ...]:
 
 def _after_pin(pin_screen: str, done: str) -> dict[str, str]:
     waits_on = ("not_enough", "over_limit", "over_day_limit", "over_balance_limit", "amount_too_small")
-    other_side = ("unknown_agent", "unknown_recipient", "account_closed")
+    other_side = ("unknown_agent", "unknown_recipient", "new_owner", "account_closed")
     return {
         "ok": done,
         **paying_again(pin_screen),
+        "fee_rose": pin_screen,
         "approval_closed": "home",
         **dict.fromkeys((*waits_on, *other_side), "approval_waits"),
     }

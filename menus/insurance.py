@@ -5,9 +5,14 @@ from uuid import UUID
 from core import clock
 from core.i18n import _, translate
 from core.insurance import covers
+from core.insurance.covers import Offer, Terms
 from core.insurance.policies import ENDED, GRACE, Policy
+from core.insurance.products import Product
+from core.insurance.refusals import OfferChanged
+from core.money import Money
 from core.operations.refusals import ClaimsOff, InsuranceOff
 from menus import claim
+from menus.engine import agreed
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.engine.session import Session, Step
 
@@ -32,24 +37,21 @@ async def list_products(step: Step) -> Outcome:
 @outcomes("ok", "season", "closed", calls=(covers.get_offer,))
 async def show_product(step: Step) -> Outcome:
     offer = covers.get_offer(step.runtime, step.picked)
-    product, term = offer.product, offer.term
-    slots = {
-        "product_key": product.key,
-        "product": translate(product.name, step.session.language),
-        "amount": str(product.price),
-        "most": str(product.cover),
-        "days": str(product.term_days),
-    }
-    if term is None:
-        return Outcome("closed", slots | {"date": clock.day_text(offer.sold_next)})
-    slots |= {"date": clock.day_text(term.waits_until), "until": clock.day_text(term.last_day)}
-    return Outcome("season" if product.seasons else "ok", slots)
+    slots = _offer_slots(offer, step.session.language)
+    if offer.term is None:
+        return Outcome("closed", slots)
+    return Outcome("season" if offer.product.seasons else "ok", slots)
 
 
 @outcomes("ok", calls=(covers.buy,))
 async def buy(step: Step) -> Outcome:
     session = step.session
-    purchase = await covers.buy(step.runtime, session.registered, session.slots["product_key"], step.text, step.key)
+    product_key = session.slots["product_key"]
+    try:
+        purchase = await covers.buy(step.runtime, session.registered, product_key, step.text, step.key, agreed=_agreed(session))
+    except OfferChanged:
+        session.slots |= _offer_slots(covers.get_offer(step.runtime, product_key), session.language)
+        raise
     return ok(reference=purchase.reference, balance=purchase.balance, **_cover_slots(purchase.policy, session))
 
 
@@ -68,7 +70,7 @@ async def show_cover(step: Step) -> Outcome:
     slots = _cover_slots(cover, session) | {"policy": str(cover.id)}
     if product is None:
         return Outcome("season", slots)
-    slots |= {"product_key": product.key, "amount": str(product.price), "days": str(product.term_days)}
+    slots |= _terms_slots(product)
     if cover.status == GRACE:
         return Outcome("unpaid", slots | {"until": clock.day_text(covers.last_day_to_pay(cover, product))})
     return Outcome("renews" if cover.renews else "ends", slots)
@@ -84,8 +86,38 @@ async def stop_renewal(step: Step) -> Outcome:
 @outcomes("ok", calls=(covers.start_renewal,))
 async def start_renewal(step: Step) -> Outcome:
     session = step.session
-    await covers.start_renewal(step.runtime, session.registered, UUID(session.slots["policy"]), step.text)
+    policy_id = UUID(session.slots["policy"])
+    try:
+        await covers.start_renewal(step.runtime, session.registered, policy_id, step.text, agreed=_agreed(session))
+    except OfferChanged:
+        product = covers.find_renewal_product(step.runtime, await covers.get_policy(step.runtime, session.registered, policy_id))
+        session.slots |= {} if product is None else _terms_slots(product)
+        raise
     return ok()
+
+
+def _offer_slots(offer: Offer, language: str) -> dict[str, str]:
+    product, term = offer.product, offer.term
+    slots = {"product": translate(product.name, language), "most": str(product.cover), **_terms_slots(product)}
+    if term is None:
+        return slots | {"date": clock.day_text(offer.sold_next)}
+    return slots | {"date": clock.day_text(term.waits_until), "until": clock.day_text(term.last_day)}
+
+
+def _terms_slots(product: Product) -> dict[str, str]:
+    """What a purchase agrees to: the price on the screen, and the cover and the days behind it."""
+    return {
+        "product_key": product.key,
+        "amount": str(product.price),
+        "amount_minor": str(product.price.minor),
+        "cover_minor": str(product.cover.minor),
+        "days": str(product.term_days),
+    }
+
+
+def _agreed(session: Session) -> Terms:
+    price = agreed.amount(session)
+    return Terms(price, Money(int(session.slots["cover_minor"]), price.currency), int(session.slots["days"]))
 
 
 def _cover_slots(cover: Policy, session: Session) -> dict[str, str]:
@@ -146,14 +178,19 @@ SCREENS = (
         "buy_pin",
         _("{product} cover: {amount} now and every {days} days by itself, until you stop it. Enter PIN to buy"),
         do=buy,
-        goto={**_BOUGHT, "bad_pin": "buy_pin", "wrong_pin": "buy_pin"},
+        goto={**_BOUGHT, "bad_pin": "buy_pin", "wrong_pin": "buy_pin", "offer_changed": "product"},
         secret=True,
     ),
     Ask(
         "buy_season_pin",
         _("{product} cover: {amount} until {until}. Enter PIN to buy"),
         do=buy,
-        goto={**_BOUGHT, "bad_pin": "buy_season_pin", "wrong_pin": "buy_season_pin"},
+        goto={
+            **_BOUGHT,
+            "bad_pin": "buy_season_pin",
+            "wrong_pin": "buy_season_pin",
+            "offer_changed": "product_season",
+        },
         secret=True,
     ),
     End(
@@ -200,6 +237,7 @@ SCREENS = (
         goto={
             "ok": "renewal_on",
             **again("renewal_pin"),
+            "offer_changed": "cover_ends",
             "not_permitted": "insurance",
         },
         secret=True,

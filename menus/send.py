@@ -7,9 +7,8 @@ from core import clock, phones
 from core.customers import wallet
 from core.customers.refusals import UnknownRecipient
 from core.i18n import _
-from core.money import Money
 from core.sending import invitations, texts, transfers
-from menus.engine import inputs
+from menus.engine import agreed, inputs
 from menus.engine.dsl import Ask, End, Outcome, ok, outcomes, paying_again
 from menus.engine.session import Step
 
@@ -23,26 +22,28 @@ async def find_recipient(step: Step) -> Outcome:
         balance = await wallet.get_balance(step.runtime, sender)
         return Outcome("unregistered", {"phone": phones.national(phone), "recipient_phone": phone, "balance": str(balance)})
     balance = await wallet.get_balance(step.runtime, sender)
-    return ok(recipient=recipient.name, recipient_phone=recipient.phone, balance=balance)
+    return ok(recipient=recipient.name, recipient_phone=recipient.phone, recipient_id=recipient.id, balance=balance)
 
 
 @outcomes("ok", calls=(inputs.amount, transfers.quote))
 async def quote(step: Step) -> Outcome:
-    quoted = await transfers.quote(step.runtime, step.session.registered, inputs.amount(step))
-    return ok(amount=quoted.amount, amount_minor=quoted.amount.minor, fee=quoted.fee)
+    return agreed.quoted(await transfers.quote(step.runtime, step.session.registered, inputs.amount(step)))
 
 
 @outcomes("ok", "rounded", calls=(transfers.send,))
 async def send(step: Step) -> Outcome:
     session = step.session
-    receipt = await transfers.send(
-        step.runtime,
-        sender=session.registered,
-        recipient_phone=session.slots["recipient_phone"],
-        amount=Money(int(session.slots["amount_minor"]), session.registered.currency),
-        pin=step.text,
-        key=step.key,
-    )
+    with agreed.fee_shown_again(session):
+        receipt = await transfers.send(
+            step.runtime,
+            sender=session.registered,
+            recipient_phone=session.slots["recipient_phone"],
+            recipient_id=agreed.recipient_id(session),
+            amount=agreed.amount(session),
+            agreed_fee=agreed.fee(session),
+            pin=step.text,
+            key=step.key,
+        )
     done = ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
     return done if receipt.saved is None else Outcome("rounded", {**done.slots, "saved": str(receipt.saved)})
 
@@ -51,20 +52,22 @@ async def send(step: Step) -> Outcome:
 async def quote_invitation(step: Step) -> Outcome:
     session = step.session
     quoted = await invitations.quote(step.runtime, session.registered, session.slots["recipient_phone"], inputs.amount(step))
-    return ok(amount=quoted.amount, amount_minor=quoted.amount.minor, fee=quoted.fee)
+    return agreed.quoted(quoted)
 
 
 @outcomes("ok", "sent", "rounded", calls=(invitations.send,))
 async def invite(step: Step) -> Outcome:
     session = step.session
-    receipt = await invitations.send(
-        step.runtime,
-        sender=session.registered,
-        phone=session.slots["recipient_phone"],
-        amount=Money(int(session.slots["amount_minor"]), session.registered.currency),
-        pin=step.text,
-        key=step.key,
-    )
+    with agreed.fee_shown_again(session):
+        receipt = await invitations.send(
+            step.runtime,
+            sender=session.registered,
+            phone=session.slots["recipient_phone"],
+            amount=agreed.amount(session),
+            agreed_fee=agreed.fee(session),
+            pin=step.text,
+            key=step.key,
+        )
     done = ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
     if isinstance(receipt, invitations.InvitationReceipt):
         return Outcome("ok", {**done.slots, "moment": clock.moment_text(receipt.until, step.runtime.settings.country)})
@@ -109,12 +112,14 @@ SCREENS = (
             "ok": "send_done",
             "rounded": "send_done_rounded",
             **paying_again("send_pin"),
+            "fee_rose": "send_pin",
             "not_enough": "send_amount",
             "over_limit": "send_amount",
             "over_day_limit": "send_amount",
             "over_balance_limit": "send_amount",
             "amount_too_small": "send_amount",
             "unknown_recipient": "send_to",
+            "new_owner": "send_to",
             "own_number": "send_to",
             "account_closed": "send_to",
             "key_conflict": "send_failed",
@@ -138,6 +143,7 @@ SCREENS = (
             "sent": "send_done",
             "rounded": "send_done_rounded",
             **paying_again("invite_pin"),
+            "fee_rose": "invite_pin",
             "not_enough": "invite_amount_again",
             "over_limit": "invite_amount_again",
             "over_day_limit": "invite_amount_again",

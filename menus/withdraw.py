@@ -4,11 +4,10 @@ from core import phones
 from core.agents import cash
 from core.customers import wallet
 from core.i18n import _
-from core.money import Money
 from core.payments import requests
 from core.payments.settlements import OUT
 from core.rail import Ability
-from menus.engine import inputs
+from menus.engine import agreed, inputs
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes, paying_again
 from menus.engine.session import Session, Step
 
@@ -23,21 +22,22 @@ async def find_agent(step: Step) -> Outcome:
 
 @outcomes("ok", calls=(inputs.amount, cash.quote_withdrawal))
 async def quote(step: Step) -> Outcome:
-    quoted = await cash.quote_withdrawal(step.runtime, step.session.registered, inputs.amount(step))
-    return ok(amount=quoted.amount, amount_minor=quoted.amount.minor, fee=quoted.fee)
+    return agreed.quoted(await cash.quote_withdrawal(step.runtime, step.session.registered, inputs.amount(step)))
 
 
 @outcomes("ok", calls=(cash.withdraw,))
 async def withdraw(step: Step) -> Outcome:
     session = step.session
-    receipt = await cash.withdraw(
-        step.runtime,
-        customer=session.registered,
-        agent_number=session.slots["number"],
-        amount=Money(int(session.slots["amount_minor"]), session.registered.currency),
-        pin=step.text,
-        key=step.key,
-    )
+    with agreed.fee_shown_again(session):
+        receipt = await cash.withdraw(
+            step.runtime,
+            customer=session.registered,
+            agent_number=session.slots["number"],
+            amount=agreed.amount(session),
+            agreed_fee=agreed.fee(session),
+            pin=step.text,
+            key=step.key,
+        )
     return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
 
 
@@ -50,15 +50,15 @@ async def begin_mpesa(step: Step) -> Outcome:
 
 @outcomes("ok", calls=(inputs.amount, requests.quote_withdrawal))
 async def quote_mpesa(step: Step) -> Outcome:
-    quoted = await requests.quote_withdrawal(step.runtime, step.session.registered, inputs.amount(step))
-    return ok(amount=quoted.amount, amount_minor=quoted.amount.minor, fee=quoted.fee)
+    return agreed.quoted(await requests.quote_withdrawal(step.runtime, step.session.registered, inputs.amount(step)))
 
 
 @outcomes("ok", calls=(requests.withdraw,))
 async def withdraw_to_mpesa(step: Step) -> Outcome:
     session = step.session
-    amount = Money(int(session.slots["amount_minor"]), session.registered.currency)
-    receipt = await requests.withdraw(step.runtime, session.registered, amount, pin=step.text, key=step.key)
+    amount, fee = agreed.amount(session), agreed.fee(session)
+    with agreed.fee_shown_again(session):
+        receipt = await requests.withdraw(step.runtime, session.registered, amount, agreed_fee=fee, pin=step.text, key=step.key)
     return ok(reference=receipt.reference, balance=receipt.balance, fee=receipt.fee)
 
 
@@ -106,6 +106,7 @@ SCREENS = (
         goto={
             "ok": "withdraw_done",
             **paying_again("withdraw_pin"),
+            "fee_rose": "withdraw_pin",
             "not_enough": "withdraw_amount",
             "over_limit": "withdraw_amount",
             "over_day_limit": "withdraw_amount",
@@ -138,6 +139,7 @@ SCREENS = (
             "ok": "withdraw_mpesa_done",
             "rail_away": "withdraw",
             **paying_again("withdraw_mpesa_pin"),
+            "fee_rose": "withdraw_mpesa_pin",
             "not_enough": "withdraw_mpesa_amount",
             "over_limit": "withdraw_mpesa_amount",
             "over_day_limit": "withdraw_mpesa_amount",

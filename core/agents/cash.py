@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, update
 from sqlalchemy.dialects.postgresql import insert
@@ -16,8 +17,8 @@ from core.customers import profiles
 from core.customers.profiles import Customer
 from core.customers.refusals import OwnNumber, UnknownRecipient
 from core.errors import Busy, KeyConflict
-from core.ledger import statement, tariffs
-from core.ledger.chart import COMMISSIONS, SystemAccount
+from core.ledger import answers, statement, tariffs
+from core.ledger.chart import COMMISSIONS, FLOAT, WALLET, SystemAccount
 from core.ledger.post import post_one
 from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.ledger.tariffs import Quote
@@ -25,7 +26,7 @@ from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.operations.refusals import CashInOff, WithdrawOff
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.tables.agents import agent_day
 
@@ -62,6 +63,14 @@ async def get_customer(runtime: Runtime, agent: Agent, phone: str) -> Customer:
     return customer
 
 
+@refuses(get_customer, profiles.check_owner)
+async def get_shown(runtime: Runtime, agent: Agent, phone: str, customer_id: UUID | None) -> Customer:
+    """`get_customer`, where `customer_id` is the customer whom the agent was shown before her yes."""
+    customer = await get_customer(runtime, agent, phone)
+    profiles.check_owner(customer, customer_id)
+    return customer
+
+
 @refuses(directory.get_by_number, OwnNumber)
 async def get_agent(runtime: Runtime, customer: Customer, number: str) -> Agent:
     """The agent with this number. OwnNumber: it is the customer's own shop."""
@@ -80,15 +89,41 @@ async def check_top_up(runtime: Runtime, agent: Agent, amount: Money) -> None:
             raise NotEnoughMoney(needed=amount)
 
 
-@refuses(
-    CashInOff, get_customer, tariffs.fee, pins.check_for_payment, NotEnoughMoney, OverBalanceLimit, AccountClosed, KeyConflict
-)
-async def top_up(runtime: Runtime, *, agent: Agent, customer_phone: str, amount: Money, pin: str, key: str) -> CashReceipt:
+@refuses(KeyConflict)
+async def _find_top_up(
+    runtime: Runtime, agent: Agent, customer_phone: str, amount: Money, key: str, customer_id: UUID | None
+) -> CashReceipt | None:
+    async with runtime.database.autocommit() as connection:
+        first = await answers.find(connection, agent.float_account, key, CASH_IN)
+        if first is None:
+            return None
+        credited = first.get_part(WALLET)
+        assert credited.owner is not None, first.transfer_id
+        customer = await profiles.find_on_record(connection, credited.owner)
+    assert customer is not None, credited.owner
+    if (customer.phone, credited.amount) != (customer_phone, amount) or customer_id not in (None, customer.id):
+        raise KeyConflict
+    return CashReceipt(first.reference, agent, customer, amount, first.fee, first.balance(leg=0))
+
+
+@repeats(_find_top_up)
+@refuses(CashInOff, get_shown, tariffs.fee, pins.check_for_payment, NotEnoughMoney, OverBalanceLimit, AccountClosed, KeyConflict)
+async def top_up(
+    runtime: Runtime,
+    *,
+    agent: Agent,
+    customer_phone: str,
+    amount: Money,
+    pin: str,
+    key: str,
+    customer_id: UUID | None = None,
+) -> CashReceipt:
     """Moves float to a customer who has paid the agent cash, and tells both; once for each `key`. `pin` is the agent's.
 
-    OverBalanceLimit: the customer's wallet may not hold so much.
+    `customer_id` is who the agent was shown. NewOwner: the number is somebody else's now. OverBalanceLimit: the customer's wallet
+    may not hold so much. A repetition gets the first receipt again.
     """
-    customer = await get_customer(runtime, agent, customer_phone)
+    customer = await get_shown(runtime, agent, customer_phone, customer_id)
     tariffs.fee(_CASH_IN_COMMISSION, amount)
     await pins.check_for_payment(runtime, agent.customer.id, pin)
     country, today = runtime.settings.country, clock.today(runtime.settings.country)
@@ -124,10 +159,28 @@ async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) 
     return quoted
 
 
+@refuses(KeyConflict)
+async def _find_withdrawal(
+    runtime: Runtime, customer: Customer, agent_number: str, amount: Money, key: str
+) -> CashReceipt | None:
+    async with runtime.database.autocommit() as connection:
+        first = await answers.find(connection, customer.wallet, key, CASH_OUT)
+        if first is None:
+            return None
+        credited = first.get_part(FLOAT)
+        assert credited.owner is not None, first.transfer_id
+        agent = await directory.get_on_record(connection, credited.owner)
+    if (agent.number, credited.amount) != (directory.read_number(agent_number), amount):
+        raise KeyConflict
+    return CashReceipt(first.reference, agent, customer, amount, first.fee, first.balance(leg=0))
+
+
+@repeats(_find_withdrawal)
 @refuses(
     WithdrawOff,
     get_agent,
     price,
+    tariffs.check_agreed,
     pins.check_for_payment,
     NotEnoughMoney,
     OverLimit,
@@ -136,10 +189,24 @@ async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) 
     KeyConflict,
     Busy,
 )
-async def withdraw(runtime: Runtime, *, customer: Customer, agent_number: str, amount: Money, pin: str, key: str) -> CashReceipt:
-    """Moves the customer's money to the agent, who then hands out cash, and tells both; once for each `key`."""
+async def withdraw(
+    runtime: Runtime,
+    *,
+    customer: Customer,
+    agent_number: str,
+    amount: Money,
+    pin: str,
+    key: str,
+    agreed_fee: Money | None = None,
+) -> CashReceipt:
+    """Moves the customer's money to the agent, who then hands out cash, and tells both; once for each `key`.
+
+    FeeRose: the fee is above `agreed_fee`, which she was shown. A repetition gets the first receipt again. An agent's number is
+    hers for good, so it says who was shown.
+    """
     agent = await get_agent(runtime, customer, agent_number)
     quoted = price(amount)
+    tariffs.check_agreed(quoted.fee, agreed_fee)
     await pins.check_for_payment(runtime, customer.id, pin)
     answer = await runtime.poster.submit(build_withdrawal(customer, agent, quoted, key))
     if not answer.is_done:

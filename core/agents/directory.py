@@ -84,10 +84,15 @@ async def get_by_customer(runtime: Runtime, customer: Customer) -> Agent:
     return Agent(customer, row.number, row.name, row.place, row.float_account, row.commission_account)
 
 
+def read_number(text: str) -> str:
+    """An agent's number as it was typed, without blanks and dashes."""
+    return re.sub(r"[\s-]", "", text)
+
+
 @refuses(UnknownAgent)
 async def get_by_number(runtime: Runtime, number: str) -> Agent:
     """The agent with this number, which may be written with spaces."""
-    digits = re.sub(r"[\s-]", "", number)
+    digits = read_number(number)
     if not _NUMBER.fullmatch(digits):
         raise UnknownAgent
     async with runtime.database.autocommit() as connection:
@@ -98,6 +103,14 @@ async def get_by_number(runtime: Runtime, number: str) -> Agent:
 async def get_by_id(connection: AsyncConnection, customer_id: UUID) -> Agent:
     """The agent with this customer's id, as the caller's transaction sees her."""
     return await _get(connection, agent_table.c.customer_id == customer_id)
+
+
+async def get_on_record(connection: AsyncConnection, customer_id: UUID) -> Agent:
+    """The agent with this customer's id, who may have closed her account: for a receipt of what was done when she had one."""
+    row = (await connection.execute(_EVER.where(agent_table.c.customer_id == customer_id))).one()
+    customer = await profiles.find_on_record(connection, customer_id)
+    assert customer is not None, customer_id
+    return Agent(customer, row.number, row.name, row.place, row.float_account, row.commission_account)
 
 
 @refuses(NoAgentNear)
@@ -226,7 +239,7 @@ def _tidy(text: str, most: int) -> str:
 
 
 _float, _commission = account.alias("float"), account.alias("commission")
-_FIND: Select[Any] = (
+_EVER: Select[Any] = (
     select(
         agent_table.c.customer_id,
         agent_table.c.number,
@@ -238,5 +251,5 @@ _FIND: Select[Any] = (
     .join(customer_table, customer_table.c.id == agent_table.c.customer_id)
     .join(_float, (_float.c.owner == agent_table.c.customer_id) & (_float.c.kind == FLOAT))
     .join(_commission, (_commission.c.owner == agent_table.c.customer_id) & (_commission.c.kind == COMMISSION))
-    .where(customer_table.c.status == "active")
 )
+_FIND: Select[Any] = _EVER.where(customer_table.c.status == "active")

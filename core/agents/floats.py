@@ -10,7 +10,7 @@ from core.agents import texts
 from core.agents.directory import Agent
 from core.credentials import pins
 from core.errors import BadText, Busy, KeyConflict
-from core.ledger import statement
+from core.ledger import answers, statement
 from core.ledger.chart import TRUST, SystemAccount
 from core.ledger.post import post_one
 from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverLimit
@@ -18,7 +18,7 @@ from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.operations.refusals import FloatOff
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.staff import Staff
 from core.tables.agents import float_trade
@@ -51,9 +51,21 @@ async def get_commission(runtime: Runtime, agent: Agent) -> Money:
         return await statement.get_available(connection, agent.commission_account)
 
 
+@refuses(KeyConflict)
+async def _find_taken(runtime: Runtime, agent: Agent, amount: Money, key: str) -> FloatReceipt | None:
+    async with runtime.database.autocommit() as connection:
+        first = await answers.find(connection, agent.commission_account, key, TAKE_COMMISSION)
+    if first is None:
+        return None
+    if first.moved(agent.float_account) != amount:
+        raise KeyConflict
+    return FloatReceipt(first.reference, amount, first.balance(leg=1), is_new=False)
+
+
+@repeats(_find_taken)
 @refuses(FloatOff, pins.check, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
 async def take_commission(runtime: Runtime, *, agent: Agent, amount: Money, pin: str, key: str) -> FloatReceipt:
-    """Moves commission to the agent's float; once for each `key`."""
+    """Moves commission to the agent's float; once for each `key`. A repetition gets the first receipt again."""
     await pins.check(runtime, agent.customer.id, pin)
     answer = await runtime.poster.submit(
         Transfer(
@@ -70,6 +82,29 @@ async def take_commission(runtime: Runtime, *, agent: Agent, amount: Money, pin:
     return FloatReceipt(ids.reference(answer.transfer_id), amount, balance, answer.outcome == "posted")
 
 
+@refuses(KeyConflict)
+async def _find_bought(runtime: Runtime, agent: Agent, amount: Money, reference: str) -> FloatReceipt | None:
+    return await _find_trade(runtime, agent, amount, BUY, reference)
+
+
+@refuses(KeyConflict)
+async def _find_sold(runtime: Runtime, agent: Agent, amount: Money, reference: str) -> FloatReceipt | None:
+    return await _find_trade(runtime, agent, amount, SELL, reference)
+
+
+async def _find_trade(runtime: Runtime, agent: Agent, amount: Money, kind: str, reference: str) -> FloatReceipt | None:
+    if not _REFERENCE.fullmatch(reference.strip()):
+        return None
+    async with runtime.database.autocommit() as connection:
+        first = await answers.find(connection, agent.float_account, _trade_key(kind, reference), kind)
+    if first is None:
+        return None
+    if abs(first.moved(agent.float_account).minor) != amount.minor:
+        raise KeyConflict
+    return FloatReceipt(first.reference, amount, first.balance(leg=0), is_new=False)
+
+
+@repeats(_find_bought)
 @refuses(FloatOff, BadText, OverLimit, AccountClosed, KeyConflict)
 async def buy(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: Staff) -> FloatReceipt:
     """Adds float for money that has reached the bank; once for each `reference` of the bank's.
@@ -79,6 +114,7 @@ async def buy(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, 
     return await _trade(runtime, agent, amount, BUY, reference, by)
 
 
+@repeats(_find_sold)
 @refuses(FloatOff, buy, NotEnoughMoney)
 async def sell(runtime: Runtime, agent: Agent, amount: Money, *, reference: str, by: Staff) -> FloatReceipt:
     """Takes float for money that the bank pays the agent; once for each `reference` of the bank's."""
@@ -113,8 +149,12 @@ def _build_trade(agent: Agent, amount: Money, kind: str, reference: str) -> Tran
     return Transfer(
         id=transfer_id,
         initiator=agent.float_account,
-        key=f"{kind}:{reference}",
+        key=_trade_key(kind, reference),
         kind=kind,
         legs=(Leg(agent.float_account, minor), Leg(SystemAccount(TRUST, amount.currency), -minor)),
         notices=(notice,),
     )
+
+
+def _trade_key(kind: str, reference: str) -> str:
+    return f"{kind}:{reference.strip()}"

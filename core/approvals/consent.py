@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock, ids, phones
@@ -19,13 +19,14 @@ from core.chores import Due
 from core.credentials import pins
 from core.customers import profiles
 from core.customers.profiles import Customer
-from core.customers.refusals import UnknownRecipient
+from core.customers.refusals import NewOwner, UnknownRecipient
 from core.errors import KeyConflict, UnknownAgent, check_same
+from core.ledger import answers, tariffs
 from core.ledger.post import post_one
 from core.ledger.refusals import AccountClosed, AmountTooSmall, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.ledger.transfer import Transfer
 from core.money import Money
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.tables.agents import agent as agent_table
 from core.tables.approvals import approval as approval_table
@@ -47,13 +48,18 @@ class Price(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request for approval. A withdrawal has an `agent_id`, a send a `recipient_phone` (E.164)."""
+    """A request for approval. A withdrawal has an `agent_id`, a send a `recipient_phone` (E.164) and a `recipient_id`.
+
+    Without the id a release before this one has written it: the number's owner since before `created_at` was meant.
+    """
 
     id: UUID
     kind: str
     amount: Money
     agent_id: UUID | None
     recipient_phone: str | None
+    recipient_id: UUID | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ class ApprovalReceipt:
 
 
 async def add(connection: AsyncConnection, customer: Customer, kind: str, key: str, amount: Money, **other_side: object) -> UUID:
-    """Adds a request, in the transaction of the family that makes it. `other_side` is `agent_id` or `recipient_phone`."""
+    """Adds a request, in the transaction of the family that makes it. `other_side`: `agent_id`, or recipient's phone and id."""
     approval_id, now = ids.new_id(), clock.now()
     row = {"customer_id": customer.id, "kind": kind, "key": key, "created_at": now, "expires_at": now + LASTS}
     await connection.execute(
@@ -136,7 +142,10 @@ async def count_waiting(connection: AsyncConnection, customer: Customer, kind: s
 async def list_waiting(runtime: Runtime, customer: Customer, carriers: Carriers) -> list[Approval]:
     """The requests that the customer can answer now, oldest first; ten at most."""
     recipient = customer_table.alias("recipient")
-    is_recipient = (recipient.c.phone == approval_table.c.recipient_phone) & (recipient.c.status == "active")
+    # Of a release before this one: who had the number when it was written.
+    is_owner = (recipient.c.phone == approval_table.c.recipient_phone) & (recipient.c.status == "active")
+    was_owner = is_owner & (recipient.c.created_at <= approval_table.c.created_at) & approval_table.c.recipient_id.is_(None)
+    is_recipient = or_(recipient.c.id == approval_table.c.recipient_id, was_owner)
     query = (
         select(approval_table, agent_table.c.name, agent_table.c.number, recipient.c.name.label("recipient"))
         .outerjoin(agent_table, agent_table.c.customer_id == approval_table.c.agent_id)
@@ -155,8 +164,21 @@ def key_of(approval_id: UUID) -> str:
     return f"approval:{approval_id}"
 
 
+async def _find_receipt(runtime: Runtime, customer: Customer, approval_id: UUID) -> ApprovalReceipt | None:
+    """None too for an approval of somebody else's: the key is her wallet's."""
+    async with runtime.database.autocommit() as connection:
+        first = await answers.find(connection, customer.wallet, key_of(approval_id))
+        if first is None:
+            return None
+        query = select(approval_table.c.amount).where(approval_table.c.id == approval_id)
+        amount = Money((await connection.scalars(query)).one(), first.currency)
+    return ApprovalReceipt(first.reference, amount, first.fee, first.balance(leg=0))
+
+
+@repeats(_find_receipt)
 @refuses(
     ApprovalClosed,
+    tariffs.check_agreed,
     pins.check_for_payment,
     AmountTooSmall,
     NotEnoughMoney,
@@ -165,21 +187,33 @@ def key_of(approval_id: UUID) -> str:
     OverBalanceLimit,
     UnknownAgent,
     UnknownRecipient,
+    NewOwner,
     AccountClosed,
 )
-async def approve(runtime: Runtime, customer: Customer, approval_id: UUID, pin: str, carriers: Carriers) -> ApprovalReceipt:
-    """Moves the money, once, and tells both sides.
+async def approve(
+    runtime: Runtime,
+    customer: Customer,
+    approval_id: UUID,
+    pin: str,
+    carriers: Carriers,
+    *,
+    agreed_fee: Money | None = None,
+) -> ApprovalReceipt:
+    """Moves the money, once, and tells both sides. A repetition gets the first receipt again.
 
-    ApprovalClosed: answered already, expired, or somebody else's. After every other refusal the request goes on waiting.
+    ApprovalClosed: answered otherwise already, expired, or somebody else's. FeeRose: the fee is above `agreed_fee`, which she was
+    shown. After every other refusal the request goes on waiting.
     """
     query = select(approval_table).where(approval_table.c.id == approval_id, _is_waiting(customer))
     async with runtime.database.autocommit() as connection:
         row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise ApprovalClosed
-    await pins.check_for_payment(runtime, customer.id, pin)
     request, carrier = _request(row), carriers[row.kind]
+    tariffs.check_agreed(carrier.price(request.amount).fee, agreed_fee)
+    await pins.check_for_payment(runtime, customer.id, pin)
     price = carrier.price(request.amount)
+    tariffs.check_agreed(price.fee, agreed_fee)
     transfer = await carrier.build_transfer(runtime, customer, request)
     country, currency = runtime.settings.country, request.amount.currency
     async with runtime.database.transaction() as connection:
@@ -231,7 +265,8 @@ async def _close(connection: AsyncConnection, customer: Customer, approval_id: U
 
 
 def _request(row: Row[Any]) -> Request:
-    return Request(row.id, row.kind, Money(row.amount, row.currency), row.agent_id, row.recipient_phone)
+    amount = Money(row.amount, row.currency)
+    return Request(row.id, row.kind, amount, row.agent_id, row.recipient_phone, row.recipient_id, row.created_at)
 
 
 def _approval(row: Row[Any], carriers: Carriers) -> Approval | None:

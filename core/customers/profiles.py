@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,8 @@ from sqlalchemy import Row, Select, bindparam, exists, literal_column, select, t
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock, reading
-from core.customers.refusals import BadName, BadNationalId
+from core import clock, phones, reading
+from core.customers.refusals import BadName, BadNationalId, NewOwner
 from core.ledger.chart import FLOAT, WALLET
 from core.refusing import refuses
 from core.runtime import Runtime
@@ -57,6 +58,28 @@ async def find_by_id(connection: AsyncConnection, customer_id: UUID) -> Customer
     """The active customer with this id, as the caller's transaction sees her; None where she has closed her account."""
     row = (await connection.execute(_FIND.where(customer_table.c.id == customer_id), {"now": clock.now()})).one_or_none()
     return None if row is None else _customer(row)
+
+
+async def find_on_record(connection: AsyncConnection, customer_id: UUID) -> Customer | None:
+    """`find_by_id`, of customers who have closed their accounts too: for a receipt of what was done when they had one."""
+    row = (await connection.execute(_EVER.where(customer_table.c.id == customer_id), {"now": clock.now()})).one_or_none()
+    return None if row is None else _customer(row)
+
+
+@refuses(NewOwner)
+def check_owner(customer: Customer, shown_id: UUID | None) -> None:
+    """Refuses where the customer who has the number now is not the one who was shown. None: nobody was."""
+    if shown_id is not None and customer.id != shown_id:
+        raise NewOwner(phone=phones.national(customer.phone))
+
+
+@refuses(NewOwner)
+async def check_owned_since(runtime: Runtime, customer: Customer, moment: datetime) -> None:
+    """`check_owner` where nobody has written down who was shown: whoever had the number at that moment was."""
+    async with runtime.database.autocommit() as connection:
+        query = select(customer_table.c.created_at).where(customer_table.c.id == customer.id)
+        if (await connection.scalars(query)).one() > moment:
+            raise NewOwner(phone=phones.national(customer.phone))
 
 
 @refuses(BadName)
@@ -180,27 +203,24 @@ def _customer(row: Row[Any]) -> Customer:
 
 
 _wallet, _float = account_table.alias("wallet"), account_table.alias("float")
-_FIND: Select[Any] = (
-    select(
-        customer_table.c.id,
-        customer_table.c.phone,
-        customer_table.c.name,
-        customer_table.c.language,
-        _wallet.c.id.label("wallet"),
-        _wallet.c.currency,
-        exists().where(_float.c.owner == customer_table.c.id, _float.c.kind == FLOAT).label("is_agent"),
-        customer_table.c.asks_pin_for_balance,
-        exists()
-        .where(
-            approval_table.c.customer_id == customer_table.c.id,
-            approval_table.c.status == literal_column("'waiting'"),
-            approval_table.c.expires_at > bindparam("now"),
-        )
-        .label("has_approvals"),
-        customer_table.c.round_up_goal,
-        exists().where(pin_table.c.customer_id == customer_table.c.id).label("has_pin"),
+_EVER: Select[Any] = select(
+    customer_table.c.id,
+    customer_table.c.phone,
+    customer_table.c.name,
+    customer_table.c.language,
+    _wallet.c.id.label("wallet"),
+    _wallet.c.currency,
+    exists().where(_float.c.owner == customer_table.c.id, _float.c.kind == FLOAT).label("is_agent"),
+    customer_table.c.asks_pin_for_balance,
+    exists()
+    .where(
+        approval_table.c.customer_id == customer_table.c.id,
+        approval_table.c.status == literal_column("'waiting'"),
+        approval_table.c.expires_at > bindparam("now"),
     )
-    .join(_wallet, (_wallet.c.owner == customer_table.c.id) & (_wallet.c.kind == WALLET))
-    # A literal, here and above: a cached plan cannot use a partial index whose condition is a parameter.
-    .where(customer_table.c.status == literal_column("'active'"))
-)
+    .label("has_approvals"),
+    customer_table.c.round_up_goal,
+    exists().where(pin_table.c.customer_id == customer_table.c.id).label("has_pin"),
+).join(_wallet, (_wallet.c.owner == customer_table.c.id) & (_wallet.c.kind == WALLET))
+# A literal, here and above: a cached plan cannot use a partial index whose condition is a parameter.
+_FIND: Select[Any] = _EVER.where(customer_table.c.status == literal_column("'active'"))

@@ -22,6 +22,14 @@ class UnknownRecipient(Refusal):
     sentence = _("{phone} is not on Jasho yet.")
 
 
+class NewOwner(Refusal):
+    """The number is somebody else's now than when the customer was shown whose it is."""
+
+    code = "new_owner"
+    kind = Kind.CONFLICT
+    sentence = _("{phone} has a new owner. Nothing was done: start again.")
+
+
 class OwnNumber(Refusal):
     code = "own_number"
     kind = Kind.FORBIDDEN

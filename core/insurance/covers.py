@@ -1,8 +1,8 @@
 """Covers: what is offered, buying one, and starting or stopping its renewal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from sqlalchemy import Select, case, select, update
@@ -11,22 +11,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import clock, ids
 from core.credentials import pins
 from core.customers.profiles import Customer
-from core.errors import KeyConflict, NotPermitted, check_same
+from core.errors import KeyConflict, NotPermitted
 from core.i18n import translate
 from core.insurance import products as catalogue
 from core.insurance import texts
-from core.insurance.policies import ENDED, GRACE, Policy, make_premium, open_policy, read_policy
+from core.insurance.policies import ACTIVE, ENDED, GRACE, KIND, Policy, make_premium, open_policy, read_policy
 from core.insurance.products import Product, Term
-from core.insurance.refusals import AlreadyCovered, OutOfSeason
+from core.insurance.refusals import AlreadyCovered, OfferChanged, OutOfSeason
+from core.ledger import answers
 from core.ledger.post import post_one
 from core.ledger.refusals import AccountClosed, NotEnoughMoney
 from core.messaging import notices
 from core.money import Money
 from core.operations.refusals import InsuranceOff
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.tables.insurance import policy as policy_table
-from core.tables.ledger import transfer as transfer_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,26 @@ class Offer:
     product: Product
     term: Term | None
     sold_next: date
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a customer is shown before she says yes: the price of a term, the most that a claim pays, and a term's days.
+
+    `days` is 0 for a product that is sold by the season.
+    """
+
+    price: Money
+    cover: Money
+    days: int
+
+    @classmethod
+    def of(cls, product: Product) -> Self:
+        return cls(product.price, product.cover, product.term_days)
+
+    def keeps(self, agreed: "Terms") -> bool:
+        """Is it no worse than what she has agreed to?"""
+        return self.price <= agreed.price and self.cover >= agreed.cover and self.days >= agreed.days
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +83,34 @@ def get_offer(runtime: Runtime, product_key: str) -> Offer:
     raise OutOfSeason
 
 
-@refuses(InsuranceOff, pins.check, get_offer, AlreadyCovered, NotEnoughMoney, AccountClosed, KeyConflict)
-async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, key: str) -> CoverPurchase:
+@refuses(KeyConflict)
+async def _find_first(runtime: Runtime, customer: Customer, product_key: str, key: str) -> CoverPurchase | None:
+    async with runtime.database.autocommit() as connection:
+        first = await answers.find(connection, customer.wallet, key, KIND)
+        if first is None:
+            return None
+        query = _of(customer).where(policy_table.c.transfer_id == first.transfer_id)
+        row = (await connection.execute(query)).one_or_none()
+    if row is None or row.product != product_key:
+        raise KeyConflict
+    return CoverPurchase(first.reference, _as_bought(read_policy(row)), first.balance(leg=0))
+
+
+@repeats(_find_first)
+@refuses(InsuranceOff, pins.check, get_offer, OfferChanged, AlreadyCovered, NotEnoughMoney, AccountClosed, KeyConflict)
+async def buy(
+    runtime: Runtime, customer: Customer, product_key: str, pin: str, key: str, *, agreed: Terms | None = None
+) -> CoverPurchase:
     """Sells the cover from today and takes its price, once for each `key`: a repetition gets the first purchase.
 
-    A cover that is unpaid, in its days of grace, goes on without a second waiting time.
+    OfferChanged: it is worse now than the terms that she was shown. A cover that is unpaid, in its days of grace, goes on without
+    a second waiting time.
     """
+    _check_agreed(get_offer(runtime, product_key).product, agreed)
     await pins.check(runtime, customer.id, pin)
     async with runtime.database.transaction() as connection:
-        if (purchase := await _find_purchase(connection, customer, key)) is not None:
-            return _check_same(purchase, product_key)
         offer = get_offer(runtime, product_key)
+        _check_agreed(offer.product, agreed)
         if offer.term is None:
             raise OutOfSeason
         waited_until = await _end_unpaid(connection, customer, product_key)
@@ -81,9 +118,6 @@ async def buy(runtime: Runtime, customer: Customer, product_key: str, pin: str, 
         transfer_id = ids.new_id()
         policy = await open_policy(connection, customer.id, offer.product, term, transfer_id)
         if policy is None:
-            # A repetition that overtook this request has it, or she had it before.
-            if (purchase := await _find_purchase(connection, customer, key)) is not None:
-                return _check_same(purchase, product_key)
             raise AlreadyCovered
         notice = notices.write(
             customer,
@@ -140,15 +174,19 @@ async def stop_renewal(runtime: Runtime, customer: Customer, policy_id: UUID) ->
     return await _set_renewal(runtime, customer, policy_id, {"renews": False, "status": unpaid_ends})
 
 
-@refuses(InsuranceOff, get_policy, pins.check)
-async def start_renewal(runtime: Runtime, customer: Customer, policy_id: UUID, pin: str) -> Policy:
+@refuses(InsuranceOff, get_policy, OfferChanged, pins.check)
+async def start_renewal(
+    runtime: Runtime, customer: Customer, policy_id: UUID, pin: str, *, agreed: Terms | None = None
+) -> Policy:
     """Starts the renewal. It asks for the PIN because each renewal is paid without asking.
 
-    NotPermitted: also for a cover by the season.
+    NotPermitted: also for a cover by the season. OfferChanged: the next term is worse now than the terms that she was shown.
     """
     policy = await get_policy(runtime, customer, policy_id)
-    if find_renewal_product(runtime, policy) is None:
+    product = find_renewal_product(runtime, policy)
+    if product is None:
         raise NotPermitted
+    _check_agreed(product, agreed)
     await pins.check(runtime, customer.id, pin)
     return await _set_renewal(runtime, customer, policy_id, {"renews": True})
 
@@ -157,23 +195,18 @@ def _of(customer: Customer) -> Select[Any]:
     return select(policy_table).where(policy_table.c.customer_id == customer.id)
 
 
-def _check_same(purchase: CoverPurchase, product_key: str) -> CoverPurchase:
-    """Returns the purchase of an earlier request, unless this request is for another product."""
-    check_same(purchase.policy, product=product_key)
-    return purchase
+def _check_agreed(product: Product, agreed: Terms | None) -> None:
+    if agreed is not None and not Terms.of(product).keeps(agreed):
+        raise OfferChanged
 
 
-async def _find_purchase(connection: AsyncConnection, customer: Customer, key: str) -> CoverPurchase | None:
-    query = (
-        _of(customer)
-        .add_columns(transfer_table.c.available)
-        .join(transfer_table, transfer_table.c.id == policy_table.c.transfer_id)
-        .where(transfer_table.c.initiator == customer.wallet, transfer_table.c.key == key)
-    )
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        return None
-    return CoverPurchase(ids.reference(row.transfer_id), read_policy(row), Money(row.available[0], row.currency))
+def _as_bought(policy: Policy) -> Policy:
+    """The policy without what renewals have made of it since."""
+    product = catalogue.find(policy.product, policy.price.currency, policy.starts)
+    term = None if product is None else product.term(policy.starts)
+    if product is None or term is None:
+        return policy
+    return replace(policy, ends=term.ends, renews=not product.seasons, status=ACTIVE)
 
 
 async def _end_unpaid(connection: AsyncConnection, customer: Customer, product_key: str) -> date | None:

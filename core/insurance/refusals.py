@@ -10,6 +10,14 @@ class AlreadyCovered(Refusal):
     sentence = _("You have this cover already.")
 
 
+class OfferChanged(Refusal):
+    """It costs more now than the customer was shown, pays less, or lasts for fewer days."""
+
+    code = "offer_changed"
+    kind = Kind.CONFLICT
+    sentence = _("This cover has changed, and nothing was done. Please look at it again.")
+
+
 class OutOfSeason(Refusal):
     code = "out_of_season"
     kind = Kind.CONFLICT

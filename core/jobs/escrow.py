@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import ids, phones
@@ -16,8 +16,7 @@ from core.customers.profiles import Customer
 from core.errors import KeyConflict
 from core.jobs import market
 from core.jobs.market import Job
-from core.jobs.refusals import JobClosed
-from core.ledger import statement
+from core.ledger import answers, statement
 from core.ledger.post import post_one
 from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.ledger.transfer import Leg, PostingResult, Transfer
@@ -25,7 +24,7 @@ from core.messaging import notices
 from core.money import Money
 from core.refusing import refuses
 from core.runtime import Runtime
-from core.tables.ledger import transfer as transfer_table
+from core.tables.jobs import job as job_table
 
 # The ledger's kinds: into escrow, out of it to the worker, out of it back to the employer.
 KIND_KEEP, KIND_PAY, KIND_REFUND = "job_hire", "job_pay", "job_refund"
@@ -96,18 +95,36 @@ async def give_back(runtime: Runtime, connection: AsyncConnection, hired: Hired,
     return JobReceipt(ids.reference(answer.transfer_id), Money(answer.available_minor[1], hired.job.pay.currency))
 
 
-@refuses(JobClosed)
-async def get_first_receipt(
-    connection: AsyncConnection, employer: Customer, initiator: UUID | None, kind: str, key: str
-) -> JobReceipt:
-    """The receipt of what `initiator` has done under this key already. JobClosed: nothing."""
-    query = select(transfer_table.c.id).where(
-        transfer_table.c.initiator == initiator, transfer_table.c.key == key, transfer_table.c.kind == kind
-    )
-    transfer_id: UUID | None = await connection.scalar(query)
-    if transfer_id is None:
-        raise JobClosed
-    return JobReceipt(ids.reference(transfer_id), await statement.get_available(connection, employer.wallet))
+@refuses(KeyConflict)
+async def find_kept(runtime: Runtime, employer: Customer, job_id: UUID, worker_id: UUID, key: str) -> JobReceipt | None:
+    """The receipt of a hire under this key, as it was then. KeyConflict: the key was for another request."""
+    async with runtime.database.autocommit() as connection:
+        first = await answers.find(connection, employer.wallet, key, KIND_KEEP)
+        row = None if first is None else await _find_own(connection, employer, job_id)
+    if first is None:
+        return None
+    if row is None or row.worker_id != worker_id or not first.moved(row.escrow).minor:
+        raise KeyConflict
+    return JobReceipt(first.reference, first.balance(leg=0))
+
+
+@refuses(KeyConflict)
+async def find_paid(runtime: Runtime, employer: Customer, job_id: UUID, key: str) -> JobReceipt | None:
+    """The receipt of a job's pay under this key, with the balance of then: whoever repeats it has not proved her PIN now."""
+    async with runtime.database.autocommit() as connection:
+        row = await _find_own(connection, employer, job_id)
+        first = None if row is None else await answers.find(connection, row.escrow, key, KIND_PAY)
+        if first is None:
+            return None
+        return JobReceipt(first.reference, await statement.get_available_at(connection, employer.wallet, first.moment))
+
+
+async def _find_own(connection: AsyncConnection, employer: Customer, job_id: UUID) -> Row[Any] | None:
+    """The worker and the escrow of a job that she has hired somebody for."""
+    query: Select[Any] = select(job_table.c.worker_id, job_table.c.escrow)
+    is_hers = (job_table.c.id == job_id) & (job_table.c.employer_id == employer.id) & job_table.c.escrow.is_not(None)
+    row: Row[Any] | None = (await connection.execute(query.where(is_hers))).one_or_none()
+    return row
 
 
 async def tell(

@@ -23,7 +23,7 @@ from core.jobs.refusals import JobClosed
 from core.ledger.accounts import open_account
 from core.ledger.chart import ESCROW
 from core.operations.refusals import JobsOff
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.staff import Staff
 from core.tables.jobs import application
@@ -45,12 +45,12 @@ async def set_status(connection: AsyncConnection, job_id: UUID, status: str, **v
     return row
 
 
+@repeats(escrow.find_kept)
 @refuses(
     JobsOff,
     pins.check_for_payment,
     market.lock,
     NotPermitted,
-    escrow.get_first_receipt,
     JobClosed,
     market.keep_open,
     escrow.get_hired,
@@ -64,8 +64,6 @@ async def hire(runtime: Runtime, employer: Customer, job_id: UUID, worker_id: UU
     await pins.check_for_payment(runtime, employer.id, pin)
     async with runtime.database.transaction() as connection:
         row = await _lock_own(connection, job_id, employer)
-        if row.worker_id == worker_id:
-            return await escrow.get_first_receipt(connection, employer, employer.wallet, escrow.KIND_KEEP, key)
         if not market.is_offered(row):
             raise JobClosed
         hired = await _choose(connection, employer, job_id, worker_id)
@@ -82,14 +80,13 @@ async def finish(runtime: Runtime, worker: Customer, job_id: UUID) -> None:
         await escrow.tell(runtime, connection, hired, hired.employer, texts.JOB_FINISHED)
 
 
-@refuses(pins.check_for_payment, market.lock, NotPermitted, escrow.get_first_receipt, advance, escrow.pay_out)
+@repeats(escrow.find_paid)
+@refuses(pins.check_for_payment, market.lock, NotPermitted, advance, escrow.pay_out)
 async def pay(runtime: Runtime, employer: Customer, job_id: UUID, pin: str, key: str) -> JobReceipt:
     """Marks the job as done and pays for it, once for each `key`: a repetition gets the first receipt."""
     await pins.check_for_payment(runtime, employer.id, pin)
     async with runtime.database.transaction() as connection:
         row = await _lock_own(connection, job_id, employer)
-        if row.status == PAID:
-            return await escrow.get_first_receipt(connection, employer, row.escrow, escrow.KIND_PAY, key)
         hired = await advance(connection, row, PAID, HIRED, FINISHED)
         side_texts = (hired.worker, hired.employer, texts.JOB_PAID), (hired.employer, hired.worker, texts.JOB_PAYMENT)
         return await escrow.pay_out(runtime, connection, hired, key, side_texts, is_limited=True)

@@ -2,6 +2,7 @@
 
 from core.errors import Kind, Refusal
 from core.i18n import _
+from core.money import Money
 
 
 class NotEnoughMoney(Refusal):
@@ -14,6 +15,18 @@ class AmountTooSmall(Refusal):
     code = "amount_too_small"
     kind = Kind.OVER
     sentence = _("The least is {least}.")
+
+
+class FeeRose(Refusal):
+    """It costs more now than the customer was shown. `fee` is what it costs; whoever refuses shows it for a new yes."""
+
+    code = "fee_rose"
+    kind = Kind.CONFLICT
+    sentence = _("The fee rose. Nothing was done.")
+
+    def __init__(self, fee: Money) -> None:
+        super().__init__(fee=fee)
+        self.fee = fee
 
 
 class OverLimit(Refusal):

@@ -68,7 +68,7 @@ async def get_system_balance(connection: AsyncConnection, system: SystemAccount)
 async def get_balance_at(connection: AsyncConnection, account_id: UUID, moment: datetime) -> Money:
     """The balance after everything that was posted up to and at `moment`; zero before the first posting.
 
-    Nothing calls it yet; statements by month will.
+    Statements by month will call it, too.
     """
     last_posting = (
         select(posting.c.balance_after)
@@ -81,6 +81,21 @@ async def get_balance_at(connection: AsyncConnection, account_id: UUID, moment: 
         await connection.execute(select(func.coalesce(last_posting, 0), account.c.currency).where(account.c.id == account_id))
     ).one()
     return Money(*row)
+
+
+async def get_available_at(connection: AsyncConnection, account_id: UUID, moment: datetime) -> Money:
+    """What the account's owner could spend at `moment`: the balance of then, less what was held then."""
+    settled = transfer.alias("settled")
+    is_settled = select(settled.c.id).where(settled.c.settles == hold_leg.c.hold_id, settled.c.created_at <= moment).exists()
+    held = (
+        select(func.coalesce(func.sum(-hold_leg.c.amount), 0))
+        .join(transfer, transfer.c.id == hold_leg.c.hold_id)
+        .where(hold_leg.c.account_id == account_id, hold_leg.c.amount < 0, transfer.c.created_at <= moment, ~is_settled)
+    )
+    balance = await get_balance_at(connection, account_id, moment)
+    # Only what its owner asked for takes from an account that she is the only one to hold.
+    held_minor = await connection.scalar(held.where(transfer.c.initiator == account_id))
+    return balance - Money(int(held_minor or 0), balance.currency)
 
 
 async def list_newest(connection: AsyncConnection, account_id: UUID, most: int) -> list[Posting]:

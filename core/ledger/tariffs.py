@@ -14,7 +14,7 @@ from typing import Any
 from core import clock
 from core.countries import COUNTRY_OF_CURRENCY, CURRENCIES
 from core.ledger.chart import EXCISE, FEES, SystemAccount
-from core.ledger.refusals import AmountTooSmall, OverLimit
+from core.ledger.refusals import AmountTooSmall, FeeRose, OverLimit
 from core.ledger.transfer import Leg
 from core.money import Money
 from core.refusing import refuses
@@ -102,6 +102,13 @@ def fee(kind: str, amount: Money) -> Fee:
 def quote(kind: str, amount: Money) -> Quote:
     """The fee beside the amount."""
     return Quote(amount, fee(kind, amount))
+
+
+@refuses(FeeRose)
+def check_agreed(fee_now: Money, agreed_fee: Money | None) -> None:
+    """Refuses what costs more now than the fee that the customer was shown and said yes to. None: she was shown none."""
+    if agreed_fee is not None and fee_now > agreed_fee:
+        raise FeeRose(fee_now)
 
 
 def current(kind: str, currency: str) -> Tariff:

@@ -7,15 +7,19 @@ out in the last 24 hours, waits for an approval with the PIN instead.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, func, insert, select, update
 
 from core import clock
 from core.credentials import codes, pins
+from core.customers import profiles
 from core.customers.profiles import Customer
 from core.errors import Refusal
 from core.ledger import limits, tariffs
+from core.ledger.refusals import FeeRose
+from core.ledger.tariffs import Quote
 from core.money import Money
 from core.operations.refusals import SavingsOff, SendOff
 from core.refusing import refuses
@@ -27,6 +31,8 @@ from core.tables.credentials import one_time_code
 from core.tables.orders import order as order_table
 
 CODE_TTL = timedelta(minutes=5)
+# Of a customer, in that time.
+_MOST_USED = 5
 SEND, SAVE = "send", "save"
 
 
@@ -42,12 +48,13 @@ class PlacedOrder:
 
 @dataclass(frozen=True, slots=True)
 class DoneOrder:
-    """An order that was carried out. `to` is the recipient, or the goal."""
+    """An order that was carried out. `to` is the recipient, or the goal. `is_new`: by this request, and not by one before it."""
 
     reference: str
     amount: Money
     to: Customer | Goal
     balance: Money
+    is_new: bool = True
 
 
 @refuses(
@@ -66,8 +73,7 @@ async def place_send(runtime: Runtime, sender: Customer, recipient_phone: str, a
     if amount + await _sum_sent_lately(runtime, sender) > _sms_limit(runtime, sender):
         await approval.ask(runtime, sender, recipient_phone, amount, key)
         return PlacedOrder(None, amount, quoted.fee, recipient)
-    code_id = await _place(runtime, sender, SEND, amount, recipient_phone=recipient_phone)
-    return PlacedOrder(code_id, amount, quoted.fee, recipient)
+    return await _place_send(runtime, sender, recipient, quoted)
 
 
 @refuses(SavingsOff, pins.require_open, goals.check_enough, codes.check_not_guessed)
@@ -82,86 +88,118 @@ async def place_saving(runtime: Runtime, customer: Customer, goal: Goal, amount:
 @refuses(
     codes.check,
     pins.require_open_for_payment,
-    transfers.get_recipient,
+    transfers.get_shown,
     tariffs.quote,
     transfers.send_confirmed,
     goals.save_confirmed,
+    codes.check_not_guessed,
 )
-async def confirm(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder:
-    """Carries out the newest order whose code this is, once.
+async def confirm(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder | PlacedOrder:
+    """Carries out the newest order whose code this is, once. The same code again gets the first answer.
 
-    After a crash between code and money the same code finishes the order, under the same key of the ledger.
+    After a crash between code and money the same code finishes the order, under the same key of the ledger. Where the fee is
+    above the one that she was told, nothing moves: a new order is placed at the price of now, for a new code. NewOwner: the
+    number is somebody else's now than when she was told whose it is.
     """
-    code_id = await _find_unfinished(runtime, customer, typed) or await codes.check(runtime, customer.id, codes.SMS, typed)
-    async with runtime.database.autocommit() as connection:
-        row = (await connection.execute(select(order_table).where(order_table.c.id == code_id))).one()
+    row = await _find_used(runtime, customer, typed)
+    if row is not None:
+        done = await _find_done(runtime, customer, row)
+        if done is not None:
+            return done
+    if row is None or row.done_at is not None:
+        row = await _get(runtime, await codes.check(runtime, customer.id, codes.SMS, typed))
     try:
         return await _carry_out(runtime, customer, row)
+    except FeeRose:
+        await _finish(runtime, row.id)
+        return await _place_again(runtime, customer, row)
     except Refusal:
-        await _finish(runtime, code_id)
+        await _finish(runtime, row.id)
         raise
 
 
-async def _place(
-    runtime: Runtime,
-    customer: Customer,
-    kind: str,
-    amount: Money,
-    *,
-    recipient_phone: str | None = None,
-    goal_id: UUID | None = None,
-) -> UUID:
+async def _place_send(runtime: Runtime, sender: Customer, recipient: Customer, quoted: Quote) -> PlacedOrder:
+    shown = {"recipient_phone": recipient.phone, "recipient_id": recipient.id, "fee": quoted.fee.minor}
+    code_id = await _place(runtime, sender, SEND, quoted.amount, **shown)
+    return PlacedOrder(code_id, quoted.amount, quoted.fee, recipient)
+
+
+@refuses(transfers.get_shown, transfers.quote, codes.check_not_guessed)
+async def _place_again(runtime: Runtime, sender: Customer, row: Row[Any]) -> PlacedOrder:
+    recipient = await _get_recipient(runtime, sender, row)
+    return await _place_send(runtime, sender, recipient, await transfers.quote(runtime, sender, Money(row.amount, row.currency)))
+
+
+async def _place(runtime: Runtime, customer: Customer, kind: str, amount: Money, **shown: object) -> UUID:
     async with runtime.database.transaction() as connection:
         await codes.check_not_guessed(connection, customer.id, codes.SMS)
         code_id = await codes.issue(connection, customer.id, codes.SMS, CODE_TTL)
-        await connection.execute(
-            insert(order_table).values(
-                id=code_id,
-                customer_id=customer.id,
-                kind=kind,
-                recipient_phone=recipient_phone,
-                goal_id=goal_id,
-                currency=amount.currency,
-                amount=amount.minor,
-                created_at=clock.now(),
-            )
-        )
+        order = {"id": code_id, "customer_id": customer.id, "kind": kind, "created_at": clock.now()}
+        await connection.execute(insert(order_table).values(**order, currency=amount.currency, amount=amount.minor, **shown))
     return code_id
 
 
-async def _find_unfinished(runtime: Runtime, customer: Customer, typed: str) -> UUID | None:
-    """An order whose code was used and whose money may not have moved: its process has crashed, or is still at work."""
+async def _find_used(runtime: Runtime, customer: Customer, typed: str) -> Row[Any] | None:
+    """An order whose code, this one, was used lately. Unless it is done, its process has crashed, or is still at work."""
+    query = (
+        select(order_table)
+        .join(one_time_code, one_time_code.c.id == order_table.c.id)
+        .where(order_table.c.customer_id == customer.id, one_time_code.c.used_at > clock.now() - CODE_TTL)
+        .order_by(order_table.c.done_at.is_(None).desc(), order_table.c.created_at.desc())
+        .limit(_MOST_USED)
+    )
     async with runtime.database.autocommit() as connection:
-        order_id: UUID | None = await connection.scalar(
-            select(order_table.c.id)
-            .join(one_time_code, one_time_code.c.id == order_table.c.id)
-            .where(
-                order_table.c.customer_id == customer.id,
-                order_table.c.done_at.is_(None),
-                one_time_code.c.used_at > clock.now() - CODE_TTL,
-            )
-            .order_by(order_table.c.created_at.desc())
-            .limit(1)
-        )
-    if order_id is None or not codes.matches(runtime.settings, order_id, codes.SMS, typed):
-        return None
-    return order_id
+        rows = (await connection.execute(query)).all()
+    return next((row for row in rows if codes.matches(runtime.settings, row.id, codes.SMS, typed)), None)
 
 
-async def _carry_out(runtime: Runtime, customer: Customer, row: Row[tuple[object, ...]]) -> DoneOrder:
-    amount, key = Money(row.amount, row.currency), f"sms:{row.id}"
+async def _get(runtime: Runtime, order_id: UUID) -> Row[Any]:
+    async with runtime.database.autocommit() as connection:
+        return (await connection.execute(select(order_table).where(order_table.c.id == order_id))).one()
+
+
+async def _find_done(runtime: Runtime, customer: Customer, row: Row[Any]) -> DoneOrder | None:
+    """What the order has moved already, whoever asks for it by its code now: a PIN or a switch has no say in that any more."""
+    amount, key = Money(row.amount, row.currency), _key(row)
+    if row.kind == SEND:
+        sent = await transfers.find_receipt(runtime, customer, row.recipient_phone, amount, key)
+        done = None if sent is None else DoneOrder(sent.reference, amount, sent.recipient, sent.balance, is_new=False)
+    else:
+        saved = await goals.find_saved(runtime, customer, row.goal_id, amount, key)
+        done = None if saved is None else DoneOrder(saved.reference, amount, saved.goal, saved.balance, is_new=False)
+    if done is not None and row.done_at is None:
+        await _finish(runtime, row.id)
+    return done
+
+
+async def _carry_out(runtime: Runtime, customer: Customer, row: Row[Any]) -> DoneOrder:
+    amount = Money(row.amount, row.currency)
     to: Customer | Goal
     if row.kind == SEND:
         await pins.require_open_for_payment(runtime, customer.id)
-        to = await transfers.get_recipient(runtime, customer, row.recipient_phone)
-        receipt = await transfers.send_confirmed(runtime, customer, to, tariffs.quote(transfers.KIND, amount), key)
+        to = await _get_recipient(runtime, customer, row)
+        quoted = tariffs.quote(transfers.KIND, amount)
+        tariffs.check_agreed(quoted.fee, None if row.fee is None else Money(row.fee, row.currency))
+        receipt = await transfers.send_confirmed(runtime, customer, to, quoted, _key(row))
         done = DoneOrder(receipt.reference, amount, to, receipt.balance)
     else:
         await pins.require_open(runtime, customer.id)
-        saving = await goals.save_confirmed(runtime, customer, row.goal_id, amount, key)
+        saving = await goals.save_confirmed(runtime, customer, row.goal_id, amount, _key(row))
         done = DoneOrder(saving.reference, amount, saving.goal, saving.balance)
     await _finish(runtime, row.id)
     return done
+
+
+@refuses(transfers.get_shown)
+async def _get_recipient(runtime: Runtime, customer: Customer, row: Row[Any]) -> Customer:
+    recipient = await transfers.get_shown(runtime, customer, row.recipient_phone, row.recipient_id)
+    if row.recipient_id is None:  # a release before this one has written the order
+        await profiles.check_owned_since(runtime, recipient, row.created_at)
+    return recipient
+
+
+def _key(row: Row[Any]) -> str:
+    return f"sms:{row.id}"
 
 
 async def _finish(runtime: Runtime, order_id: UUID) -> None:

@@ -38,7 +38,7 @@ from core.payments import settlements
 from core.payments.refusals import RailAway
 from core.payments.settlements import IN, OUT
 from core.rail import NETWORKS, Ability, Rail
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.tables.ledger import account
 from core.tables.ledger import transfer as transfer_table
@@ -46,6 +46,8 @@ from core.tables.payments import payment
 
 TARIFF = "withdraw"
 FINAL = ("paid", "refused")
+# What tells one request from another under the same key.
+_SAME = ("direction", "currency", "amount")
 ANSWER_WITHIN = {IN: timedelta(minutes=2), OUT: timedelta(minutes=5)}
 # The customer cannot spend a withdrawal's money again before the rail has reported on it, however long that takes.
 _HOLD_LASTS = timedelta(days=365)
@@ -83,6 +85,14 @@ def get_rail(runtime: Runtime, direction: str) -> Rail:
     raise RailAway(rail=NETWORKS[runtime.settings.network].title)
 
 
+@refuses(KeyConflict)
+async def _find_deposit(runtime: Runtime, customer: Customer, amount: Money, key: str) -> DepositRequest | None:
+    async with runtime.database.autocommit() as connection:
+        row = await _find(connection, customer.id, key, direction=IN, currency=amount.currency, amount=amount.minor)
+    return None if row is None else DepositRequest(ids.reference(row.id), row.phone, amount)
+
+
+@repeats(_find_deposit)
 @refuses(DepositOff, get_rail, AccountClosed, KeyConflict, RequestWaits, OverLimit, OverBalanceLimit)
 async def deposit(runtime: Runtime, customer: Customer, amount: Money, *, key: str) -> DepositRequest:
     """Asks the customer on her phone to pay the amount in; once for each `key`. Posts nothing before she has paid.
@@ -111,10 +121,19 @@ async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) 
     return quoted
 
 
+@refuses(KeyConflict)
+async def _find_withdrawal(runtime: Runtime, customer: Customer, amount: Money, key: str) -> WithdrawalReceipt | None:
+    async with runtime.database.autocommit() as connection:
+        row = await _find(connection, customer.id, key, direction=OUT, currency=amount.currency, amount=amount.minor)
+        return None if row is None else await _first_receipt(connection, row)
+
+
+@repeats(_find_withdrawal)
 @refuses(
     WithdrawOff,
     get_rail,
     tariffs.quote,
+    tariffs.check_agreed,
     pins.check_for_payment,
     NotEnoughMoney,
     OverLimit,
@@ -122,14 +141,17 @@ async def quote_withdrawal(runtime: Runtime, customer: Customer, amount: Money) 
     AccountClosed,
     KeyConflict,
 )
-async def withdraw(runtime: Runtime, customer: Customer, amount: Money, *, pin: str, key: str) -> WithdrawalReceipt:
+async def withdraw(
+    runtime: Runtime, customer: Customer, amount: Money, *, pin: str, key: str, agreed_fee: Money | None = None
+) -> WithdrawalReceipt:
     """Holds amount and fee, and has the amount paid to the customer's phone; once for each `key`.
 
-    A repetition gets the first receipt again.
+    FeeRose: the fee is above `agreed_fee`, which she was shown. A repetition gets the first receipt again.
     """
     rail = get_rail(runtime, OUT)
     row = _row(customer, rail, OUT, amount, key)
     quoted = tariffs.quote(TARIFF, amount)
+    tariffs.check_agreed(quoted.fee, agreed_fee)
     await pins.check_for_payment(runtime, customer.id, pin)
     transfer = Transfer(
         id=row["id"],
@@ -204,10 +226,16 @@ async def _insert(connection: AsyncConnection, row: dict[str, Any]) -> Row[Any] 
     )
     if added.one_or_none() is not None:
         return None
-    query = select(payment).where(payment.c.customer_id == row["customer_id"], payment.c.key == row["key"])
-    earlier = (await connection.execute(query)).one()
-    check_same(earlier, **{name: row[name] for name in ("direction", "currency", "amount")})
-    return earlier
+    return await _find(connection, row["customer_id"], row["key"], **{name: row[name] for name in _SAME})
+
+
+async def _find(connection: AsyncConnection, customer_id: UUID, key: str, **same: object) -> Row[Any] | None:
+    """The request under this key. KeyConflict where it was another one."""
+    query = select(payment).where(payment.c.customer_id == customer_id, payment.c.key == key)
+    row = (await connection.execute(query)).one_or_none()
+    if row is not None:
+        check_same(row, **same)
+    return row
 
 
 async def _check_none_waits(connection: AsyncConnection, row: dict[str, Any]) -> None:

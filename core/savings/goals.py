@@ -16,12 +16,13 @@ from core.credentials import pins
 from core.customers import wallet
 from core.customers.profiles import Customer
 from core.errors import BadAmount, Busy, KeyConflict, NotPermitted
+from core.ledger import answers
 from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit
 from core.ledger.transfer import Leg, Notice, PostingResult, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.operations.refusals import SavingsOff
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.savings import texts
 from core.savings.refusals import GoalLocked
@@ -137,24 +138,57 @@ async def check_withdrawal(runtime: Runtime, customer: Customer, goal_id: UUID, 
         raise NotEnoughMoney(needed=amount)
 
 
+@refuses(KeyConflict)
+async def find_saved(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, key: str) -> GoalReceipt | None:
+    """The receipt of what was saved under this key, as it was then. KeyConflict: the key was for another request."""
+    return await _find_receipt(runtime, customer, goal_id, amount, customer.wallet, key, KIND_SAVE)
+
+
+@refuses(KeyConflict)
+async def _find_taken(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, key: str) -> GoalReceipt | None:
+    return await _find_receipt(runtime, customer, goal_id, amount, goal_id, key, KIND_TAKE_OUT)
+
+
+async def _find_receipt(
+    runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, initiator: UUID, key: str, kind: str
+) -> GoalReceipt | None:
+    async with runtime.database.autocommit() as connection:
+        first = await answers.find(connection, initiator, key, kind)
+        goal = None if first is None else await find(connection, customer, goal_id)
+    if first is None:
+        return None
+    moved = first.moved(goal_id)
+    if goal is None or (moved if kind == KIND_SAVE else -moved) != amount:
+        raise KeyConflict
+    goal_leg = 1 if kind == KIND_SAVE else 0
+    then = replace(goal, balance=first.balance(goal_leg), is_open=True)
+    return GoalReceipt(first.reference, then, amount, first.balance(1 - goal_leg))
+
+
+@repeats(find_saved)
 @refuses(SavingsOff, get, check_amount, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
 async def save_confirmed(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, key: str) -> GoalReceipt:
     """Moves money from the wallet into a goal without a PIN: the caller has the customer's confirmation. Otherwise as `save`."""
-    goal = await get(runtime, customer, goal_id)
+    return await _save(runtime, customer, await get(runtime, customer, goal_id), amount, key)
+
+
+async def _save(runtime: Runtime, customer: Customer, goal: Goal, amount: Money, key: str) -> GoalReceipt:
     check_amount(amount, customer.currency)
     answer = await runtime.poster.submit(build_saving(customer, goal, amount, kind=KIND_SAVE, key=key, text=texts.SAVED))
     return _receipt(answer, goal, amount, goal_leg=1)
 
 
+@repeats(find_saved)
 @refuses(SavingsOff, get, check_amount, pins.check, save_confirmed)
 async def save(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, *, pin: str, key: str) -> GoalReceipt:
     """Moves money from the wallet into a goal; once for each `key`. A repetition gets the first receipt again."""
-    await get(runtime, customer, goal_id)
+    goal = await get(runtime, customer, goal_id)
     check_amount(amount, customer.currency)
     await pins.check(runtime, customer.id, pin)
-    return await save_confirmed(runtime, customer, goal_id, amount, key)
+    return await _save(runtime, customer, goal, amount, key)
 
 
+@repeats(_find_taken)
 @refuses(SavingsOff, save, Goal.check_lock, OverBalanceLimit)
 async def withdraw(runtime: Runtime, customer: Customer, goal_id: UUID, amount: Money, *, pin: str, key: str) -> GoalReceipt:
     """Moves money from a goal back into the wallet; once for each goal and `key`. A repetition gets the first receipt again."""

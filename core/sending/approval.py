@@ -17,7 +17,7 @@ from core.ledger.transfer import Transfer
 from core.messaging import notices
 from core.money import Money
 from core.operations.refusals import SendOff
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.sending import texts, transfers
 
@@ -25,15 +25,22 @@ REQUEST_KIND = "send"
 MOST_WAITING = 5
 
 
+@refuses(consent.find)
+async def _find_asked(runtime: Runtime, customer: Customer, recipient_phone: str, amount: Money, key: str) -> UUID | None:
+    async with runtime.database.autocommit() as connection:
+        return await consent.find(connection, customer, **_request(recipient_phone, amount, key))
+
+
+@repeats(_find_asked)
 @refuses(SendOff, transfers.get_recipient, tariffs.quote, consent.find, RequestWaits)
 async def ask(runtime: Runtime, customer: Customer, recipient_phone: str, amount: Money, key: str) -> UUID:
     """Asks the customer on her phone to approve the send; once for each `key`. Answers with the request's id.
 
-    RequestWaits: five requests wait already.
+    It is for whoever has the number now. RequestWaits: five requests wait already.
     """
     recipient = await transfers.get_recipient(runtime, customer, recipient_phone)
     _price(amount)
-    request: dict[str, Any] = {"kind": REQUEST_KIND, "key": f"own:{key}", "amount": amount, "recipient_phone": recipient.phone}
+    request = _request(recipient.phone, amount, key)
     async with runtime.database.transaction() as connection:
         await profiles.lock(connection, customer.id)
         earlier = await consent.find(connection, customer, **request)
@@ -41,17 +48,23 @@ async def ask(runtime: Runtime, customer: Customer, recipient_phone: str, amount
             return earlier
         if await consent.count_waiting(connection, customer, REQUEST_KIND) >= MOST_WAITING:
             raise RequestWaits
-        return await consent.add(connection, customer, **request)
+        return await consent.add(connection, customer, recipient_id=recipient.id, **request)
+
+
+def _request(recipient_phone: str, amount: Money, key: str) -> dict[str, Any]:
+    return {"kind": REQUEST_KIND, "key": f"own:{key}", "amount": amount, "recipient_phone": recipient_phone}
 
 
 def _price(amount: Money) -> Quote:
     return tariffs.quote(transfers.KIND, amount)
 
 
-@refuses(SendOff, transfers.get_recipient, tariffs.quote)
+@refuses(SendOff, transfers.get_shown, tariffs.quote)
 async def _build_transfer(runtime: Runtime, customer: Customer, request: Request) -> Transfer:
     assert request.recipient_phone is not None, request.id
-    recipient = await transfers.get_recipient(runtime, customer, request.recipient_phone)
+    recipient = await transfers.get_shown(runtime, customer, request.recipient_phone, request.recipient_id)
+    if request.recipient_id is None:
+        await profiles.check_owned_since(runtime, recipient, request.created_at)
     return transfers.build_transfer(customer, recipient, _price(request.amount), consent.key_of(request.id))
 
 

@@ -1,6 +1,5 @@
 """Money for a number that has no account yet: it leaves the sender now, and waits seven days for the number (unclaimed.py)."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,8 +12,8 @@ from core.credentials import pins
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.customers.refusals import OwnNumber
-from core.errors import KeyConflict
-from core.ledger import limits, tariffs
+from core.errors import KeyConflict, check_same
+from core.ledger import answers, limits, tariffs
 from core.ledger.chart import UNCLAIMED, SystemAccount
 from core.ledger.post import post_one
 from core.ledger.refusals import OverBalanceLimit
@@ -23,7 +22,7 @@ from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.operations.refusals import SendOff
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.sending import texts, transfers, unclaimed
 from core.sending.refusals import TooManyWaiting
@@ -56,46 +55,78 @@ async def quote(runtime: Runtime, sender: Customer, phone: str, amount: Money) -
     return quoted
 
 
-@refuses(SendOff, OwnNumber, tariffs.quote, pins.check_for_payment, transfers.send_confirmed, TooManyWaiting)
+@refuses(KeyConflict)
+async def find_receipt(
+    runtime: Runtime, sender: Customer, phone: str, amount: Money, key: str
+) -> InvitationReceipt | transfers.SendReceipt | None:
+    """The receipt of an invitation under this key, or of the send that it became. KeyConflict: it was another request."""
+    async with runtime.database.autocommit() as connection:
+        first = await answers.find(connection, sender.wallet, key, KIND, transfers.KIND)
+        if first is None:
+            return None
+        query = select(invitation).where(invitation.c.transfer_id == first.transfer_id)
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return await transfers.find_receipt(runtime, sender, phone, amount, key)
+    check_same(row, phone=phone, currency=amount.currency, amount=amount.minor)
+    return InvitationReceipt(first.reference, phone, amount, Money(row.fee, row.currency), first.balance(leg=0), row.expires_at)
+
+
+@repeats(find_receipt)
+@refuses(
+    SendOff,
+    OwnNumber,
+    tariffs.quote,
+    tariffs.check_agreed,
+    pins.check_for_payment,
+    transfers.send_confirmed,
+    TooManyWaiting,
+)
 async def send(
-    runtime: Runtime, *, sender: Customer, phone: str, amount: Money, pin: str, key: str
+    runtime: Runtime,
+    *,
+    sender: Customer,
+    phone: str,
+    amount: Money,
+    pin: str,
+    key: str,
+    agreed_fee: Money | None = None,
 ) -> InvitationReceipt | transfers.SendReceipt:
     """Takes amount and fee from the sender, and tells both sides; once for each `key`. A repetition gets the first receipt again.
 
-    Where the number has registered meanwhile, it is a send, with a send's receipt.
+    Where the number has registered meanwhile, it is a send, with a send's receipt: she was shown the number, and nobody's name.
+    FeeRose: the fee is above `agreed_fee`, which she was shown.
     """
     if phone == sender.phone:
         raise OwnNumber
     quoted = tariffs.quote(transfers.KIND, amount)
+    tariffs.check_agreed(quoted.fee, agreed_fee)
     await pins.check_for_payment(runtime, sender.id, pin)
     recipient = await profiles.find(runtime, phone)
     if recipient is not None:
-        # On a conflict the key's money was sent before the number registered: the first receipt is read below.
-        with suppress(KeyConflict):
-            return await transfers.send_confirmed(runtime, sender, recipient, quoted, key)
+        return await transfers.send_confirmed(runtime, sender, recipient, quoted, key)
     return await _let_wait(runtime, sender, phone, quoted, key)
 
 
 async def _let_wait(runtime: Runtime, sender: Customer, phone: str, quoted: Quote, key: str) -> InvitationReceipt:
     country, currency, now = runtime.settings.country, quoted.amount.currency, clock.now()
-    until, fee = now + unclaimed.LASTS, quoted.fee
+    until = now + unclaimed.LASTS
     transfer = _build_transfer(sender, phone, quoted, clock.moment_text(until, country), key)
     async with runtime.database.transaction() as connection:
-        # Invitations to one number come one after the other: at the same time two could pass its limits together.
+        # Invitations to one number, and those of one sender, come one after the other: two at once could pass a limit together.
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(phone, 0))))
-        # So do those of one sender. Closing an account locks her row before the ledger's accounts too.
+        # Closing an account locks the sender's row before the ledger's accounts too.
         await profiles.lock(connection, sender.id)
         is_key = (transfer_table.c.initiator == sender.wallet) & (transfer_table.c.key == key)
-        if await connection.scalar(select(~exists().where(is_key))):
-            await _check_room(runtime, connection, sender, phone, quoted.amount)
-            await _invite(runtime, connection, sender, phone, quoted, transfer.id, now)
+        if await connection.scalar(select(exists().where(is_key))):
+            raise KeyConflict  # or the same request, which has overtaken this one and is answered as a repetition
+        await _check_room(runtime, connection, sender, phone, quoted.amount)
+        await _invite(runtime, connection, sender, phone, quoted, transfer.id, now)
         answer = await post_one(connection, transfer, country=country, currency=currency, needed=quoted.total)
         if answer.outcome == "repeated":
-            query = select(invitation.c.expires_at, invitation.c.fee).where(invitation.c.transfer_id == answer.transfer_id)
-            until, fee_minor = (await connection.execute(query)).one()
-            fee = Money(fee_minor, currency)
+            raise KeyConflict
     balance = Money(answer.available_minor[0], currency)
-    return InvitationReceipt(ids.reference(answer.transfer_id), phone, quoted.amount, fee, balance, until)
+    return InvitationReceipt(ids.reference(answer.transfer_id), phone, quoted.amount, quoted.fee, balance, until)
 
 
 async def _invite(

@@ -10,12 +10,10 @@ from sqlalchemy import select
 
 from core.countries import CURRENCIES
 from core.customers.profiles import Customer
-from core.ledger.chart import GOAL
 from core.ledger.transfer import Leg
 from core.money import Money
 from core.runtime import Runtime
 from core.tables.customers import customer as customer_table
-from core.tables.ledger import account, posting, transfer
 from core.tables.savings import goal as goal_table
 
 # A rounded send that the ledger refuses for one of these may be accepted without the round-up.
@@ -61,21 +59,3 @@ async def find_due(runtime: Runtime, sender: Customer, total: Money) -> RoundUp 
     async with runtime.database.autocommit() as connection:
         goal_id = await connection.scalar(query)
     return None if goal_id is None else RoundUp(goal_id, Money(missing, total.currency))
-
-
-async def find_earlier(runtime: Runtime, sender: Customer, key: str) -> RoundUp | None:
-    """The round-up of the sender's send that was posted under this key."""
-    query = (
-        select(posting.c.account_id, posting.c.amount, account.c.currency)
-        .join(transfer, transfer.c.id == posting.c.transfer_id)
-        .join(account, account.c.id == posting.c.account_id)
-        .where(
-            transfer.c.initiator == sender.wallet,
-            transfer.c.key == key,
-            account.c.kind == GOAL,
-            account.c.owner == sender.id,
-        )
-    )
-    async with runtime.database.autocommit() as connection:
-        row = (await connection.execute(query)).one_or_none()
-    return None if row is None else RoundUp(row.account_id, Money(row.amount, row.currency))

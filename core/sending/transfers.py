@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from core import ids, phones
 from core.credentials import pins
@@ -9,14 +10,15 @@ from core.customers import profiles, wallet
 from core.customers.profiles import Customer
 from core.customers.refusals import OwnNumber, UnknownRecipient
 from core.errors import Busy, KeyConflict
-from core.ledger import tariffs
+from core.ledger import answers, tariffs
+from core.ledger.chart import GOAL, WALLET
 from core.ledger.refusals import AccountClosed, NotEnoughMoney, OverBalanceLimit, OverDayLimit, OverLimit
 from core.ledger.tariffs import Quote
 from core.ledger.transfer import Leg, Transfer
 from core.messaging import notices
 from core.money import Money
 from core.operations.refusals import SavingsOff, SendOff
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.sending import round_ups, texts
 
@@ -46,6 +48,14 @@ async def get_recipient(runtime: Runtime, sender: Customer, phone: str) -> Custo
     return recipient
 
 
+@refuses(get_recipient, profiles.check_owner)
+async def get_shown(runtime: Runtime, sender: Customer, phone: str, recipient_id: UUID | None) -> Customer:
+    """`get_recipient`, where `recipient_id` is the customer who was shown before the yes: money goes to nobody else."""
+    recipient = await get_recipient(runtime, sender, phone)
+    profiles.check_owner(recipient, recipient_id)
+    return recipient
+
+
 @refuses(tariffs.quote, NotEnoughMoney)
 async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
     """Quotes a send that the balance of now is enough for."""
@@ -55,9 +65,64 @@ async def quote(runtime: Runtime, sender: Customer, amount: Money) -> Quote:
     return quoted
 
 
+@refuses(KeyConflict)
+async def find_receipt(
+    runtime: Runtime, sender: Customer, recipient_phone: str, amount: Money, key: str, recipient_id: UUID | None = None
+) -> SendReceipt | None:
+    """The receipt of a send under this key, as it was then. KeyConflict: the key was for another request."""
+    async with runtime.database.autocommit() as connection:
+        first = await answers.find(connection, sender.wallet, key, KIND)
+        if first is None:
+            return None
+        credited = first.get_part(WALLET, not_of=sender.id)
+        assert credited.owner is not None, first.transfer_id
+        recipient = await profiles.find_on_record(connection, credited.owner)
+    assert recipient is not None, credited.owner
+    if (recipient.phone, credited.amount) != (recipient_phone, amount) or recipient_id not in (None, recipient.id):
+        raise KeyConflict
+    kept = first.find_part(GOAL, of=sender.id)
+    saved = None if kept is None else kept.amount
+    return SendReceipt(first.reference, recipient, amount, first.fee, first.balance(leg=0), saved)
+
+
+@refuses(KeyConflict)
+async def _find_confirmed(runtime: Runtime, sender: Customer, recipient: Customer, quoted: Quote, key: str) -> SendReceipt | None:
+    return await find_receipt(runtime, sender, recipient.phone, quoted.amount, key, recipient.id)
+
+
+@repeats(_find_confirmed)
 @refuses(SendOff, OverLimit, OverDayLimit, OverBalanceLimit, NotEnoughMoney, AccountClosed, KeyConflict, Busy)
 async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer, quoted: Quote, key: str) -> SendReceipt:
     """Moves the money without a PIN: the caller has the sender's confirmation. Otherwise as `send`."""
+    return await _move(runtime, sender, recipient, quoted, key)
+
+
+@repeats(find_receipt)
+@refuses(SendOff, get_shown, tariffs.quote, tariffs.check_agreed, pins.check_for_payment, send_confirmed)
+async def send(
+    runtime: Runtime,
+    *,
+    sender: Customer,
+    recipient_phone: str,
+    amount: Money,
+    pin: str,
+    key: str,
+    recipient_id: UUID | None = None,
+    agreed_fee: Money | None = None,
+) -> SendReceipt:
+    """Moves amount and fee, and tells both sides; once for each `key`. A repetition gets the first receipt again.
+
+    `recipient_id` and `agreed_fee` are what the sender was shown. NewOwner: the number is somebody else's now. FeeRose: the fee
+    is above that; one that is below is taken as it is.
+    """
+    recipient = await get_shown(runtime, sender, recipient_phone, recipient_id)
+    quoted = tariffs.quote(KIND, amount)
+    tariffs.check_agreed(quoted.fee, agreed_fee)
+    await pins.check_for_payment(runtime, sender.id, pin)
+    return await _move(runtime, sender, recipient, quoted, key)
+
+
+async def _move(runtime: Runtime, sender: Customer, recipient: Customer, quoted: Quote, key: str) -> SendReceipt:
     amount = quoted.amount
     saves = not runtime.switches.is_off(SavingsOff.switch)
     rounding = await round_ups.find_due(runtime, sender, quoted.total) if saves else None
@@ -65,10 +130,6 @@ async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer
     if rounding is not None and answer.outcome in round_ups.GIVES_WAY:
         rounding = None
         answer = await runtime.poster.submit(build_transfer(sender, recipient, quoted, key))
-    if answer.outcome == "key_conflict":
-        # The same send may have been rounded up otherwise the first time: with that round-up it gets its first answer again.
-        rounding = await round_ups.find_earlier(runtime, sender, key)
-        answer = await runtime.poster.submit(build_transfer(sender, recipient, quoted, key, rounding))
     if not answer.is_done:
         answer.raise_refusal(amount.currency, needed=quoted.total)
     return SendReceipt(
@@ -79,15 +140,6 @@ async def send_confirmed(runtime: Runtime, sender: Customer, recipient: Customer
         balance=Money(answer.available_minor[0], amount.currency),
         saved=None if rounding is None else rounding.saved,
     )
-
-
-@refuses(SendOff, get_recipient, tariffs.quote, pins.check_for_payment, send_confirmed)
-async def send(runtime: Runtime, *, sender: Customer, recipient_phone: str, amount: Money, pin: str, key: str) -> SendReceipt:
-    """Moves amount and fee, and tells both sides; once for each `key`. A repetition gets the first receipt again."""
-    recipient = await get_recipient(runtime, sender, recipient_phone)
-    quoted = tariffs.quote(KIND, amount)
-    await pins.check_for_payment(runtime, sender.id, pin)
-    return await send_confirmed(runtime, sender, recipient, quoted, key)
 
 
 def build_transfer(

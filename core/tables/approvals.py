@@ -16,6 +16,7 @@ approval = Table(
     Column("key", Text, nullable=False, comment="idempotency key of the request"),
     Column("agent_id", Uuid, ForeignKey(agent.c.customer_id)),
     Column("recipient_phone", Text, comment="E.164"),
+    Column("recipient_id", Uuid, comment="the customer who was shown: the number may get another owner"),
     Column("currency", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("status", Text, nullable=False, server_default="waiting", comment="waiting, approved, refused, expired"),

@@ -13,9 +13,11 @@ order = Table(
     Column("customer_id", Uuid, ForeignKey(customer.c.id), nullable=False),
     Column("kind", Text, nullable=False, comment="send, save"),
     Column("recipient_phone", Text, comment="E.164"),
+    Column("recipient_id", Uuid, comment="the customer who was shown: the number may get another owner"),
     Column("goal_id", Uuid),
     Column("currency", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
+    Column("fee", BigInteger, comment="that was shown: an order that costs more by now is not carried out"),
     Column("created_at", Moment, nullable=False),
     Column("done_at", Moment, comment="when it was carried out, or refused"),
 )

@@ -110,11 +110,14 @@ async def _send(request: SmsRequest) -> SmsReply:
         placed = await sms_orders.place_send(request.runtime, request.customer, command.phone, command.amount, request.key)
     except UnknownRecipient as refusal:
         return SmsReply(texts.SMS_INVITE, {**refusal.params})
-    assert isinstance(placed.to, Customer)
-    params = {"amount": placed.amount, "name": placed.to.name, "phone": phones.national(placed.to.phone), "fee": placed.fee}
     if placed.code_id is None:
-        return SmsReply(texts.SMS_APPROVE, {**params})
-    return SmsReply(texts.SMS_SEND, params, placed.code_id)
+        return SmsReply(texts.SMS_APPROVE, _send_params(placed))
+    return SmsReply(texts.SMS_SEND, _send_params(placed), placed.code_id)
+
+
+def _send_params(placed: PlacedOrder) -> dict[str, object]:
+    assert isinstance(placed.to, Customer)
+    return {"amount": placed.amount, "name": placed.to.name, "phone": phones.national(placed.to.phone), "fee": placed.fee}
 
 
 async def _save(request: SmsRequest) -> SmsReply:
@@ -140,11 +143,16 @@ def _chosen(open_goals: list[Goal], words: str) -> Goal | None:
 
 async def _confirm(request: SmsRequest) -> SmsReply:
     try:
-        await sms_orders.confirm(request.runtime, request.customer, request.command.number)
+        confirmed = await sms_orders.confirm(request.runtime, request.customer, request.command.number)
     except CodeEnded:
         # Perhaps it was no code: people send their PIN, too.
         return SmsReply(texts.SMS_NO_CODE)
-    return SmsReply()
+    if isinstance(confirmed, PlacedOrder):
+        return SmsReply(texts.SMS_SEND_AGAIN, _send_params(confirmed), confirmed.code_id)
+    if confirmed.is_new:
+        return SmsReply()  # the receipt is the answer
+    params = {"reference": confirmed.reference, "amount": confirmed.amount, "name": confirmed.to.name}
+    return SmsReply(texts.SMS_DONE_ALREADY, params)
 
 
 async def _jobs(request: SmsRequest) -> SmsReply:

@@ -7,6 +7,7 @@ SMS_BALANCE_PRIVATE = _("Your balance is shown after your PIN only. Dial {servic
 SMS_LINES = _("{lines}")
 SMS_NO_TRANSACTIONS = _("You have no transactions yet.")
 SMS_SEND = _("Send {amount} to {name} {phone}, fee {fee}? Reply OK {code} in 5 minutes. Tell nobody.")
+SMS_SEND_AGAIN = _("The fee rose: nothing sent. Send {amount} to {name} {phone}, fee {fee}? Reply OK {code} in 5 min.")
 SMS_INVITE = _(
     "{phone} is not on Jasho yet. To send to it all the same dial {service_code}, 4: the money waits there for 7 days."
 )
@@ -16,6 +17,7 @@ SMS_NO_GOAL = _("You have no savings goal yet. To make one dial {service_code}, 
 SMS_WHICH_GOAL = _(
     "Into which goal? Write its name behind the amount: SAVE 200 School fees. For your goals dial {service_code}, 5."
 )
+SMS_DONE_ALREADY = _("This is done already: {reference}, {amount} to {name}. Nothing was done again.")
 SMS_NO_CODE = _(
     "No order of yours waits for this code: nothing was done. If it was your PIN, change it now: dial "
     "{service_code}, 9, 2. Never send a PIN by SMS."

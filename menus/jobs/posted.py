@@ -146,6 +146,7 @@ SCREENS = (
             "over_balance_limit": "jobs_mine",
             **MOVED_ON,
             "account_closed": "jobs",
+            "key_conflict": "jobs",
         },
         secret=True,
     ),

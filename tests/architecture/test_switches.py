@@ -9,7 +9,7 @@ import core
 from core import inventory
 from core.errors import Kind
 from core.inventory import list_refusals
-from core.refusing import switches_of
+from core.refusing import finder_of, switches_of
 from core.settings import Settings
 from gateway import wiring
 
@@ -21,14 +21,14 @@ WITHOUT = {
     "core.jobs.hiring.pay": "what is hired is paid",
     "core.jobs.escrow": "called within hiring, which obeys for new hires",
     "core.ledger": "below the families",
-    "core.sending.round_ups": "it looks for what was done, and moves nothing",
 }
 
 
 def services() -> Iterator[Callable[..., Any]]:
-    """Every service that takes a customer's PIN or an idempotency key."""
-    for module in inventory._modules(core):
-        yield from services_of(module)
+    """Every service that takes a customer's PIN or an idempotency key, but for those that look for what one has done."""
+    listed = [service for module in inventory._modules(core) for service in services_of(module)]
+    finders = {finder_of(service) for service in listed}
+    return (service for service in listed if service not in finders)
 
 
 def services_of(module: ModuleType) -> Iterator[Callable[..., Any]]:

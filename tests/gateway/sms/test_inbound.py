@@ -138,7 +138,7 @@ async def test_a_code_taken_by_a_gateway_that_died_still_moves_the_money(asha: H
     await codes.check(runtime, (await customer(runtime, ASHA)).id, codes.SMS, code)
     assert "confirmed" in await asha.ask(f"OK {code}")
     assert await wallet_minor(runtime, ASHA) == 1_250_000 - 50_700
-    assert "No order" in await asha.ask(f"OK {code}")
+    assert "done already" in await asha.ask(f"OK {code}")
     assert await wallet_minor(runtime, ASHA) == 1_250_000 - 50_700
 
 
