@@ -23,7 +23,7 @@ from core.insurance.refusals import NotCovered
 from core.messaging import notices
 from core.money import Money
 from core.operations.refusals import ClaimsOff
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.tables.insurance import claim as claim_table
 from core.tables.insurance import policy as policy_table
@@ -78,6 +78,20 @@ async def list_claimable(runtime: Runtime, customer: Customer) -> list[Policy]:
         return list({row.product: read_policy(row) for row in await connection.execute(query)}.values())
 
 
+@refuses(KeyConflict, read_text)
+async def _find_submitted(
+    runtime: Runtime, customer: Customer, policy_id: UUID, reason: str, happened: date, key: str
+) -> Claim | None:
+    runs = _runs(customer, policy_id).with_only_columns(policy_table.c.id)
+    async with runtime.database.autocommit() as connection:
+        row = (await connection.execute(CLAIMS.where(policy_table.c.id.in_(runs), claim_table.c.key == key))).one_or_none()
+    if row is None:
+        return None
+    check_same(row, happened=happened, reason=read_text(reason))
+    return read_claim(row)
+
+
+@repeats(_find_submitted)
 @refuses(ClaimsOff, read_text, DayOutOfRange, NotPermitted, KeyConflict, NotCovered, RequestWaits)
 async def submit(runtime: Runtime, customer: Customer, policy_id: UUID, reason: str, happened: date, key: str) -> Claim:
     """Claims for what happened on a day, once for each `key`: a repetition gets the first claim.
@@ -94,9 +108,8 @@ async def submit(runtime: Runtime, customer: Customer, policy_id: UUID, reason: 
             raise NotPermitted
         runs = await _lock_runs(connection, customer, policy_id)
         earlier = await _of_runs(connection, runs)
-        if same := [row for row in earlier if row.key == key]:
-            check_same(same[0], happened=happened, reason=reason)
-            return read_claim(same[0])
+        if any(row.key == key for row in earlier):
+            raise KeyConflict  # or the same request, which has overtaken this one and is answered as a repetition
         covered = [run for run in runs if run.waits_until <= happened < run.ends]
         if not covered:
             raise NotCovered
@@ -127,13 +140,17 @@ def _today(runtime: Runtime) -> date:
 
 async def _lock_runs(connection: AsyncConnection, customer: Customer, policy_id: UUID) -> Sequence[Row[Any]]:
     """Locks all her runs of days of the policy's product, so that claims of one cover run one after the other."""
-    is_own = policy_table.c.customer_id == customer.id
-    product = select(policy_table.c.product).where(is_own, policy_table.c.id == policy_id).scalar_subquery()
-    query = select(policy_table).where(is_own, policy_table.c.product == product).order_by(policy_table.c.id).with_for_update()
+    query = _runs(customer, policy_id).order_by(policy_table.c.id).with_for_update()
     runs: Sequence[Row[Any]] = (await connection.execute(query)).all()
     if not runs:
         raise NotPermitted
     return runs
+
+
+def _runs(customer: Customer, policy_id: UUID) -> Select[Any]:
+    is_own = policy_table.c.customer_id == customer.id
+    product = select(policy_table.c.product).where(is_own, policy_table.c.id == policy_id).scalar_subquery()
+    return select(policy_table).where(is_own, policy_table.c.product == product)
 
 
 async def _of_runs(connection: AsyncConnection, runs: Sequence[Row[Any]]) -> Sequence[Row[Any]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,7 +21,7 @@ from core.ledger import limits
 from core.ledger.refusals import AccountClosed, OverLimit
 from core.money import Money
 from core.operations.refusals import JobsOff
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.tables.jobs import job as job_table
 from core.tables.ledger import account
@@ -52,6 +52,20 @@ async def check_room(runtime: Runtime, employer: Customer) -> None:
         await _check_room(connection, employer)
 
 
+@refuses(KeyConflict, market.read_place, market.read_title)
+async def _find_posted(
+    runtime: Runtime, employer: Customer, category: str, place: str, title: str, pay: Money, key: str
+) -> Job | None:
+    query = select(job_table).where(job_table.c.employer_id == employer.id, job_table.c.key == key)
+    async with runtime.database.autocommit() as connection:
+        row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        check_same(row, category=category, place=market.read_place(place), title=market.read_title(title), pay=pay.minor)
+        return await market.get_within(connection, row.id)
+
+
+@repeats(_find_posted)
 @refuses(
     JobsOff,
     BadChoice,
@@ -87,11 +101,9 @@ async def post(
         # Requests of one employer run one after the other: two at once would both find room for the tenth job.
         if not await profiles.lock(connection, employer.id):
             raise AccountClosed
-        query = select(job_table).where(job_table.c.employer_id == employer.id, job_table.c.key == key)
-        earlier = (await connection.execute(query)).one_or_none()
-        if earlier is not None:
-            check_same(earlier, **request, pay=pay.minor)
-            return await market.get_within(connection, earlier.id)
+        is_key = (job_table.c.employer_id == employer.id) & (job_table.c.key == key)
+        if await connection.scalar(select(exists().where(is_key))):
+            raise KeyConflict  # or the same request, which has overtaken this one and is answered as a repetition
         await _check_room(connection, employer)
         await attempts.count_try(connection, employer.id, "job_post", most=MOST_A_DAY, country=runtime.settings.country)
         values = {**request, "employer_id": employer.id, "key": key, "currency": pay.currency, "pay": pay.minor}

@@ -18,7 +18,7 @@ from core.ledger.chart import GOAL
 from core.ledger.refusals import AccountClosed, AccountNotEmpty
 from core.money import Money
 from core.operations.refusals import SavingsOff
-from core.refusing import refuses
+from core.refusing import refuses, repeats
 from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import MOST_OPEN, Goal
@@ -55,6 +55,22 @@ async def check_room(runtime: Runtime, customer: Customer) -> None:
         raise TooManyGoals
 
 
+@refuses(KeyConflict, read_name)
+async def _find_opened(
+    runtime: Runtime, customer: Customer, name: str, target: Money, due: date | None, is_locked: bool, key: str
+) -> Goal | None:
+    """A goal that she has closed since is no answer to a repetition."""
+    async with runtime.database.autocommit() as connection:
+        earlier = await goals.find(connection, customer, _goal_id(customer, key))
+    if earlier is None:
+        return None
+    check_same(earlier, target=target, due=due, is_locked=is_locked, is_open=True)
+    if earlier.name not in _names(read_name(name)):
+        raise KeyConflict
+    return earlier
+
+
+@repeats(_find_opened)
 @refuses(SavingsOff, read_name, goals.check_amount, BadDate, check_due, TooManyGoals, AccountClosed, KeyConflict)
 async def open_goal(
     runtime: Runtime, customer: Customer, *, name: str, target: Money, due: date | None = None, is_locked: bool = False, key: str
@@ -67,18 +83,13 @@ async def open_goal(
     goals.check_amount(target, customer.currency)
     if is_locked and due is None:
         raise BadDate
-    goal = Goal(uuid5(customer.id, key), name, Money(0, customer.currency), target, due, is_locked)
+    goal = Goal(_goal_id(customer, key), name, Money(0, customer.currency), target, due, is_locked)
     async with runtime.database.transaction() as connection:
         # The customer's row is the lock: two goals opened at once could pass the limit together, or take the same name.
         if not await profiles.lock(connection, customer.id):
             raise AccountClosed
-        earlier = await goals.find(connection, customer, goal.id)
-        if earlier is not None:
-            # A goal that she has closed since is no answer to a repetition.
-            check_same(earlier, target=target, due=due, is_locked=is_locked, is_open=True)
-            if earlier.name not in _names(name):
-                raise KeyConflict
-            return earlier
+        if await goals.find(connection, customer, goal.id) is not None:
+            raise KeyConflict  # or the same request, which has overtaken this one and is answered as a repetition
         if due is not None:
             check_due(due, runtime.settings.country)
         return await _open(connection, customer, goal)
@@ -95,6 +106,10 @@ async def close_goal(runtime: Runtime, customer: Customer, goal_id: UUID) -> Non
             raise AccountNotEmpty(balance=await statement.get_available(connection, goal.id))
         await connection.execute(update(goal_table).where(goal_table.c.id == goal.id).values(status="closed", **goals.NO_RULE))
         await profiles.set_round_up_goal(connection, customer.id, None, instead_of=goal.id)
+
+
+def _goal_id(customer: Customer, key: str) -> UUID:
+    return uuid5(customer.id, key)
 
 
 async def _open(connection: AsyncConnection, customer: Customer, goal: Goal) -> Goal:
