@@ -1,6 +1,7 @@
 """Plays every journey in the folders beside this file against the real callback, PostgreSQL and Redis."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -9,8 +10,13 @@ import httpx2
 import pytest
 
 from core import clock, demo, phones
-from core.features import DUTIES
+from core.customers import profiles
+from core.features import DUTIES, ENDINGS
+from core.insurance import products
+from core.ledger import tariffs
+from core.membership import closing, registration
 from core.messaging import notices
+from core.money import Money
 from core.operations import board, switches
 from core.payments import handover, requests
 from core.payments import prompts as payment_prompts
@@ -18,6 +24,7 @@ from core.runtime import Runtime
 from core.septets import SCREEN_SEPTETS, count, foreign
 from core.staff import Staff
 from gateway import worker
+from tests import pins
 from tests.journeys import transcript
 from tests.journeys.transcript import Act, Wrong
 from tests.phone import Phone, Screen
@@ -43,6 +50,13 @@ async def test_a_customer_sees_what_the_journey_says(
     await deliver(runtime)
     read = {person.phone: len(await notices.list_inbox(runtime, person.phone)) for person in demo.PEOPLE}
     for act in transcript.read(journey):
+        if act.verb.startswith("prices"):
+            change_prices(monkeypatch, int(act.text) if act.verb == "prices rise" else -int(act.text))
+            continue
+        if act.verb == "passes to":
+            number, _, owner = act.text.partition(" ")
+            await pass_on(runtime, phones.parse(number, "KE"), owner)
+            continue
         if act.verb.startswith("switch"):
             await board.turn(runtime.database, act.text, is_off=act.verb == "switch off", by=Staff("Neema"), why="a journey")
             continue
@@ -109,6 +123,28 @@ async def pass_days(act: Act, runtime: Runtime) -> None:
         for turn, duty in enumerate(DUTIES):
             with clock.at(clock.now() + timedelta(days=day, milliseconds=turn)):
                 await duty.round(runtime)
+
+
+def change_prices(monkeypatch: pytest.MonkeyPatch, units: int) -> None:
+    more = Money.of_units(units, "KES")
+    changed = tuple(
+        replace(tariff, bands=tuple(replace(band, fee=band.fee + more) for band in tariff.bands))
+        for tariff in tariffs._tariffs()
+        if tariff.currency == "KES"
+    )
+    dear = tuple(
+        replace(product, price=product.price + more) for product in products._products() if product.price.currency == "KES"
+    )
+    monkeypatch.setattr(tariffs, "_tariffs", lambda: changed)
+    monkeypatch.setattr(products, "_products", lambda: dear)
+
+
+async def pass_on(runtime: Runtime, phone: str, owner: str) -> None:
+    """The number gets another owner. The one before takes nothing with her: her account has to be empty."""
+    before = await profiles.find(runtime, phone)
+    if before is not None:
+        await closing.close(runtime, before, pins.RIGHT, ENDINGS)
+    await registration.register(runtime, phone=phone, name=owner, national_id="22345678", language="en", pin=pins.RIGHT)
 
 
 async def deliver(runtime: Runtime) -> None:

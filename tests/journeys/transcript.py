@@ -9,6 +9,8 @@
     0722000002 gets: the SMS that has arrived since, in the order they were sent
     0711000001 pays (says yes to the M-Pesa prompt on that phone; `cancels` says no)
     staff switch off send (or `on`: what `jasho switch` does)
+    prices rise by KES 5 (every fee, and every cover's price; `fall` in the same way)
+    0722000111 passes to Neema Achieng (its owner, if it has one, closes her account; the new one registers)
     15 days pass, and the worker does what each of them brings
 
 `{reference}`, `{number}` (five or six digits), `{today}` and `{moment}` (a day and a time) stand for what differs from run to
@@ -30,7 +32,7 @@ class Wrong(AssertionError):
 
 @dataclass
 class Act:
-    """Something that happens (`dials`, `>`, `sends:`, `gets:`, `pays`, `cancels`, `pass`, `switch`), and the screen that follows.
+    """Something that happens (`dials`, `>`, `sends:`, `gets:`, `pays`, `passes to`, `pass` ...), and the screen that follows.
 
     `days` have passed since the journey began, those of a `pass` included.
     """
@@ -46,6 +48,8 @@ class Act:
 
 _ACT = re.compile(r"(?P<phone>\+?\d{9,13}) (?:(?P<verb>dials|gets:|sends:) (?P<text>.+)|(?P<answer>pays|cancels))")
 _PASS = re.compile(r"(?P<days>\d{1,3}) days pass(?:,.*)?")
+_PRICES = re.compile(r"prices (?P<turn>rise|fall) by KES (?P<units>\d{1,3})")
+_PASSES = re.compile(r"(?P<phone>\+?\d{9,13}) passes to (?P<name>[A-Za-z ]+)")
 _STAFF = re.compile(r"staff switch (?P<turn>off|on) (?P<name>[a-z:-]+)")
 _DAY = re.compile(r"\{today([+-]\d{1,3})\}")
 
@@ -65,6 +69,10 @@ def read(path: Path) -> list[Act]:
             acts.append(Act(number, phone, "types", line[1:].removeprefix(" "), days=days))
         elif turned := _STAFF.fullmatch(line):
             acts.append(Act(number, "", f"switch {turned['turn']}", turned["name"], days=days))
+        elif changed := _PRICES.fullmatch(line):
+            acts.append(Act(number, "", f"prices {changed['turn']}", changed["units"], days=days))
+        elif owned := _PASSES.fullmatch(line):
+            acts.append(Act(number, "", "passes to", f"{owned['phone']} {owned['name']}", days=days))
         elif (passed := _PASS.fullmatch(line)) and acts:
             days += int(passed["days"])
             acts.append(Act(number, acts[-1].phone, "pass", passed["days"], days=days))
