@@ -162,7 +162,7 @@ async def _find_done(runtime: Runtime, customer: Customer, row: Row[Any]) -> Don
     """What the order has moved already, whoever asks for it by its code now: a PIN or a switch has no say in that any more."""
     amount, key = Money(row.amount, row.currency), _key(row)
     if row.kind == SEND:
-        sent = await transfers.find_receipt(runtime, customer, row.recipient_phone, amount, key)
+        sent = await transfers.find_receipt(runtime, customer, row.recipient_phone, amount, key, row.recipient_id)
         done = None if sent is None else DoneOrder(sent.reference, amount, sent.recipient, sent.balance, is_new=False)
     else:
         saved = await goals.find_saved(runtime, customer, row.goal_id, amount, key)

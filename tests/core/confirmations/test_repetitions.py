@@ -21,9 +21,9 @@ from core.operations import switches
 from core.refusing import finder_of
 from core.runtime import Runtime
 from tests import pins as typed
+from tests.core.confirmations.repeated import REQUESTS
 from tests.core.counter import ASHA, NJERI, change, one, person
 from tests.core.operations.turning import turn_off
-from tests.core.repeated import REQUESTS
 
 KEYS = {"key", "reference", "approval_id"}
 # These take a key, and nobody asks them again for what they did.
