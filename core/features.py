@@ -28,7 +28,7 @@ from core.membership.export import Exports
 from core.operations.refusals import SavingsOff
 from core.payments import checks as payments_checks
 from core.payments import closing as payments_closing
-from core.payments import handover
+from core.payments import handover, unanswered
 from core.rail import NETWORKS
 from core.retention import deletion, periods
 from core.runtime import Runtime
@@ -104,6 +104,7 @@ FAMILIES = (
         duties=(
             Duty("payments: ask", handover.ask, rest_seconds=0.5),
             Duty("payments: give up", handover.give_up, rest_seconds=2),
+            Duty("payments: alarm", unanswered.tell_office, rest_seconds=60),
         ),
         ending=Ending(payments_closing.is_in_use),
         checks=payments_checks.CHECKS,

@@ -1,7 +1,7 @@
 """Holds keep money back while something outside decides. Reserve, then capture in part or whole, or give back; exactly once."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -16,6 +16,8 @@ from core.tables.ledger import account, hold_leg, open_hold
 from core.tables.ledger import transfer as transfer_table
 
 KIND_CAPTURE, KIND_VOID, KIND_EXPIRE = "capture", "void", "expire"
+# For a hold that only its settlement ends: what it waits for may have happened outside, however late we hear of it.
+NO_END = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def reserve(transfer: Transfer, until: datetime) -> Transfer:

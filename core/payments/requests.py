@@ -49,8 +49,6 @@ FINAL = ("paid", "refused")
 # What tells one request from another under the same key.
 _SAME = ("direction", "currency", "amount")
 ANSWER_WITHIN = {IN: timedelta(minutes=2), OUT: timedelta(minutes=5)}
-# The customer cannot spend a withdrawal's money again before the rail has reported on it, however long that takes.
-_HOLD_LASTS = timedelta(days=365)
 
 log = structlog.get_logger()
 
@@ -165,7 +163,8 @@ async def withdraw(
         ),
         limited_minor=amount.minor,
     )
-    hold = holds.reserve(transfer, clock.now() + _HOLD_LASTS)
+    # She cannot spend the money again before the rail has reported on it, however long that takes.
+    hold = holds.reserve(transfer, holds.NO_END)
     row |= {"fee": quoted.fee.minor, "hold_id": hold.id}
     async with runtime.database.transaction() as connection:
         earlier = await _insert(connection, row)
@@ -181,8 +180,8 @@ async def withdraw(
 async def report(runtime: Runtime, payment_id: UUID, *, paid: bool, rail_reference: str | None = None) -> None:
     """Takes the rail's final report: in any order, any number of times, however late. The first one moves the money.
 
-    A later report that contradicts it, and a reference that another payment has, are logged and change nothing. HoldClosed: the
-    hold has expired. Raises LookupError where there is no such payment.
+    A later report that contradicts it, and a reference that another payment has, are logged and change nothing. HoldClosed: a
+    hold of an earlier release, which lasted for a year, has expired. Raises LookupError where there is no such payment.
     """
     try:
         async with runtime.database.transaction() as connection:

@@ -34,3 +34,8 @@ Index(
     postgresql_where=payment.c.asked_at.is_(None) & payment.c.status.in_(["new", "unanswered"]),
 )
 Index("ix_payment_answer_by", payment.c.answer_by, postgresql_where=payment.c.status.in_(["new", "asked"]))
+Index(
+    "ix_payment_out_waiting",
+    payment.c.answer_by,
+    postgresql_where=(payment.c.direction == "out") & payment.c.status.in_(["new", "asked", "unanswered"]),
+)

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from core import clock
 from core.credentials.refusals import MoneyOutWaits, WrongPin
@@ -14,6 +15,7 @@ from core.ledger.chart import EXCISE, FEES, SETTLEMENT
 from core.ledger.refusals import AmountTooSmall, NotEnoughMoney, OverDayLimit, OverLimit
 from core.membership import closing
 from core.membership.refusals import AccountInUse
+from core.payments import unanswered
 from core.rail import Order
 from core.runtime import Runtime
 from tests import pins
@@ -120,6 +122,26 @@ async def test_the_hold_outlasts_any_silence_and_a_late_answer_still_settles(sta
     silence, paid = await stage.inbox()
     assert silence.startswith(f"{receipt.reference}: M-Pesa has not answered yet about your KES 500. Your money is safe.")
     assert paid.startswith(f"{receipt.reference} confirmed.")
+    assert await stage.findings() == []
+
+
+async def test_a_payment_out_is_settled_years_later_and_the_office_hears_of_it_every_day_until_then(stage: Stage) -> None:
+    with clock.at(NOW):
+        await stage.withdraw()
+        payment_id = await stage.asked()
+        await stage.deposit(key="in")
+    told = []
+    for hours in (23, 25, 26, 48, 50):
+        with clock.at(NOW + timedelta(hours=hours)), capture_logs() as logs:
+            assert sorted(await asyncio.gather(*(unanswered.tell_office(stage.runtime) for _ in range(2)))) in ([0, 0], [0, 1])
+        told += [(hours, line["payment"], line["days"]) for line in logs if "no final report" in line["event"]]
+    # Noon in Nairobi: the 50th hour is in the same day as the 48th.
+    assert told == [(25, str(payment_id), 1), (48, str(payment_id), 2)]
+    with clock.at(NOW + timedelta(days=4_000)):
+        assert await holds.expire(stage.runtime.database, stage.runtime.poster) == 0
+        await stage.report(payment_id, paid=True)
+        assert await unanswered.tell_office(stage.runtime) == 0
+    assert await stage.money() == (START - 52_900, START - 52_900)
     assert await stage.findings() == []
 
 
