@@ -102,7 +102,12 @@ SCREENS = (
         "forgot_pin_code",
         _("Write the code of 6 digits from our SMS. It lasts 10 minutes: if the SMS is late, dial again."),
         do=prove_phone,
-        goto={"ok": "forgot_pin_new", "wrong_code": "forgot_pin_code", "code_ended": "forgot_pin_id"},
+        goto={
+            "ok": "forgot_pin_new",
+            "wrong_code": "forgot_pin_code",
+            "code_ended": "forgot_pin_id",
+            "too_many_tries": "forgot_pin_closed",
+        },
         secret=True,
     ),
     Ask(

