@@ -18,7 +18,7 @@ from core.hashing import code_digits
 from core.refusing import refuses
 from core.runtime import Runtime
 from core.settings import Settings
-from core.tables.credentials import one_time_code
+from core.tables.credentials import one_time_code, pin
 from core.tables.customers import customer
 
 # What codes are for.
@@ -31,7 +31,11 @@ MOST_WRONG_A_DAY = 10
 async def issue(connection: AsyncConnection, customer_id: UUID, purpose: str, ttl: timedelta) -> UUID:
     """Writes a new code in the caller's transaction and returns its id, for `notices.tell`. Earlier codes of the purpose end."""
     code_id, now = ids.new_id(), clock.now()
-    row = {"id": code_id, "customer_id": customer_id, "purpose": purpose, "created_at": now, "expires_at": now + ttl}
+    is_same = (one_time_code.c.customer_id == customer_id) & (one_time_code.c.purpose == purpose)
+    # The newest, whichever process has issued those before it by whichever clock.
+    before = select(func.max(one_time_code.c.created_at) + timedelta(microseconds=1)).where(is_same)
+    created_at = func.greatest(now, before.scalar_subquery())
+    row = {"id": code_id, "customer_id": customer_id, "purpose": purpose, "created_at": created_at, "expires_at": now + ttl}
     await connection.execute(insert(one_time_code).values(row))
     return code_id
 
@@ -76,8 +80,11 @@ async def check(runtime: Runtime, customer_id: UUID, purpose: str, typed: str) -
         code, left = await _count_try(connection, customer_id, purpose)
     if matches(runtime.settings, code.id, purpose, typed):
         change = update(one_time_code).where(one_time_code.c.id == code.id, one_time_code.c.used_at.is_(None))
+        # After the PIN that is there, whichever process has set that by whichever clock: `pins.replace` does the reverse.
+        set_before = select(pin.c.changed_at + timedelta(microseconds=1)).where(pin.c.customer_id == customer_id)
+        used_at = func.greatest(clock.now(), set_before.scalar_subquery())
         async with runtime.database.autocommit() as connection:
-            if await connection.scalar(change.values(used_at=clock.now()).returning(one_time_code.c.id)) is None:
+            if await connection.scalar(change.values(used_at=used_at).returning(one_time_code.c.id)) is None:
                 raise CodeEnded
         code_id: UUID = code.id
         return code_id

@@ -18,6 +18,7 @@ from core.credentials.refusals import BadPin, MoneyOutWaits, NoPin, PinLocked, W
 from core.errors import Busy
 from core.refusing import check_still_on, refuses
 from core.runtime import Runtime
+from core.tables.credentials import one_time_code
 from core.tables.credentials import pin as pin_table
 
 MOST_WRONG = 3
@@ -78,7 +79,10 @@ async def replace(
     change = update(pin_table).where(pin_table.c.customer_id == customer_id)
     if only_unlocked:
         change = change.where(pin_table.c.locked_at.is_(None), pin_table.c.failures < MOST_WRONG)
-    values = {"hash": hashed, "failures": 0, "locked_at": None, "changed_at": clock.now()}
+    # No earlier than the codes that were right before it, whichever process took those by whichever clock.
+    last_code = select(func.max(one_time_code.c.used_at)).where(one_time_code.c.customer_id == customer_id)
+    changed_at = func.greatest(clock.now(), last_code.scalar_subquery())
+    values: dict[str, Any] = {"hash": hashed, "failures": 0, "locked_at": None, "changed_at": changed_at}
     if money_out_from is not None:
         values["money_out_from"] = money_out_from
     return (await connection.execute(change.values(values))).rowcount == 1

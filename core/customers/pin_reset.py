@@ -99,7 +99,10 @@ async def _send_code(runtime: Runtime, connection: AsyncConnection, customer: Cu
 
 
 async def _is_proven(connection: AsyncConnection, customer: Customer) -> bool:
-    """Was the newest code typed in the last minutes, with no PIN set since? Locks the PIN's row until the transaction ends."""
+    """Was the newest code typed in the last minutes, with no PIN set since? Locks the PIN's row until the transaction ends.
+
+    The two times are those of two processes, whose clocks may differ; what is written later has the later one all the same.
+    """
     changed_at: datetime | None = await connection.scalar(
         select(pin_table.c.changed_at).where(pin_table.c.customer_id == customer.id).with_for_update()
     )

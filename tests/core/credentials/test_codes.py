@@ -212,6 +212,14 @@ async def test_a_new_code_ends_the_one_before_it(runtime: Runtime) -> None:
     assert await codes.check(runtime, asha.id, codes.SMS, code_digits(runtime.settings.pin_pepper, for_sms, codes.SMS)) == for_sms
 
 
+async def test_a_code_ends_the_one_that_a_process_with_a_fast_clock_issued_before_it(runtime: Runtime) -> None:
+    asha = await customer(runtime)
+    with clock.at(clock.now() + timedelta(minutes=2)):
+        await issued(runtime, asha)
+    code_id, right = await issued(runtime, asha)
+    assert await codes.check(runtime, asha.id, codes.PIN, right) == code_id
+
+
 async def test_what_is_no_code_at_all_is_refused_like_a_wrong_one(runtime: Runtime) -> None:
     asha = await customer(runtime)
     _, right = await issued(runtime, asha)

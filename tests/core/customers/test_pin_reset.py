@@ -146,6 +146,26 @@ async def test_a_pin_changed_meanwhile_makes_an_old_code_worthless(runtime: Runt
         await pin_reset.replace(runtime, asha, OTHER_WRONG)
 
 
+async def test_a_code_that_a_process_with_a_fast_clock_took_is_good_for_one_pin_too(runtime: Runtime, asha: Customer) -> None:
+    noon = clock.now()
+    assert await pin_reset.prove_identity(runtime, asha, HER_ID) is NextStep.TYPE_CODE
+    with clock.at(noon + timedelta(minutes=2)):
+        await pin_reset.prove_phone(runtime, asha, await code_of(runtime))
+    await pin_reset.replace(runtime, asha, NEW)
+    with pytest.raises(CodeEnded):
+        await pin_reset.replace(runtime, asha, RIGHT)
+
+
+async def test_a_right_code_is_good_where_a_process_with_a_fast_clock_set_the_pin_before_it(
+    runtime: Runtime, asha: Customer
+) -> None:
+    with clock.at(clock.now() + timedelta(minutes=2)):
+        await pin_change.change(runtime, asha, NEW)
+    await proven(runtime, asha)
+    await pin_reset.replace(runtime, asha, RIGHT)
+    await pins.check(runtime, asha.id, RIGHT)
+
+
 async def test_a_weak_pin_is_refused_and_the_code_is_not_lost(runtime: Runtime, asha: Customer) -> None:
     await proven(runtime, asha)
     with pytest.raises(WeakPin):
