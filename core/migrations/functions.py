@@ -10,8 +10,7 @@ _FOLDER = Path(__file__).parent
 _LEDGER = _FOLDER.parent / "ledger"
 _RETENTION = _FOLDER.parent / "retention"
 FILES = (
-    *(_LEDGER / "money.sql", _LEDGER / "bounds.sql", _LEDGER / "post.sql", _LEDGER / "post_before.sql", _LEDGER / "era.sql"),
-    _LEDGER / "seal.sql",
+    *(_LEDGER / "post_calls.sql", _LEDGER / "post.sql", _LEDGER / "post_before.sql", _LEDGER / "era.sql", _LEDGER / "seal.sql"),
     *(_RETENTION / "periods.sql", _FOLDER / "refuse_change.sql"),
 )
 
