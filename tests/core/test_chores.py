@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Row, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.testing import capture_logs
 
 from core import chores, clock, ids
 from core.chores import Due, Worker
@@ -16,6 +17,7 @@ from core.runtime import Runtime
 from core.settings import Settings
 from core.tables.credentials import attempt
 from gateway import wiring
+from tests.races import holding
 
 START = datetime(2027, 2, 1, 9, tzinfo=UTC)
 FAILING, KIND = 130, "chores test"
@@ -112,6 +114,34 @@ async def test_a_row_that_is_cancelled_or_waits_for_a_lock_does_not_stop_those_b
 
     with clock.at(START):
         assert await chores.work_through(runtime.database, "test", DUE, with_a_slow_row) == 98
+
+
+@pytest.mark.race("core/chores.py:work_through")
+async def test_a_row_that_another_worker_has_is_left_to_it_without_a_word_and_without_waiting(
+    runtime: Runtime, subjects: list[UUID]
+) -> None:
+    work = Work(set())
+    mine = "SELECT FROM attempt WHERE subject = %(subject)s FOR UPDATE"
+    with capture_logs() as lines:
+        async with holding(runtime, mine, subject=subjects[0]):
+            assert await work_at(runtime, work, START) == 99
+        assert await work_at(runtime, work, START) == len(subjects) - 99
+    assert (work.tried, lines) == (len(subjects), [])
+
+
+@pytest.mark.race("core/chores.py:work_through")
+async def test_a_row_that_somebody_has_settled_meanwhile_is_not_worked_on(runtime: Runtime, subjects: list[UUID]) -> None:
+    work = Work(set())
+
+    async def settle_the_next(connection: AsyncConnection, row: Row[Any]) -> bool:
+        if row.subject == subjects[0]:
+            async with runtime.database.autocommit() as other:
+                await other.execute(update(attempt).where(attempt.c.subject == subjects[1]).values(count=1))
+        return await work(connection, row)
+
+    with clock.at(START):
+        assert await chores.work_through(runtime.database, "test", DUE, settle_the_next) == 99
+    assert work.tried == 99
 
 
 async def test_a_database_that_goes_away_ends_the_round(runtime: Runtime, subjects: list[UUID]) -> None:

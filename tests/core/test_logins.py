@@ -1,5 +1,6 @@
 """The service's own login: whoever breaks into the service gets no more of the database than the service has."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.conftest import running_client
 from tests.core.sending.invited import paid_in
 from tests.gateway.cli.recovery.clusters import wait
 from tests.phone import Phone
+from tests.races import race
 
 PASSWORD = "canary-of-the-service's-password"
 
@@ -114,6 +116,18 @@ def test_a_pooler_that_drops_what_a_connection_asks_for_takes_no_time_out_away(s
         shown = {name: connection.execute(SQL("SHOW {}").format(Identifier(name))).fetchone() for name in SESSION}
     assert shown == {name: (value,) for name, value in SESSION.items()}
     assert SESSION["role"] == APPLICATION_ROLE
+
+
+@pytest.mark.race("core/migrations/logins.py:align")
+async def test_two_runs_that_make_one_login_both_succeed(settings: Settings, runtime: Runtime) -> None:
+    login = f"jasho_{uuid4().hex[:8]}"
+    url = settings.database_url.replace("://postgres@", f"://{login}@", 1)
+    runs = (asyncio.to_thread(logins.align, settings.database_url, url) for _ in range(2))
+    assert await race(runtime, f"SELECT pg_advisory_lock({logins._TURN})", *runs) == [None, None]
+    with psycopg.connect(settings.database_url, autocommit=True) as owner:
+        row = owner.execute("SELECT cardinality(rolconfig) FROM pg_roles WHERE rolname = %s", [login]).fetchone()
+        owner.execute(SQL("DROP ROLE {}").format(Identifier(login)))
+    assert row == (len(SESSION),)
 
 
 def test_a_second_run_touches_nothing(service: Settings) -> None:

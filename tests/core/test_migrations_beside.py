@@ -192,6 +192,7 @@ def test_a_lock_that_goes_lets_the_next_try_through(settings: Settings) -> None:
     assert answer(settings, "SELECT count(*) FROM pg_trigger WHERE tgname = 'append_only'") == 7
 
 
+@pytest.mark.race("core/migrations/__init__.py:_take_turn")
 @pytest.mark.usefixtures("hurried")
 def test_an_operator_reads_that_another_migration_is_at_work(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrations, "_PAUSES_SECONDS", ())

@@ -53,6 +53,7 @@ def others(name: str, fee: int = 0) -> list[Transfer]:
     ]
 
 
+@pytest.mark.race("core/ledger/post.sql:ledger_post_2")
 async def test_a_locked_wallet_holds_up_its_own_payments_and_nobody_elses(bank_url: str, poster: Poster) -> None:
     async with holding(bank_url, LOW):
         stuck = asyncio.ensure_future(submitted(poster, gift("from"), gift("to", giver=HIGH, taker=LOW)))

@@ -125,6 +125,7 @@ async def test_a_transaction_left_open_that_keeps_transfers_from_their_seal_is_c
     assert (await audit.verify(books.runtime.database)).findings == []
 
 
+@pytest.mark.race("core/ledger/era.sql:ledger_begin_era")
 async def test_an_era_that_a_dump_holds_up_keeps_nobody_from_posting(books: Books, settings: Settings) -> None:
     with psycopg.connect(settings.database_url) as dump, psycopg.connect(settings.database_url) as owner:
         dump.execute("LOCK TABLE ledger_era IN ACCESS SHARE MODE")

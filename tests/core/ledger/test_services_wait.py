@@ -51,6 +51,7 @@ async def test_a_service_takes_another_stripe_where_one_is_locked(
     assert await shop.findings() == []
 
 
+@pytest.mark.race("core/ledger/post.sql:ledger_post_2")
 async def test_a_service_that_waits_for_one_wallet_keeps_no_other_one_from_anybody(shop: Shop, settings: Settings) -> None:
     low, high = sorted([await shop.person(10_000), await shop.person(10_000)])
     payee = await shop.person()

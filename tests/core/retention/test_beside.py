@@ -45,6 +45,7 @@ class AYearAhead(datetime):
         return datetime.now(tz) + timedelta(days=365)
 
 
+@pytest.mark.race("core/retention/periods.sql:period_lock")
 async def test_a_message_that_comes_while_its_period_is_about_to_be_dropped_is_not_lost(
     runtime: Runtime, settings: Settings
 ) -> None:

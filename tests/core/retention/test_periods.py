@@ -24,6 +24,7 @@ from core.settings import Settings
 from core.tables.messaging import sms_attempt
 from gateway import wiring
 from tests.core.retention.test_deletion import DAY, PHONE, add, add_many, count, message, messages
+from tests.races import holding
 
 # After the first period, in which everything from before the periods is.
 START = datetime(2028, 1, 1, 12, tzinfo=UTC)
@@ -152,6 +153,19 @@ async def test_with_no_period_at_all_a_message_is_written_and_sent_as_ever(runti
     assert len(await messages(runtime)) == 1
 
 
+@pytest.mark.race("core/retention/periods.sql:period_make")
+@pytest.mark.race("core/retention/periods.sql:period_drop")
+async def test_a_turn_that_comes_during_another_one_has_nothing_to_do(runtime: Runtime) -> None:
+    await turn_over_at(runtime, START)
+    before = await bounds(runtime)
+    later = START + KEPT + LENGTH
+    async with holding(runtime, "SELECT pg_advisory_xact_lock(hashtext('period'))"):
+        assert await turn_over_at(runtime, later) == 0
+        assert await bounds(runtime) == before
+    assert await turn_over_at(runtime, later) > 1
+    assert before[0] not in await bounds(runtime)
+
+
 async def test_two_workers_at_once_make_and_drop_what_one_would(runtime: Runtime, settings: Settings) -> None:
     other = wiring.runtime(settings)
     try:
@@ -201,6 +215,7 @@ async def test_a_turn_that_is_killed_leaves_both_tables_or_none_and_the_next_one
     assert await bounds(runtime) != before
 
 
+@pytest.mark.race("core/retention/periods.sql:period_lock")
 @pytest.mark.parametrize("table", ["outbox", "sms_attempt"])
 async def test_a_turn_waits_for_nobody_and_keeps_nobody_waiting_while_messages_are_in_use(
     runtime: Runtime, settings: Settings, table: str
