@@ -114,6 +114,13 @@ async def test_who_asked_who_agreed_and_why_is_on_record(shop: Shop) -> None:
     assert await shop.one(record, id=answer.transfer_id) == "sent to the wrong number | Wambui | Otieno"
 
 
+async def test_who_undoes_a_little_alone_is_on_record_without_a_second_name(shop: Shop) -> None:
+    asha, baraka = await shop.person(10_000), await shop.person()
+    answer = await undo(shop, await sent(shop, asha, baraka, 6_000))
+    record = "SELECT requested_by || coalesce(' and ' || approved_by, ' alone') FROM reversal WHERE transfer_id = :id"
+    assert await shop.one(record, id=answer.transfer_id) == "Wambui alone"
+
+
 @pytest.mark.parametrize("approved_by", [None, Staff.named("Wambui"), Staff.named(" Wambui ")])
 async def test_nobody_undoes_much_by_herself(shop: Shop, approved_by: Staff | None) -> None:
     asha, baraka = await shop.person(MUCH), await shop.person()

@@ -10,16 +10,19 @@ from sqlalchemy import func, select, text, update
 
 from core import clock
 from core.credentials import codes, pins
+from core.credentials.refusals import PinLocked, WrongPin
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
 from core.ledger import tariffs
 from core.messaging import inbound, notices
 from core.money import Money
 from core.runtime import Runtime
+from core.savings import opening
 from core.sending import transfers
 from core.tables.credentials import pin as pin_table
 from core.tables.messaging import inbound as inbound_table
 from gateway import worker
+from gateway.sms.inbound import Sms
 from tests import pins as typed
 
 ASHA, BARAKA = "+254711000001", "+254722000002"
@@ -177,6 +180,59 @@ async def test_what_a_pin_could_not_confirm_a_code_cannot_either(asha: Handset, 
         await connection.execute(own.values(money_out_from=None, failures=pins.MOST_WRONG, locked_at=clock.now()))
     assert "locked" in await asha.ask("SEND 500 0722000002")
     assert await wallet_minor(runtime, ASHA) == 1_250_000
+
+
+@pytest.mark.parametrize("order", ["SEND 500 0722000002", "SAVE 500"])
+async def test_a_pin_that_is_locked_between_order_and_code_lets_nothing_out(asha: Handset, runtime: Runtime, order: str) -> None:
+    hers = await customer(runtime, ASHA)
+    await opening.open_goal(runtime, hers, name="Cow", target=Money.of_units(1_000, "KES"), key="cow")
+    code = await asha.order(order)
+    for _ in range(pins.MOST_WRONG):
+        with pytest.raises((WrongPin, PinLocked)):
+            await pins.check(runtime, hers.id, typed.WRONG)
+    await asha.read()
+    assert "locked" in await asha.ask(f"OK {code}")
+    assert "locked" in await asha.ask(order)
+    assert await wallet_minor(runtime, ASHA) == 1_250_000
+
+
+async def test_sms_of_two_providers_under_one_name_are_two(runtime: Runtime) -> None:
+    providers = ("africastalking", "twilio")
+    assert [await inbound.lease(runtime, name, "1", ASHA) for name in providers] == [inbound.Intake.LEASED] * 2
+    assert await inbound.lease(runtime, "twilio", "2", ASHA) is inbound.Intake.LEASED
+    async with runtime.database.transaction() as connection:
+        assert await inbound.mark_answered(connection, "africastalking", "1", "balance")
+        assert not await inbound.mark_answered(connection, "africastalking", "1", "balance")
+    # Of the two that are not answered, whose worker has died, one is leased again and nothing else.
+    with clock.at(clock.now() + timedelta(seconds=31)):
+        assert await inbound.lease(runtime, "africastalking", "1", ASHA) is inbound.Intake.ANSWERED
+        assert await inbound.lease(runtime, "twilio", "1", ASHA) is inbound.Intake.LEASED
+        assert await inbound.lease(runtime, "twilio", "1", ASHA) is inbound.Intake.LEASED_BY_ANOTHER
+        assert await inbound.lease(runtime, "twilio", "2", ASHA) is inbound.Intake.LEASED
+    assert Sms("twilio", "1", ASHA, "").key != Sms("africastalking", "1", ASHA, "").key
+    assert Sms("twilio", "1", ASHA, "").key != Sms("twilio", "2", ASHA, "").key
+
+
+async def test_an_order_above_the_limit_whose_gateway_died_waits_for_one_approval_and_the_next_sms_for_another(
+    asha: Handset, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: object) -> bool:
+        raise ConnectionResetError
+
+    async def waiting() -> object:
+        async with runtime.database.autocommit() as connection:
+            return await connection.scalar(text("SELECT count(*) FROM approval WHERE status = 'waiting'"))
+
+    order = "SEND 6000 0722000002"
+    with monkeypatch.context() as patched:
+        patched.setattr(inbound, "mark_answered", die)
+        assert (await asha.send(order, sms_id="one")).status_code == 503
+    assert await waiting() == 1
+    with clock.at(clock.now() + timedelta(seconds=31)):
+        assert (await asha.send(order, sms_id="one")).status_code == 200
+        assert await waiting() == 1
+        assert (await asha.send(order, sms_id="two")).status_code == 200
+        assert await waiting() == 2
 
 
 async def test_a_stolen_phone_sends_no_more_by_sms_than_the_limit_in_many_pieces_either(asha: Handset, runtime: Runtime) -> None:
