@@ -2,12 +2,14 @@ PYTHON ?= python3
 PORT ?= 8000
 # Empty: `make lock UPGRADE=` keeps the versions that are pinned, and locks only what pyproject.toml has new.
 UPGRADE ?= --upgrade
+SEED ?= 1
+COUNT ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run env test unit check fmt coverage bench soak lock catalogues picture clean forget
+.PHONY: help run env test unit check fmt coverage mutants bench soak lock catalogues picture clean forget
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +44,9 @@ coverage: $(VENV)/.development  ## all tests under branch coverage of core and m
 	COVERAGE_PROCESS_START="$$PWD/pyproject.toml" $(BIN)/pytest -n 2 --dist loadgroup --ignore tests/after
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+mutants: $(VENV)/.development  ## plants small faults in copies, one at a time, and counts those that no test misses; hours (SEED=1 COUNT=100)
+	$(BIN)/python load-tests/mutants.py --seed $(SEED) --count $(COUNT)
 
 bench: $(VENV)/.development  ## the benchmark: each figure beside a reference of the same run
 	$(BIN)/python load-tests/bench.py

@@ -20,7 +20,6 @@ SERVICE_UNIMPORTED = {
     "uvloop": "uvicorn's loop, named in `jasho serve`",
 }
 TOOLS = {
-    "coverage": "make coverage",
     "import-linter": "make check",
     "mypy": "make check",
     "pytest-xdist": "make test",
