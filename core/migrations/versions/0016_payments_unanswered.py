@@ -3,7 +3,7 @@
 from core.migrations.indexes import build_concurrently
 
 revision = "0016"
-down_revision = "0013"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 oldest_code = "0004"
