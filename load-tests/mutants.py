@@ -181,6 +181,8 @@ def main() -> int:
     parser.add_argument("--kind", default="", help="comparison, truth, number, flow, statement, query or lock")
     parser.add_argument("--notes", action="store_true", help="note again which lines each test runs")
     chosen = parser.parse_args()
+    # Stops what it has started, also where it runs in the background.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = FOLDER / "mutants"
     folder.mkdir(parents=True, exist_ok=True)
     if chosen.notes:

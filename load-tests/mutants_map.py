@@ -15,6 +15,7 @@ import pytest
 _NOTES, _WANTED = os.environ.get("MUTANTS_NOTES", ""), os.environ.get("MUTANTS_TESTS", "")
 _lines: coverage.Coverage | None = None
 _seconds: dict[str, float] = {}
+_held: dict[str, list[str]] = {}
 _failed: set[str] = set()
 
 if _NOTES:
@@ -38,6 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     if _lines is not None:
         _lines.switch_context(item.nodeid)
+        _held[item.nodeid] = [marker.args[0].partition(":")[0] for marker in item.iter_markers("race")]
     begun = time.monotonic()
     try:
         return (yield)
@@ -54,5 +56,5 @@ def pytest_unconfigure() -> None:
     if _lines is not None:
         _lines.stop()
         _lines.save()
-        passed = {name: seconds for name, seconds in _seconds.items() if name not in _failed}
-        (Path(_NOTES) / f"seconds.{os.getpid()}.json").write_text(json.dumps(passed))
+        passed = {name: (seconds, _held[name]) for name, seconds in _seconds.items() if name not in _failed}
+        (Path(_NOTES) / f"tests.{os.getpid()}.json").write_text(json.dumps(passed))

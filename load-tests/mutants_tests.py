@@ -22,13 +22,19 @@ _OF_SQL = {
     "core/ledger": ("tests/core/ledger/", "tests/crash/test_held_up.py", "tests/core/test_logins.py"),
     "core/migrations": ("tests/core/test_migrations", "tests/core/test_logins.py"),
 }
+# So many tests of one file come before those of the next.
+_BATCH = 6
 
 
 @dataclass(frozen=True)
 class Notes:
-    """`runs`: by file and line, the tests that run it. `digests`: what each file was when that was noted, tests too."""
+    """`runs`: by file and line, the tests that run it. `digests`: what each file was when that was noted, tests too.
+
+    `held`: the files of which a test holds a lock.
+    """
 
     seconds: dict[str, float] = field(default_factory=dict)
+    held: dict[str, list[str]] = field(default_factory=dict)
     runs: dict[str, dict[int, set[str]]] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
@@ -39,8 +45,9 @@ class Notes:
         for lines in self.runs.values():
             for names in lines.values():
                 names &= self.seconds.keys()  # noqa: PLW2901 - in place
-        for file in folder.glob("seconds.*.json"):
-            self.seconds.update(json.loads(file.read_text()))
+        for file in folder.glob("tests.*.json"):
+            for name, (seconds, held) in json.loads(file.read_text()).items():
+                self.seconds[name], self.held[name] = seconds, held
         for file in folder.glob("lines.*"):
             data = CoverageData(str(file))
             data.read()
@@ -66,7 +73,7 @@ class Notes:
             path: {int(line): {names[number] for number in numbers} for line, numbers in lines.items()}
             for path, lines in notes["runs"].items()
         }
-        return cls(dict(zip(names, notes["seconds"], strict=True)), runs, notes["digests"])
+        return cls(dict(zip(names, notes["seconds"], strict=True)), notes["held"], runs, notes["digests"])
 
     def write(self, file: Path) -> None:
         numbers = {name: number for number, name in enumerate(self.seconds)}
@@ -74,21 +81,28 @@ class Notes:
             path: {line: sorted(numbers[name] for name in names) for line, names in lines.items()}
             for path, lines in self.runs.items()
         }
-        notes = {"tests": [*self.seconds], "seconds": [*self.seconds.values()], "runs": runs, "digests": self.digests}
+        held = {name: paths for name, paths in self.held.items() if paths and name in self.seconds}
+        tests, seconds = [*self.seconds], [*self.seconds.values()]
+        notes = {"tests": tests, "seconds": seconds, "held": held, "runs": runs, "digests": self.digests}
         file.write_text(json.dumps(notes))
 
     def choose(self, root: Path, path: str, line: int, most_seconds: float) -> list[str]:
-        """Tests to run for a fault in this line, in order: first of the files that run most of its file."""
-        lines = self.runs.get(path, {})
-        file_runs = Counter(file for names in lines.values() for file in {name.partition("::")[0] for name in names})
-        folder, spent = _folder_of_tests(path), 0.0
-        chosen: list[str] = []
+        """Tests to run for a fault in this line, in order, as many as there is time for.
 
-        def place(name: str) -> tuple[bool, int, str, float]:
-            file = name.partition("::")[0]
-            return not file.startswith(f"{folder}/"), -file_runs[file], file, self.seconds[name]
+        First those that hold a lock of the file, then some of every file of tests, of those first that run most of it.
+        """
+        runs = Counter(file for names in self.runs.get(path, {}).values() for file in {_file_of(name) for name in names})
+        by_file: dict[str, list[str]] = {}
+        for name in sorted(self._running(root, path, line), key=lambda name: (self.seconds[name], name)):
+            by_file.setdefault(_file_of(name), []).append(name)
+        folder, chosen, spent = f"{_folder_of_tests(path)}/", list[str](), 0.0
 
-        for name in sorted(self._running(root, path, line), key=place):
+        def place(name: str) -> tuple[bool, int, bool, int, str]:
+            file = _file_of(name)
+            batch = by_file[file].index(name) // _BATCH
+            return path not in self.held.get(name, []), batch, not file.startswith(folder), -runs[file], file
+
+        for name in sorted((name for names in by_file.values() for name in names), key=place):
             spent += self.seconds[name]
             if spent > most_seconds and chosen:
                 break
@@ -112,6 +126,10 @@ class Notes:
 
 def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.exists() else ""
+
+
+def _file_of(name: str) -> str:
+    return name.partition("::")[0]
 
 
 def _folder_of_tests(path: str) -> str:

@@ -36,7 +36,8 @@ _OPERATORS = {
     "flow": ["ReplaceBreakWithContinue", "ReplaceContinueWithBreak", "ZeroIterationForLoop", "ExceptionReplacer"],
 }
 _SQL = re.compile(r"\b(SELECT|UPDATE|INSERT|DELETE|LOCK TABLE)\b")
-_OPERAND = r"(?:[\w.:%]+(?:\([^()]*\))?|'[^']*')"
+_OPERAND = r"(?:(?!NOT\b|EXISTS\b)[\w.:%]+(?:\([^()]*\))?|'[^']*'|\([^()]*\))"
+_END_OF_CONDITION = r"(?=\s*(?:[);\n\"]|$|(?:AND|OR|THEN|ORDER|GROUP|LIMIT|RETURNING|FOR)\b))"
 # In a text of SQL: what to look for, and what to put in its place.
 _IN_SQL = {
     "lock": [
@@ -52,7 +53,7 @@ _IN_SQL = {
         (r"(?<![<>=-])>(?![<>=])", ">="),
         (r">=", ">"),
         (r"<>", "="),
-        (rf"(?<!BETWEEN )\bAND (?:NOT )?{_OPERAND}(?: (?:=|<>|<=|>=|<|>|IS|IN) (?:NOT )?{_OPERAND})?(?=\s|\)|;|$)", ""),
+        (rf"\bAND (?:NOT )?{_OPERAND}(?: (?:=|<>|<=|>=|<|>|IS|IN) (?:NOT )?{_OPERAND})?{_END_OF_CONDITION}", ""),
         (r"\bNOT EXISTS\b", "EXISTS"),
         (r"\bIS NOT NULL\b", "IS NULL"),
         (r"(?<!ORDER)(?<=\s)OR\b(?! REPLACE)", "AND"),

@@ -1,12 +1,14 @@
 """Sealers, and those who find themselves in another cluster, in the same moment."""
 
+import asyncio
+
+import psycopg
 import pytest
 
-from core.ledger.poster import Poster
 from core.ledger.seal import seal
 from tests.core.ledger.test_seal import ELSEWHERE, eras, wish
 from tests.core.ledger.test_verify import Books, books, seal_all
-from tests.races import holding, race
+from tests.races import holding, wait_until_they_wait
 
 __all__ = ["books"]
 
@@ -21,15 +23,19 @@ async def test_a_sealer_that_comes_while_another_one_seals_leaves_it_to_that_one
 
 
 @pytest.mark.race("core/ledger/era.sql:ledger_era")
-async def test_of_those_who_find_themselves_in_another_cluster_one_begins_the_era(books: Books) -> None:
+async def test_of_two_who_find_themselves_in_another_cluster_one_begins_the_era_and_both_are_in_it(
+    books: Books,
+) -> None:
     await books.damage(ELSEWHERE)
     runtime = books.runtime
-    posters = [Poster(runtime.settings.database_url, "KE") for _ in range(2)]
-    posts = (poster.submit(wish(books, f"key {number}")) for number, poster in enumerate(posters))
-    answers = await race(runtime, "LOCK TABLE ledger_era IN SHARE ROW EXCLUSIVE MODE", *posts)
-    for poster in posters:
-        await poster.close()
-    assert [answer.outcome for answer in answers] == ["posted"] * 2
+    async with await psycopg.AsyncConnection.connect(runtime.settings.database_url) as first:
+        await first.execute("LOCK TABLE ledger_era IN SHARE ROW EXCLUSIVE MODE")
+        posting = asyncio.create_task(runtime.poster.submit(wish(books, "meanwhile")))
+        await wait_until_they_wait(runtime, posting)
+        # The other one has looked by now, and has found no era for this cluster.
+        await first.execute("SELECT ledger_era(now())")
+        await first.commit()
+    assert (await posting).outcome == "posted"
     await seal_all(runtime)
     assert await eras(runtime) == [0, 1]
     assert await books.findings() == []

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from core import clock
+from core import chores, clock
 from core.runtime import Runtime
 from core.savings import goals, opening, rules
 from core.savings.goals import Goal
@@ -76,6 +76,17 @@ async def test_a_reminder_of_one_goal_is_none_of_another_of_the_same_day(asha: S
             texts = (await asha.read())[-2:]
         assert all(word in body for body in texts)
         assert [sum(f"goal {name}" in body for body in texts) for name in ("Cow", "Hen")] == [1, 1]
+
+
+async def test_goals_that_are_reminded_of_already_leave_the_round_to_those_that_are_not(
+    asha: Saver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chores, "_MOST_A_ROUND", 1)
+    with clock.at(START):
+        for name in ("Cow", "Hen", "Goat"):
+            await asha.goal(name, due=date(2027, 3, 10))
+    with clock.at(datetime(2027, 3, 10, 6, tzinfo=UTC)):
+        assert [await rules.remind(asha.runtime) for _ in range(4)] == [1, 1, 1, 0]
 
 
 async def test_sends_are_rounded_up_into_the_goal_of_one_customer_alone(asha: Saver, baraka: Saver) -> None:
