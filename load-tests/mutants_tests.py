@@ -44,7 +44,7 @@ class Notes:
             del self.seconds[name]
         for lines in self.runs.values():
             for names in lines.values():
-                names &= self.seconds.keys()  # noqa: PLW2901 - in place
+                names.intersection_update(self.seconds)
         for file in folder.glob("tests.*.json"):
             for name, (seconds, held) in json.loads(file.read_text()).items():
                 self.seconds[name], self.held[name] = seconds, held

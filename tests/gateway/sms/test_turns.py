@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from core import clock
 from core.messaging import optouts, outbox
@@ -73,6 +74,25 @@ async def test_who_has_opted_out_still_learns_of_her_own_money(post: PostOffice,
     again = await post.queue("again", kind=REMINDER)
     await post.all_rounds()
     assert await post.status(again) == "sent"
+
+
+async def test_an_opt_out_belongs_to_one_number_and_the_first_of_several_counts(post: PostOffice) -> None:
+    since = clock.now() - timedelta(days=3)
+    async with post.runtime.database.transaction() as connection:
+        for days, source in ((0, "keyword"), (1, "provider")):
+            with clock.at(since + timedelta(days=days)):
+                await optouts.opt_out(connection, ASHA, source)
+        await optouts.opt_in(connection, BARAKA)
+        assert [await optouts.is_opted_out(connection, phone) for phone in (ASHA, BARAKA)] == [True, False]
+        row = (await connection.execute(text("SELECT source, since FROM opt_out WHERE phone = :phone"), {"phone": ASHA})).one()
+    assert tuple(row) == ("keyword", since)
+    hers, his = await post.queue("hers", ASHA, REMINDER), await post.queue("his", BARAKA, REMINDER)
+    await post.all_rounds()
+    assert (await post.status(hers), await post.status(his)) == ("suppressed", "sent")
+    async with post.runtime.database.transaction() as connection:
+        await optouts.opt_out(connection, BARAKA, "keyword")
+        await optouts.opt_in(connection, ASHA)
+        assert [await optouts.is_opted_out(connection, phone) for phone in (ASHA, BARAKA)] == [False, True]
 
 
 @pytest.mark.parametrize(("kind", "hour", "day"), [(REMINDER, 4, 12), (CODE, 20, 60)])
