@@ -88,6 +88,15 @@ def test_a_commit_is_looked_at_by_what_make_check_runs_and_by_nothing_from_elsew
     assert in_hooks | ONLY_IN_CHECK == tools(recipe((ROOT / "Makefile").read_text(), "check"))
 
 
+def test_a_fault_that_is_accepted_has_a_reason_and_its_line_still_stands() -> None:
+    accepted = tomllib.loads((ROOT / "load-tests" / "mutants_accepted.toml").read_text()).get("mutant", [])
+    for row in accepted:
+        assert row.keys() == {"file", "before", "after", "reason"}
+        assert row["before"] in {line.strip() for line in (ROOT / row["file"]).read_text().splitlines()}, row
+        assert row["before"] != row["after"]
+        assert len(row["reason"].split()) > 3
+
+
 def test_updates_are_proposed_every_week() -> None:
     updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
     assert {update["package-ecosystem"] for update in updates} == {"pip", "github-actions"}
