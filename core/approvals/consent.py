@@ -212,15 +212,17 @@ async def approve(
     request, carrier = _request(row), carriers[row.kind]
     tariffs.check_agreed(carrier.price(request.amount).fee, agreed_fee)
     await pins.check_for_payment(runtime, customer.id, pin)
-    price = carrier.price(request.amount)
-    tariffs.check_agreed(price.fee, agreed_fee)
     transfer = await carrier.build_transfer(runtime, customer, request)
     country, currency = runtime.settings.country, request.amount.currency
+    # What it takes, not what it would cost at this moment: the PIN has taken its time.
+    total = Money(-transfer.legs[0].amount_minor, currency)
+    fee = total - request.amount
+    tariffs.check_agreed(fee, agreed_fee)
     async with runtime.database.transaction() as connection:
         await _close(connection, customer, approval_id, "approved")
-        answer = await post_one(connection, transfer, country=country, currency=currency, needed=price.total)
+        answer = await post_one(connection, transfer, country=country, currency=currency, needed=total)
     balance = Money(answer.available_minor[0], currency)
-    return ApprovalReceipt(ids.reference(answer.transfer_id), request.amount, price.fee, balance)
+    return ApprovalReceipt(ids.reference(answer.transfer_id), request.amount, fee, balance)
 
 
 @refuses(ApprovalClosed)

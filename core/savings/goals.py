@@ -155,10 +155,10 @@ async def _find_receipt(
     async with runtime.database.autocommit() as connection:
         first = await answers.find(connection, initiator, key, kind)
         goal = None if first is None else await find(connection, customer, goal_id)
-    if first is None:
+    if first is None or goal is None:
         return None
     moved = first.moved(goal_id)
-    if goal is None or (moved if kind == KIND_SAVE else -moved) != amount:
+    if (moved if kind == KIND_SAVE else -moved) != amount:
         raise KeyConflict
     goal_leg = 1 if kind == KIND_SAVE else 0
     then = replace(goal, balance=first.balance(goal_leg), is_open=True)

@@ -9,9 +9,9 @@ import pytest
 from core import clock, ids
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
-from core.ledger import statement
+from core.ledger import holds, statement
 from core.ledger.chart import FEES, TRUST, SystemAccount
-from core.ledger.transfer import Leg, Transfer
+from core.ledger.transfer import Hold, Leg, Transfer
 from core.money import Money
 from core.runtime import Runtime
 
@@ -69,6 +69,28 @@ async def test_the_balance_of_any_moment(runtime: Runtime, asha: Customer) -> No
         moments = [datetime(2020, 1, 1, tzinfo=UTC), BEGIN, BEGIN + timedelta(days=1), BEGIN + timedelta(days=99)]
         balances = [(await statement.get_balance_at(connection, asha.wallet, moment)).minor for moment in moments]
     assert balances == [0, 1_250_000, 1_249_900, 1_242_200]
+
+
+async def test_what_could_be_spent_at_any_moment_leaves_out_what_was_held_then(runtime: Runtime, asha: Customer) -> None:
+    day = BEGIN + timedelta(days=30)
+    legs = (Leg(asha.wallet, -5_000), Leg(SystemAccount(FEES, "KES"), 5_000))
+    spendable = 1_242_200
+    for number, ends_in in enumerate(("capture", "void")):
+        begun, ended = day + timedelta(days=number), day + timedelta(days=number, hours=1)
+        with clock.at(begun):
+            wish = holds.reserve(Transfer(ids.new_id(), asha.wallet, f"hold {number}", "withdraw", legs), day + timedelta(days=9))
+            assert (await runtime.poster.submit(wish)).outcome == "posted"
+        hold = Hold(wish.id, asha.wallet, legs)
+        with clock.at(ended):
+            end = holds.capture(hold, f"end {number}") if ends_in == "capture" else holds.give_back(hold, f"end {number}")
+            assert (await runtime.poster.submit(end)).outcome == "posted"
+        moments = (begun - timedelta(seconds=1), begun, ended - timedelta(seconds=1), ended)
+        async with runtime.database.autocommit() as connection:
+            then = [(await statement.get_available_at(connection, asha.wallet, moment)).minor for moment in moments]
+        assert then == [spendable, spendable - 5_000, spendable - 5_000, spendable - (5_000 if ends_in == "capture" else 0)]
+        spendable = then[-1]
+    async with runtime.database.autocommit() as connection:
+        assert (await statement.get_available(connection, asha.wallet)).minor == spendable
 
 
 async def test_the_file_has_a_line_a_posting_and_runs_no_formula(runtime: Runtime, asha: Customer) -> None:
