@@ -1,11 +1,14 @@
 """A request that comes again gets its first answer, whatever has changed since. A new service that forgets it fails here."""
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 import core
 from core import inventory
@@ -13,6 +16,7 @@ from core.agents.floats import FloatReceipt
 from core.credentials import pins
 from core.customers import profiles
 from core.customers.profiles import Customer
+from core.hashing import PinHasher
 from core.insurance import products
 from core.inventory import list_refusals
 from core.ledger import accounts, tariffs
@@ -20,9 +24,10 @@ from core.membership import registration
 from core.operations import switches
 from core.refusing import finder_of
 from core.runtime import Runtime
+from core.sending import transfers
 from tests import pins as typed
 from tests.core.confirmations.repeated import REQUESTS
-from tests.core.counter import ASHA, NJERI, change, one, person
+from tests.core.counter import ASHA, BARAKA, NJERI, change, check_books, held, kes, one, person
 from tests.core.operations.turning import turn_off
 
 KEYS = {"key", "reference", "approval_id"}
@@ -162,3 +167,78 @@ async def test_a_wrong_pin_with_a_key_that_is_done_reads_the_same_and_counts_for
     for pin in (typed.WRONG, typed.OTHER_WRONG, typed.WRONG, "no PIN"):
         assert as_first(await request.ask(pin)) == first
     assert await one(runtime, "SELECT sum(failures) || ' ' || sum(tries) FROM pin") == f"0 {tries}"
+
+
+@pytest.mark.usefixtures("contrived")
+@pytest.mark.parametrize("service", REQUESTS)
+async def test_whoever_is_overtaken_by_the_same_request_at_the_pin_gets_its_answer_and_moves_nothing(
+    runtime: Runtime, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that overtook is done, prices have gone up, and the receiver has left by then."""
+    request = await REQUESTS[service](runtime)
+    matches = PinHasher.matches
+    overtaking: list[Any] = []
+
+    async def overtake(hasher: PinHasher, hashed: str, pin: str, customer_id: UUID) -> bool:
+        if not overtaking:
+            overtaking.append(None)
+            overtaking.append(await request.ask(typed.RIGHT))
+            for take_place in (raise_every_price, give_the_number_another_owner):
+                await take_place(World(runtime, request.receiver, monkeypatch))
+            overtaking.append(await _counts(runtime))
+        return await matches(hasher, hashed, pin, customer_id)
+
+    monkeypatch.setattr(PinHasher, "matches", overtake)
+    answer = await request.ask(typed.RIGHT)
+    if overtaking:
+        _, first, counted = overtaking
+        assert as_first(answer) == as_first(first)
+        assert await _counts(runtime) == counted
+    monkeypatch.undo()
+    assert as_first(await request.ask(typed.RIGHT)) == as_first(answer)
+
+
+async def test_two_at_once_on_both_sides_of_a_new_tariff_move_the_money_once(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha = await person(runtime, ASHA)
+
+    async def send() -> transfers.SendReceipt:
+        return await transfers.send(runtime, sender=asha, recipient_phone=BARAKA, amount=kes(500), pin=typed.RIGHT, key="k")
+
+    async def until_held_up(requests: int) -> None:
+        while runtime.poster._locked[asha.wallet] < requests:
+            await one(runtime, "SELECT 1")
+
+    async with runtime.database.transaction() as connection:
+        await connection.execute(text("SELECT FROM account WHERE id = :id FOR UPDATE"), {"id": asha.wallet})
+        tasks = [asyncio.create_task(send())]
+        await until_held_up(1)
+        await raise_every_price(World(runtime, BARAKA, monkeypatch))
+        tasks.append(asyncio.create_task(send()))
+        await until_held_up(2)
+    receipts = await asyncio.gather(*tasks)
+    assert receipts[0] == receipts[1]
+    assert receipts[0].fee in (kes(7), kes(14))
+    assert await held(runtime, ASHA) == 1_250_000 - 50_000 - receipts[0].fee.minor
+    await check_books(runtime)
+
+
+@pytest.mark.usefixtures("contrived")
+async def test_a_receiver_who_leaves_right_after_the_money_came_makes_nobody_read_that_nothing_was_done(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha, find = await person(runtime, ASHA), profiles.find
+    first: list[transfers.SendReceipt] = []
+
+    async def send() -> transfers.SendReceipt:
+        return await transfers.send(runtime, sender=asha, recipient_phone=BARAKA, amount=kes(500), pin=typed.RIGHT, key="k")
+
+    async def find_late(of: Runtime, phone: str) -> Customer | None:
+        monkeypatch.setattr(profiles, "find", find)
+        first.append(await send())
+        await give_the_number_another_owner(World(of, BARAKA, monkeypatch))
+        return None if phone == BARAKA else await find(of, phone)
+
+    monkeypatch.setattr(profiles, "find", find_late)
+    assert [await send()] == first
