@@ -27,12 +27,15 @@ from tests.core.jobs.market import Market
 
 KEY = "the key"
 NEW_NUMBER = "+254722000777"
-Ask = Callable[[str], Awaitable[Any]]
+Ask = Callable[..., Awaitable[Any]]
 
 
 @dataclass(frozen=True)
 class Request:
-    """`ask` sends it once more, with a PIN where it takes one. `receiver` is the phone of whoever it is for."""
+    """`ask` sends it once more, with a PIN where it takes one, and perhaps for another amount: `units`.
+
+    `receiver` is the phone of whoever it is for.
+    """
 
     ask: Ask
     receiver: str = BARAKA
@@ -43,21 +46,25 @@ async def _sent(runtime: Runtime) -> Request:
     baraka = await person(runtime, BARAKA)
     shown: dict[str, Any] = {"recipient_id": baraka.id, "agreed_fee": kes(7)}
     return Request(
-        lambda pin: transfers.send(runtime, sender=asha, recipient_phone=BARAKA, amount=kes(500), pin=pin, key=KEY, **shown)
+        lambda pin, units=500: transfers.send(
+            runtime, sender=asha, recipient_phone=BARAKA, amount=kes(units), pin=pin, key=KEY, **shown
+        )
     )
 
 
 async def _sent_by_number(runtime: Runtime) -> Request:
     asha = await person(runtime, ASHA)
-    return Request(lambda pin: transfers.send(runtime, sender=asha, recipient_phone=BARAKA, amount=kes(500), pin=pin, key=KEY))
+    return Request(
+        lambda pin, units=500: transfers.send(runtime, sender=asha, recipient_phone=BARAKA, amount=kes(units), pin=pin, key=KEY)
+    )
 
 
 async def _confirmed(runtime: Runtime) -> Request:
     asha, baraka = await person(runtime, ASHA), await person(runtime, BARAKA)
 
-    def ask(_: str) -> Awaitable[Any]:
+    def ask(_: str, units: int = 500) -> Awaitable[Any]:
         # The tariff of now may know no price for it any more.
-        quoted = Quote(kes(500), tariffs.fee(transfers.KIND, kes(500)))
+        quoted = Quote(kes(units), tariffs.fee(transfers.KIND, kes(units)))
         return transfers.send_confirmed(runtime, asha, baraka, quoted, KEY)
 
     return Request(ask)
@@ -66,8 +73,8 @@ async def _confirmed(runtime: Runtime) -> Request:
 async def _invited(runtime: Runtime) -> Request:
     asha = await person(runtime, ASHA)
     return Request(
-        lambda pin: invitations.send(
-            runtime, sender=asha, phone=NEW_NUMBER, amount=kes(500), pin=pin, key=KEY, agreed_fee=kes(7)
+        lambda pin, units=500: invitations.send(
+            runtime, sender=asha, phone=NEW_NUMBER, amount=kes(units), pin=pin, key=KEY, agreed_fee=kes(7)
         ),
         NEW_NUMBER,
     )
@@ -75,7 +82,7 @@ async def _invited(runtime: Runtime) -> Request:
 
 async def _ordered(runtime: Runtime) -> Request:
     asha = await person(runtime, ASHA)
-    return Request(lambda _: send_approval.ask(runtime, asha, BARAKA, kes(9_000), KEY))
+    return Request(lambda _, units=9_000: send_approval.ask(runtime, asha, BARAKA, kes(units), KEY))
 
 
 async def _approved(runtime: Runtime) -> Request:
@@ -87,8 +94,8 @@ async def _approved(runtime: Runtime) -> Request:
 async def _topped_up(runtime: Runtime) -> Request:
     agent, baraka = await shop(runtime), await person(runtime, BARAKA)
     return Request(
-        lambda pin: cash.top_up(
-            runtime, agent=agent, customer_phone=BARAKA, customer_id=baraka.id, amount=kes(500), pin=pin, key=KEY
+        lambda pin, units=500: cash.top_up(
+            runtime, agent=agent, customer_phone=BARAKA, customer_id=baraka.id, amount=kes(units), pin=pin, key=KEY
         )
     )
 
@@ -97,8 +104,8 @@ async def _withdrawn(runtime: Runtime) -> Request:
     asha = await person(runtime, ASHA)
     receiver = (await shop(runtime)).customer.phone
     return Request(
-        lambda pin: cash.withdraw(
-            runtime, customer=asha, agent_number=NUMBER, amount=kes(500), pin=pin, key=KEY, agreed_fee=kes(29)
+        lambda pin, units=500: cash.withdraw(
+            runtime, customer=asha, agent_number=NUMBER, amount=kes(units), pin=pin, key=KEY, agreed_fee=kes(29)
         ),
         receiver,
     )
@@ -107,8 +114,8 @@ async def _withdrawn(runtime: Runtime) -> Request:
 async def _asked_by_agent(runtime: Runtime) -> Request:
     agent, baraka = await shop(runtime), await person(runtime, BARAKA)
     return Request(
-        lambda pin: agent_approval.ask(
-            runtime, agent=agent, customer_phone=BARAKA, customer_id=baraka.id, amount=kes(500), pin=pin, key=KEY
+        lambda pin, units=500: agent_approval.ask(
+            runtime, agent=agent, customer_phone=BARAKA, customer_id=baraka.id, amount=kes(units), pin=pin, key=KEY
         )
     )
 
@@ -116,27 +123,27 @@ async def _asked_by_agent(runtime: Runtime) -> Request:
 async def _commission(runtime: Runtime) -> Request:
     agent = await shop(runtime)
     await cash.top_up(runtime, agent=agent, customer_phone=BARAKA, amount=kes(1_000), pin=pins.RIGHT, key="earns")
-    return Request(lambda pin: floats.take_commission(runtime, agent=agent, amount=kes(5), pin=pin, key=KEY))
+    return Request(lambda pin, units=5: floats.take_commission(runtime, agent=agent, amount=kes(units), pin=pin, key=KEY))
 
 
 async def _float_bought(runtime: Runtime) -> Request:
     agent = await shop(runtime)
-    return Request(lambda _: floats.buy(runtime, agent, kes(500), reference=KEY, by=Staff("Neema")))
+    return Request(lambda _, units=500: floats.buy(runtime, agent, kes(units), reference=KEY, by=Staff("Neema")))
 
 
 async def _float_sold(runtime: Runtime) -> Request:
     agent = await shop(runtime)
-    return Request(lambda _: floats.sell(runtime, agent, kes(500), reference=KEY, by=Staff("Neema")))
+    return Request(lambda _, units=500: floats.sell(runtime, agent, kes(units), reference=KEY, by=Staff("Neema")))
 
 
 async def _deposited(runtime: Runtime) -> Request:
     asha = await person(runtime, ASHA)
-    return Request(lambda _: requests.deposit(runtime, asha, kes(500), key=KEY))
+    return Request(lambda _, units=500: requests.deposit(runtime, asha, kes(units), key=KEY))
 
 
 async def _paid_out(runtime: Runtime) -> Request:
     asha = await person(runtime, ASHA)
-    return Request(lambda pin: requests.withdraw(runtime, asha, kes(500), pin=pin, key=KEY, agreed_fee=kes(29)))
+    return Request(lambda pin, units=500: requests.withdraw(runtime, asha, kes(units), pin=pin, key=KEY, agreed_fee=kes(29)))
 
 
 async def _goal(runtime: Runtime) -> Goal:
@@ -146,28 +153,28 @@ async def _goal(runtime: Runtime) -> Goal:
 
 async def _opened(runtime: Runtime) -> Request:
     asha = await person(runtime, ASHA)
-    return Request(lambda _: opening.open_goal(runtime, asha, name="Cow", target=kes(1_000), key=KEY))
+    return Request(lambda _, units=1_000: opening.open_goal(runtime, asha, name="Cow", target=kes(units), key=KEY))
 
 
 async def _saved(runtime: Runtime) -> Request:
     asha, goal = await person(runtime, ASHA), await _goal(runtime)
-    return Request(lambda pin: goals.save(runtime, asha, goal.id, kes(500), pin=pin, key=KEY))
+    return Request(lambda pin, units=500: goals.save(runtime, asha, goal.id, kes(units), pin=pin, key=KEY))
 
 
 async def _saving_confirmed(runtime: Runtime) -> Request:
     asha, goal = await person(runtime, ASHA), await _goal(runtime)
-    return Request(lambda _: goals.save_confirmed(runtime, asha, goal.id, kes(500), KEY))
+    return Request(lambda _, units=500: goals.save_confirmed(runtime, asha, goal.id, kes(units), KEY))
 
 
 async def _taken_out(runtime: Runtime) -> Request:
     asha, goal = await person(runtime, ASHA), await _goal(runtime)
     await goals.save(runtime, asha, goal.id, kes(600), pin=pins.RIGHT, key="saves")
-    return Request(lambda pin: goals.withdraw(runtime, asha, goal.id, kes(500), pin=pin, key=KEY))
+    return Request(lambda pin, units=500: goals.withdraw(runtime, asha, goal.id, kes(units), pin=pin, key=KEY))
 
 
 async def _posted(runtime: Runtime) -> Request:
     asha = await person(runtime, ASHA)
-    return Request(lambda _: posts.post(runtime, asha, "farm", "Limuru", "Picking tea", kes(500), KEY))
+    return Request(lambda _, units=500: posts.post(runtime, asha, "farm", "Limuru", "Picking tea", kes(units), KEY))
 
 
 async def _hired(runtime: Runtime) -> Request:
@@ -225,4 +232,12 @@ REQUESTS: dict[str, Callable[[Runtime], Awaitable[Request]]] = {
     "core.jobs.hiring.pay": _paid,
     "core.insurance.covers.buy": _covered,
     "core.insurance.claims.submit": _claimed,
+}
+# Their key is all that they are asked with, or they are for a person or a product and for no amount.
+WITHOUT_AMOUNT = {
+    "core.approvals.consent.approve",
+    "core.jobs.hiring.hire",
+    "core.jobs.hiring.pay",
+    "core.insurance.covers.buy",
+    "core.insurance.claims.submit",
 }

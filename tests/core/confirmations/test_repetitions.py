@@ -11,22 +11,25 @@ import pytest
 from sqlalchemy import text
 
 import core
-from core import inventory
+from core import ids, inventory
 from core.agents.floats import FloatReceipt
 from core.credentials import pins
-from core.customers import profiles
+from core.customers import profiles, wallet
 from core.customers.profiles import Customer
+from core.errors import KeyConflict
 from core.hashing import PinHasher
 from core.insurance import products
 from core.inventory import list_refusals
 from core.ledger import accounts, tariffs
+from core.ledger.chart import TRUST, SystemAccount
+from core.ledger.transfer import Leg, Transfer
 from core.membership import registration
 from core.operations import switches
 from core.refusing import finder_of
 from core.runtime import Runtime
 from core.sending import transfers
 from tests import pins as typed
-from tests.core.confirmations.repeated import REQUESTS
+from tests.core.confirmations.repeated import REQUESTS, WITHOUT_AMOUNT
 from tests.core.counter import ASHA, BARAKA, NJERI, change, check_books, held, kes, one, person
 from tests.core.operations.turning import turn_off
 
@@ -96,6 +99,13 @@ async def lock_the_pin(world: World) -> None:
     await change(world.runtime, "UPDATE pin SET failures = 3, locked_at = changed_at")
 
 
+async def take_the_money(world: World) -> None:
+    asha = await person(world.runtime, ASHA)
+    left = await wallet.get_balance(world.runtime, asha)
+    legs = (Leg(asha.wallet, -left.minor), Leg(SystemAccount(TRUST, left.currency), left.minor))
+    assert (await world.runtime.poster.submit(Transfer(ids.new_id(), asha.wallet, "all", "deposit", legs))).is_done
+
+
 async def raise_every_price(world: World) -> None:
     dear = tuple(
         replace(tariff, bands=tuple(replace(band, fee=band.fee + band.fee) for band in tariff.bands))
@@ -123,6 +133,7 @@ async def switch_everything_off(world: World) -> None:
 
 
 CHANGES: tuple[Callable[[World], Awaitable[None]], ...] = (
+    take_the_money,
     raise_every_price,
     give_another_pin,
     lock_the_pin,
@@ -159,13 +170,25 @@ async def test_a_request_that_comes_again_gets_its_first_answer_whatever_has_cha
         assert await _counts(runtime) == counted, take_place.__name__
 
 
+@pytest.mark.usefixtures("contrived")
 @pytest.mark.parametrize("service", REQUESTS)
-async def test_a_wrong_pin_with_a_key_that_is_done_reads_the_same_and_counts_for_nothing(runtime: Runtime, service: str) -> None:
+async def test_a_key_that_is_done_says_of_no_pin_whether_it_is_right_and_stands_for_no_other_request(
+    runtime: Runtime, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     request = await REQUESTS[service](runtime)
     first = await request.ask(typed.RIGHT)
-    tries = await one(runtime, "SELECT sum(tries) FROM pin")
+    tries, counted = await one(runtime, "SELECT sum(tries) FROM pin"), await _counts(runtime)
     for pin in (typed.WRONG, typed.OTHER_WRONG, typed.WRONG, "no PIN"):
-        assert as_first(await request.ask(pin)) == first
+        assert as_first(await request.ask(pin)) == as_first(first)
+    if service not in WITHOUT_AMOUNT:
+        for pin in (typed.RIGHT, typed.WRONG):
+            with pytest.raises(KeyConflict):
+                await request.ask(pin, units=499)
+        await give_the_number_another_owner(World(runtime, request.receiver, monkeypatch))
+        counted = await _counts(runtime)
+        with pytest.raises(KeyConflict):
+            await request.ask(typed.RIGHT, units=499)
+    assert await _counts(runtime) == counted
     assert await one(runtime, "SELECT sum(failures) || ' ' || sum(tries) FROM pin") == f"0 {tries}"
 
 
