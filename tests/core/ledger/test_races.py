@@ -13,7 +13,7 @@ from tests.races import holding, wait_until_they_wait
 __all__ = ["books"]
 
 
-@pytest.mark.race("core/ledger/seal.sql:ledger_seal")
+@pytest.mark.race("core/ledger/seal.sql:ledger_seal_2")
 async def test_a_sealer_that_comes_while_another_one_seals_leaves_it_to_that_one(books: Books) -> None:
     await books.runtime.poster.submit(wish(books, "one"))
     async with holding(books.runtime, "SELECT pg_advisory_xact_lock(hashtext('ledger_seal'))"):
