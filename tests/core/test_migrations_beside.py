@@ -114,6 +114,23 @@ async def test_posts_go_on_beside_a_migration_beside_an_open_writer(settings: Se
             f"GRANT UPDATE ON account TO {APPLICATION_ROLE}; REVOKE UPDATE ON account FROM {APPLICATION_ROLE}",
             f"SELECT has_column_privilege('{APPLICATION_ROLE}', 'account', 'status', 'UPDATE')",
         ),
+        # What somebody else may do is not the application's right.
+        (
+            f"REVOKE INSERT ON customer FROM {APPLICATION_ROLE}; GRANT INSERT ON customer TO pg_monitor",
+            f"SELECT has_table_privilege('{APPLICATION_ROLE}', 'customer', 'INSERT')",
+        ),
+        (
+            f"REVOKE UPDATE (status) ON account FROM {APPLICATION_ROLE}; GRANT UPDATE (status) ON account TO pg_monitor",
+            f"SELECT has_column_privilege('{APPLICATION_ROLE}', 'account', 'status', 'UPDATE')",
+        ),
+        (
+            f"REVOKE EXECUTE ON FUNCTION money_text FROM {APPLICATION_ROLE}; GRANT EXECUTE ON FUNCTION money_text TO pg_monitor",
+            f"SELECT has_function_privilege('{APPLICATION_ROLE}', 'money_text(bigint, text)', 'EXECUTE')",
+        ),
+        (
+            f"REVOKE USAGE ON SCHEMA public FROM {APPLICATION_ROLE}, PUBLIC; GRANT USAGE ON SCHEMA public TO pg_monitor",
+            f"SELECT has_schema_privilege('{APPLICATION_ROLE}', 'public', 'USAGE')",
+        ),
         (
             "GRANT EXECUTE ON FUNCTION ledger_leaf TO PUBLIC",
             "SELECT proacl::text NOT LIKE '%{=X%' AND proacl::text NOT LIKE '%,=X%' FROM pg_proc WHERE proname = 'ledger_leaf'",

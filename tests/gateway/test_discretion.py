@@ -124,6 +124,12 @@ def test_the_words_of_a_developers_machine_are_not_taken_for_secrets() -> None:
     assert all(Discretion(Settings()).mask(name) == name for name in as_environment(Settings()))
 
 
+def test_an_operator_may_read_what_he_has_set_and_is_no_secret() -> None:
+    settings = Settings(env="production-of-uganda", callback_allow="ten.example.org/24")
+    text = "production-of-uganda takes callbacks from ten.example.org/24"
+    assert Discretion(settings).mask(text) == text
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 @pytest.mark.parametrize("env", ["production", "local"])
 def test_whatever_a_caller_writes_is_one_short_line_that_moves_no_cursor(written: StringIO, text: str, env: str) -> None:
