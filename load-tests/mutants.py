@@ -191,14 +191,21 @@ def main() -> int:
     mutations = list(draw(chosen.seed, chosen.count, chosen.only, chosen.kind))
     print(f"mutants seed={chosen.seed} count={len(mutations)}", flush=True)
     outcomes: Counter[str] = Counter()
-    for result in examine_all(folder, notes, mutations, chosen.processes):
-        outcomes[result.outcome] += 1
-        outcomes[f"{result.mutation.kind} {result.outcome}"] += 1
-        mutation = result.mutation
-        print(f"{result.outcome}: {mutation.path}:{mutation.line} ({mutation.kind}, {result.seconds:.0f} s)", flush=True)
-        if result.outcome in (MISSED, UNTESTED):
-            print(f"    - {mutation.before}\n    + {mutation.after}", flush=True)
-    return report(outcomes)
+    try:
+        for result in examine_all(folder, notes, mutations, chosen.processes):
+            outcomes[result.outcome] += 1
+            outcomes[f"{result.mutation.kind} {result.outcome}"] += 1
+            tell(result)
+    finally:
+        is_short = report(outcomes)
+    return is_short
+
+
+def tell(result: Result) -> None:
+    mutation = result.mutation
+    print(f"{result.outcome}: {mutation.path}:{mutation.line} ({mutation.kind}, {result.seconds:.0f} s)", flush=True)
+    if result.outcome in (MISSED, UNTESTED):
+        print(f"    - {mutation.before}\n    + {mutation.after}", flush=True)
 
 
 def report(outcomes: Counter[str]) -> int:

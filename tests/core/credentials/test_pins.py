@@ -111,6 +111,14 @@ def test_more_checks_than_can_be_done_in_time_are_refused_at_once() -> None:
     hasher.close()
 
 
+def test_there_are_as_many_places_after_a_crowd_as_before_it() -> None:
+    hasher = PinHasher("pepper", most_waiting=2)
+    for _ in range(3):
+        with hasher.place(), hasher.place(), pytest.raises(Busy), hasher.place():
+            pytest.fail("a third found a place")
+    hasher.close()
+
+
 def test_a_place_is_free_again_whatever_happened_in_it() -> None:
     hasher = PinHasher("pepper", most_waiting=1)
     with pytest.raises(RuntimeError), hasher.place():
