@@ -89,7 +89,8 @@ class Notes:
     def choose(self, root: Path, path: str, line: int, most_seconds: float) -> list[str]:
         """Tests to run for a fault in this line, in order, as many as there is time for.
 
-        First those that hold a lock of the file, then some of every file of tests, of those first that run most of it.
+        First those that hold a lock of the file, then those of the file of tests that is named after it, then some of every file
+        of tests, of those first that run most of it.
         """
         runs = Counter(file for names in self.runs.get(path, {}).values() for file in {_file_of(name) for name in names})
         by_file: dict[str, list[str]] = {}
@@ -97,10 +98,12 @@ class Notes:
             by_file.setdefault(_file_of(name), []).append(name)
         folder, chosen, spent = f"{_folder_of_tests(path)}/", list[str](), 0.0
 
-        def place(name: str) -> tuple[bool, int, bool, int, str]:
+        namesake = f"{folder}test_{path.rpartition('/')[2]}"
+
+        def place(name: str) -> tuple[bool, bool, int, bool, int, str]:
             file = _file_of(name)
-            batch = by_file[file].index(name) // _BATCH
-            return path not in self.held.get(name, []), batch, not file.startswith(folder), -runs[file], file
+            is_elsewhere, batch = not file.startswith(folder), by_file[file].index(name) // _BATCH
+            return path not in self.held.get(name, []), file != namesake, batch, is_elsewhere, -runs[file], file
 
         for name in sorted((name for names in by_file.values() for name in names), key=place):
             spent += self.seconds[name]

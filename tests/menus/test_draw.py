@@ -1,5 +1,6 @@
 """The menu as a picture: for somebody who would rather look than read tables."""
 
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -46,6 +47,18 @@ def test_the_picture_is_well_formed_and_shows_every_screen_and_way(screens: tupl
     arrows = [shape for shape in drawn if shape.tag == f"{SVG}path"]
     assert len(boxes(svg(screens))) == len(screens)
     assert len(arrows) == sum(len(ways(screen)) for screen in screens)
+
+
+@MENUS
+def test_every_arrow_leads_from_the_right_of_one_screen_to_the_left_of_another(screens: tuple[Screen, ...]) -> None:
+    drawn = svg(screens)
+    sides = [[int(box.get(name, "")) for name in ("x", "y", "width", "height")] for box in boxes(drawn)]
+    left = {(x, y + height // 2) for x, y, _, height in sides}
+    right = {(x + width, y + height // 2) for x, y, width, height in sides}
+    for arrow in (shape.get("d", "") for shape in shapes(drawn) if shape.tag == f"{SVG}path"):
+        numbers = [int(number) for number in re.findall(r"-?\d+", arrow)]
+        assert tuple(numbers[:2]) in right
+        assert tuple(numbers[-2:]) in left
 
 
 @MENUS

@@ -105,3 +105,9 @@ def test_an_answer_fits_one_screen(language: str) -> None:
 def test_every_answer_is_translated() -> None:
     texts = [*(rule.answer for rule in RULES), UNKNOWN, NEVER_WRITE_PIN]
     assert [text for text in texts if translate(text, "sw") == text] == []
+
+
+def test_a_word_that_many_answers_share_decides_less_than_one_that_is_of_one_answer_alone() -> None:
+    for word, scores in questions._weights().items():
+        assert sum(scores.values()) <= questions._WEIGHT_ABOUT + questions._WEIGHT_BESIDE, word
+        assert all(score > 0 for score in scores.values()), word
