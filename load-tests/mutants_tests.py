@@ -93,12 +93,13 @@ class Notes:
         of tests, of those first that run most of it.
         """
         runs = Counter(file for names in self.runs.get(path, {}).values() for file in {_file_of(name) for name in names})
+        folder, spent = f"{_folder_of_tests(path)}/", 0.0
+        namesake, chosen = f"{folder}test_{path.rpartition('/')[2]}", list[str]()
+        # Named after it, a file of tests may run it in a process of its own, of which nothing is noted.
+        candidates = self._running(root, path, line) | {name for name in self.seconds if _file_of(name) == namesake}
         by_file: dict[str, list[str]] = {}
-        for name in sorted(self._running(root, path, line), key=lambda name: (self.seconds[name], name)):
+        for name in sorted(candidates, key=lambda name: (self.seconds[name], name)):
             by_file.setdefault(_file_of(name), []).append(name)
-        folder, chosen, spent = f"{_folder_of_tests(path)}/", list[str](), 0.0
-
-        namesake = f"{folder}test_{path.rpartition('/')[2]}"
 
         def place(name: str) -> tuple[bool, bool, int, bool, int, str]:
             file = _file_of(name)

@@ -62,6 +62,17 @@ def test_every_arrow_leads_from_the_right_of_one_screen_to_the_left_of_another(s
 
 
 @MENUS
+def test_every_screen_is_within_the_picture_with_a_margin(screens: tuple[Screen, ...]) -> None:
+    drawn = svg(screens)
+    _, _, width, height = [int(number) for number in ET.fromstring(drawn).get("viewBox", "").split()]  # noqa: S314 - our own
+    sides = [[int(box.get(name, "")) for name in ("x", "y", "width", "height")] for box in boxes(drawn)]
+    margin = min(x for x, *_ in sides)
+    assert margin == min(y for _, y, *_ in sides) > 0
+    assert max(x + box_width for x, _, box_width, _ in sides) == width - margin
+    assert max(y + box_height for _, y, _, box_height in sides) == height - margin
+
+
+@MENUS
 def test_no_screen_hides_another(screens: tuple[Screen, ...]) -> None:
     places = [(box.get("x"), box.get("y")) for box in boxes(svg(screens))]
     assert len(set(places)) == len(screens)

@@ -197,6 +197,16 @@ async def test_a_claim_is_paid_after_the_cover_has_ended_for_what_happened_befor
         assert await claims.list_claimable(runtime, asha) == []
 
 
+async def test_what_happened_ninety_days_ago_can_be_claimed_and_no_day_longer(runtime: Runtime, asha: Customer) -> None:
+    [cover] = await claims.list_claimable(runtime, asha)
+    with on(19 + claims.MOST_DAYS_AGO):
+        assert (await claims.submit(runtime, asha, cover.id, "Malaria", day(19), "claim")).happened == day(19)
+        with pytest.raises(DayOutOfRange):
+            await claims.submit(runtime, asha, cover.id, "Malaria", day(18), "another")
+        with pytest.raises(DayOutOfRange):
+            await claims.submit(runtime, asha, cover.id, "Malaria", day(20 + claims.MOST_DAYS_AGO), "tomorrow")
+
+
 async def test_a_closed_account_is_paid_nothing_and_its_claim_can_still_be_declined(runtime: Runtime, asha: Customer) -> None:
     made = await make(runtime, asha)
     await closed.close(runtime, asha.id)

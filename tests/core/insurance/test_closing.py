@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.errors import NotPermitted
 from core.features import ENDINGS
 from core.insurance import covers, decisions
 from core.membership import closing
@@ -30,6 +31,24 @@ async def test_a_cover_that_ended_because_nobody_paid_for_it_keeps_no_account_op
         await closing.close(runtime, asha, pins.RIGHT, ENDINGS)
     assert await one(runtime, "SELECT status FROM customer WHERE id = :id", id=asha.id) == "closed"
     await check_books(runtime)
+
+
+async def test_one_customer_sees_and_stops_her_own_covers_and_no_others(runtime: Runtime) -> None:
+    asha, zawadi = await person(runtime, ASHA), await joined(runtime)
+    await set_balance(runtime, zawadi, PRICE + 100)
+    with on(0):
+        hers, others = [(await buy(runtime, customer)).policy for customer in (asha, zawadi)]
+        assert await covers.list_policies(runtime, asha) == [hers]
+        assert await covers.list_policies(runtime, zawadi) == [others]
+        assert await covers.get_policy(runtime, asha, hers.id) == hers
+        for refused in (
+            covers.get_policy(runtime, asha, others.id),
+            covers.stop_renewal(runtime, asha, others.id),
+            covers.start_renewal(runtime, asha, others.id, pins.RIGHT),
+        ):
+            with pytest.raises(NotPermitted):
+                await refused
+        assert await covers.get_policy(runtime, zawadi, others.id) == others
 
 
 async def test_a_claim_keeps_its_owners_account_open_until_it_is_decided_and_nobody_elses(runtime: Runtime) -> None:
