@@ -111,8 +111,14 @@ async def confirm(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder
     try:
         return await _carry_out(runtime, customer, row)
     except FeeRose:
+        try:
+            placed = await _place_again(runtime, customer, row)
+        except Refusal:
+            await _finish(runtime, row.id)
+            raise
+        # Last: after a crash in between the same code asks her again, and not for nothing.
         await _finish(runtime, row.id)
-        return await _place_again(runtime, customer, row)
+        return placed
     except Refusal:
         await _finish(runtime, row.id)
         raise

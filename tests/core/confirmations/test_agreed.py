@@ -13,6 +13,7 @@ from core.agents import approval as agent_approval
 from core.agents import cash
 from core.approvals import consent
 from core.credentials import codes
+from core.credentials.refusals import CodeEnded
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.customers.refusals import NewOwner, UnknownRecipient
@@ -23,7 +24,7 @@ from core.insurance import covers
 from core.insurance.covers import Terms
 from core.insurance.refusals import OfferChanged
 from core.ledger import tariffs
-from core.ledger.refusals import FeeRose
+from core.ledger.refusals import FeeRose, NotEnoughMoney
 from core.membership import closing, registration
 from core.money import Money
 from core.orders import sms_orders
@@ -247,6 +248,44 @@ async def test_an_order_by_sms_that_costs_more_by_now_waits_for_a_new_code(
     assert await held(runtime, ASHA) == START - 70_000 - 1_800
     assert await one(runtime, "SELECT count(*) FROM transfer WHERE kind = 'send'") == "1"
     await check_books(runtime)
+
+
+async def test_a_process_that_dies_before_it_has_asked_again_at_the_new_price_leaves_the_order_to_another(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class DiedError(Exception):
+        pass
+
+    async def die(*_: object) -> None:
+        raise DiedError
+
+    await joins(runtime)
+    asha, code = await place(runtime)
+    dear = with_fees(lambda fee: fee + Money(500, fee.currency))
+    monkeypatch.setattr(tariffs, "_tariffs", lambda: dear)
+    for step in ("_place_send", "_finish"):
+        with monkeypatch.context() as fault:
+            fault.setattr(sms_orders, step, die)
+            with pytest.raises(DiedError):
+                await sms_orders.confirm(runtime, asha, code)
+    again = await sms_orders.confirm(runtime, asha, code)
+    assert isinstance(again, PlacedOrder)
+    assert isinstance(await sms_orders.confirm(runtime, asha, code_of(runtime, again)), DoneOrder)
+    assert await held(runtime, ASHA) == START - 70_000 - 1_800
+
+
+async def test_a_new_price_that_she_cannot_pay_ends_the_order(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    await joins(runtime)
+    asha, code = await place(runtime, 4_900)
+    dear = with_fees(lambda fee: fee + Money(1_000_000, fee.currency))
+    monkeypatch.setattr(tariffs, "_tariffs", lambda: dear)
+    with pytest.raises(NotEnoughMoney):
+        await sms_orders.confirm(runtime, asha, code)
+    assert await one(runtime, "SELECT count(*) FROM sms_order WHERE done_at IS NULL") == "0"
+    monkeypatch.undo()
+    with pytest.raises(CodeEnded):
+        await sms_orders.confirm(runtime, asha, code)
+    assert await held(runtime, ASHA) == START
 
 
 @pytest.mark.usefixtures("contrived")
