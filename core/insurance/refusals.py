@@ -15,7 +15,7 @@ class OfferChanged(Refusal):
 
     code = "offer_changed"
     kind = Kind.CONFLICT
-    sentence = _("This cover has changed, and nothing was done. Please look at it again.")
+    sentence = _("It has changed. Nothing was done.")
 
 
 class OutOfSeason(Refusal):
