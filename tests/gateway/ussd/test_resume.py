@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis as redis_client
 from redis import Redis
+from sqlalchemy import text
 
 from core.customers import profiles, wallet
 from core.membership import registration
@@ -116,6 +117,22 @@ async def test_the_network_that_repeats_the_pin_to_another_gateway_gets_the_same
     before = kept(redis)
     receipt = await asha.type(pins.RIGHT)
     died_between_commit_and_reply(redis, before)
+    assert await asha.send_again() == receipt
+    assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
+
+
+@pytest.mark.usefixtures("contrived")
+async def test_a_receipt_that_was_lost_is_read_again_after_the_recipient_has_left_and_the_pin_is_locked(
+    phone: MakePhone, runtime: Runtime, redis: Redis
+) -> None:
+    asha = phone(ASHA)
+    await asha.dial(SEND)
+    before = kept(redis)
+    receipt = await asha.type(pins.RIGHT)
+    died_between_commit_and_reply(redis, before)
+    async with runtime.database.autocommit() as connection:
+        await connection.execute(text("UPDATE pin SET failures = 3, locked_at = changed_at"))
+        await connection.execute(text("UPDATE customer SET status = 'closed' WHERE phone = :phone"), {"phone": BARAKA})
     assert await asha.send_again() == receipt
     assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
 
