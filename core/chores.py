@@ -3,13 +3,15 @@
 And how others learn that a worker lives: it writes a beat every few seconds, as long as it gets on.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
 
+import psycopg
 import structlog
 from sqlalchemy import ARRAY, Column, ColumnElement, Row, Select, Uuid, all_, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
@@ -29,6 +31,8 @@ _KEPT = timedelta(hours=1)
 _FIRST_WAIT = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(hours=1)
 
+Key = Hashable
+
 log = structlog.get_logger()
 
 
@@ -36,13 +40,26 @@ log = structlog.get_logger()
 class Due:
     """The rows that are due: `rows` selects them, `key` is the column that tells them apart, in the table whose rows are locked.
 
-    `is_shared`: others may go on referring to a row while a worker has it.
+    `is_shared`: others may go on referring to a row while a worker has it. `owner`: selects the row that others lock before it,
+    its customer's, so that it is kept (FOR KEY SHARE) first here too. Where that one is locked, the row is passed over.
     """
 
     rows: Select[Any]
     key: Column[UUID]
     order: Sequence[ColumnElement[Any]]
     is_shared: bool = False
+    owner: Callable[[UUID], Select[Any]] | None = None
+
+    async def lock(self, connection: AsyncConnection, key: UUID) -> Row[Any] | None:
+        """The row, locked; None where another worker has it, or it is no longer due."""
+        if self.owner is not None:
+            kept = self.owner(key).with_for_update(read=True, key_share=True, skip_locked=True)
+            if await connection.scalar(kept) is None:
+                return None
+        row = self.rows.where(self.key == key)
+        locked = row.with_for_update(of=self.key.table, skip_locked=True, key_share=self.is_shared)
+        due_row: Row[Any] | None = (await connection.execute(locked)).one_or_none()
+        return due_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +77,18 @@ class _Failing:
     """
 
     def __init__(self) -> None:
-        self._failures: dict[UUID, _Failure] = {}
+        self._failures: dict[Key, _Failure] = {}
 
-    def note(self, key: UUID) -> None:
+    def note(self, key: Key) -> None:
         """Passes the row over for a while, longer each time; not yet after its first failure, which may have been a moment's."""
         count = self._failures[key].count + 1 if key in self._failures else 1
         wait = min(_FIRST_WAIT * 2 ** min(count - 2, 16), _LONGEST_WAIT) if count > 1 else timedelta(0)
         self._failures[key] = _Failure(count, clock.now() + wait)
 
-    def forget(self, key: UUID) -> None:
+    def forget(self, key: Key) -> None:
         self._failures.pop(key, None)
 
-    def list_passed_over(self) -> list[UUID]:
+    def list_passed_over(self) -> list[Key]:
         """Also forgets the rows that nobody has found due for long: something else has settled them."""
         now = clock.now()
         old = [key for key, failure in self._failures.items() if failure.until < now - _LONGEST_WAIT]
@@ -85,38 +102,66 @@ class _Failing:
 _failing: WeakKeyDictionary[Database, dict[str, _Failing]] = WeakKeyDictionary()
 
 
+def list_passed_over(database: Database, duty: str) -> list[Key]:
+    """The rows that the duty is to leave alone for now: what it finds due is to have none of them."""
+    return _failing_of(database, duty).list_passed_over()
+
+
+def is_not_passed_over(database: Database, duty: str, key: ColumnElement[Any]) -> ColumnElement[bool]:
+    """A condition on a column of ids: none of `list_passed_over`."""
+    # One parameter, however many there are.
+    return key != all_(literal(list_passed_over(database, duty), ARRAY(Uuid)))
+
+
+async def try_one(database: Database, duty: str, key: Key, work: Callable[[], Awaitable[object]]) -> bool:
+    """Does the duty's work for one row, in transactions of its own. True where it did something.
+
+    Where it fails, that is logged and the row left for the next round. From its second failure on it is passed over for 30
+    seconds, and longer each time, up to an hour, so that those behind it get their turn. Raises OperationalError, SQLAlchemy's
+    or the driver's, where the database is away: the other rows would fail too.
+    """
+    failing = _failing_of(database, duty)
+    try:
+        with structlog.contextvars.bound_contextvars(row=str(key)):
+            has_done = bool(await work())
+        failing.forget(key)
+    except Exception as error:
+        if isinstance(error, OperationalError | psycopg.OperationalError) and is_away(error):
+            raise
+        failing.note(key)
+        log.exception("a row's work failed", duty=duty, row=str(key))
+        return False
+    return has_done
+
+
+async def try_each(database: Database, duty: str, keys: Iterable[Key], work: Callable[[Any], Awaitable[object]]) -> int:
+    """`try_one` for each of the rows; returns with how many it did something."""
+    return sum([await try_one(database, duty, key, partial(work, key)) for key in keys])
+
+
 async def work_through(
     database: Database, duty: str, due: Due, work: Callable[[AsyncConnection, Row[Any]], Awaitable[bool]]
 ) -> int:
-    """Does `work` with each due row, locked, in a transaction of its own; returns with how many it did something.
+    """`try_one` with each due row, locked, in a transaction of its own; returns with how many it did something.
 
-    It passes over a row that another worker has, or that is no longer due once it is locked. A row whose work fails is logged and
-    left for the next round. From its second failure on it is passed over for 30 seconds, and longer each time, up to an hour, so
-    that those behind it get their turn; so is one that somebody keeps locked, or whose work takes too long. Raises
-    OperationalError where the database is away: the other rows would fail too.
+    It passes over a row that another worker has, or that is no longer due once it is locked. One that somebody keeps locked, or
+    whose work takes too long, fails as others do.
     """
-    failing = _failing.setdefault(database, {}).setdefault(duty, _Failing())
-    due_keys = due.rows.with_only_columns(due.key).order_by(*due.order, due.key).limit(_MOST_A_ROUND)
-    if passed_over := failing.list_passed_over():
-        # One parameter, however many there are.
-        due_keys = due_keys.where(due.key != all_(literal(passed_over, ARRAY(Uuid))))
+    is_next = is_not_passed_over(database, duty, due.key)
+    due_keys = due.rows.with_only_columns(due.key).where(is_next).order_by(*due.order, due.key).limit(_MOST_A_ROUND)
     async with database.autocommit() as connection:
         keys = (await connection.scalars(due_keys)).all()
-    count = 0
-    for key in keys:
-        query = due.rows.where(due.key == key).with_for_update(of=due.key.table, skip_locked=True, key_share=due.is_shared)
-        try:
-            with structlog.contextvars.bound_contextvars(row=str(key)):
-                async with database.transaction() as connection:
-                    row = (await connection.execute(query)).one_or_none()
-                    count += row is not None and await work(connection, row)
-            failing.forget(key)
-        except Exception as error:
-            if isinstance(error, OperationalError) and is_away(error):
-                raise
-            failing.note(key)
-            log.exception("a row's work failed", duty=duty, row=str(key))
-    return count
+
+    async def lock_and_work(key: UUID) -> bool:
+        async with database.transaction() as connection:
+            row = await due.lock(connection, key)
+            return row is not None and await work(connection, row)
+
+    return await try_each(database, duty, keys, lock_and_work)
+
+
+def _failing_of(database: Database, duty: str) -> _Failing:
+    return _failing.setdefault(database, {}).setdefault(duty, _Failing())
 
 
 async def mark_done(connection: AsyncConnection, subject: UUID, kind: str, period: str) -> bool:

@@ -30,7 +30,7 @@ from core.settings import Settings
 from gateway import logs, wiring
 from gateway.app import application
 from gateway.cli.embedded import Servers, embedded
-from tests import databases, posting_last
+from tests import databases, lock_order, posting_last
 from tests.phone import Phone
 
 FOLDER = Path(__file__).parent.parent / ".jasho" / "test"
@@ -40,6 +40,7 @@ REDIS_DUMPS = FOLDER / "redis"
 _REDIS_DATABASES = 64
 refusing.is_strict = True
 posting_last.watch()
+lock_order.watch(FOLDER / "locks")
 # Nobody steals the tests' hashes. What a service that a test starts makes costs what it costs everywhere.
 FULL_MEMORY_KIB = PinHasher.memory_kib
 PinHasher.memory_kib = 256

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import db
 from core.ledger import post
+from tests import lock_order
 
 _POSTED = "has posted"
 
@@ -33,7 +34,11 @@ def _note(connection: AsyncConnection, act: Callable[[], None]) -> None:
     _, results = act.args
     assert connection.sync_connection is not None
     driver: Any = connection.sync_connection.connection.dbapi_connection
-    if not driver.autocommit and any(result.outcome == "posted" for result in results):
+    if driver.autocommit:
+        return
+    is_posted = any(result.outcome == "posted" for result in results)
+    lock_order.posted(connection.sync_connection, is_kept=is_posted)
+    if is_posted:
         connection.info[_POSTED] = True
 
 

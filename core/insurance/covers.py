@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
 from core.credentials import pins
+from core.customers import profiles
 from core.customers.profiles import Customer
 from core.errors import KeyConflict, NotPermitted
 from core.i18n import translate
@@ -109,6 +110,9 @@ async def buy(
     _check_agreed(get_offer(runtime, product_key).product, agreed)
     await pins.check(runtime, customer.id, pin)
     async with runtime.database.transaction() as connection:
+        # Her row before those of her covers, as everywhere: closing her account does the same.
+        if not await profiles.keep_open(connection, customer.id):
+            raise AccountClosed
         offer = get_offer(runtime, product_key)
         _check_agreed(offer.product, agreed)
         if offer.term is None:

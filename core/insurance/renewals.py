@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Text, cast, exists, select, update
+from sqlalchemy import ColumnElement, Row, Select, Text, cast, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock, ids
@@ -25,6 +25,7 @@ from core.ledger.transfer import REFUSALS
 from core.messaging import kinds, notices
 from core.runtime import Runtime
 from core.tables.chores import chore
+from core.tables.customers import customer as customer_table
 from core.tables.insurance import policy as policy_table
 
 NOTICE_DAYS = 3
@@ -62,7 +63,13 @@ def _done(kind: str, period: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 def _due(condition: ColumnElement[bool]) -> Due:
-    return Due(select(policy_table).where(condition), policy_table.c.id, (policy_table.c.ends,))
+    # A renewal may write another policy, which refers to its owner.
+    return Due(select(policy_table).where(condition), policy_table.c.id, (policy_table.c.ends,), owner=_select_owner)
+
+
+def _select_owner(policy_id: UUID) -> Select[Any]:
+    owner_id = select(policy_table.c.customer_id).where(policy_table.c.id == policy_id).scalar_subquery()
+    return select(customer_table.c.id).where(customer_table.c.id == owner_id)
 
 
 async def _settle(runtime: Runtime, connection: AsyncConnection, row: Row[Any], today: date) -> None:

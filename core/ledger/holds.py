@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock, ids
+from core import chores, clock, ids
 from core.db import Database
 from core.ledger.chart import SystemAccount, name_account
 from core.ledger.poster import Poster
@@ -16,6 +16,7 @@ from core.tables.ledger import account, hold_leg, open_hold
 from core.tables.ledger import transfer as transfer_table
 
 KIND_CAPTURE, KIND_VOID, KIND_EXPIRE = "capture", "void", "expire"
+_EXPIRE = "holds: expire"
 # For a hold that only its settlement ends: what it waits for may have happened outside, however late we hear of it.
 NO_END = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -65,14 +66,22 @@ async def find(connection: AsyncConnection, hold_id: UUID) -> Hold | None:
 
 async def expire(database: Database, poster: Poster, most: int = 100) -> int:
     """Gives back the holds whose time is over and returns how many. Any number of workers may do it at once."""
+    is_late = (open_hold.c.expires_at <= clock.now()) & chores.is_not_passed_over(database, _EXPIRE, open_hold.c.hold_id)
     async with database.autocommit() as connection:
         late = await connection.scalars(
-            select(open_hold.c.hold_id).where(open_hold.c.expires_at <= clock.now()).order_by(open_hold.c.expires_at).limit(most)
+            select(open_hold.c.hold_id).where(is_late).order_by(open_hold.c.expires_at, open_hold.c.hold_id).limit(most)
         )
-        holds = [await find(connection, hold_id) for hold_id in late.all()]
-    count = 0
-    for hold in holds:
-        assert hold is not None
+        hold_ids = late.all()
+
+    async def end(hold_id: UUID) -> bool:
+        async with database.autocommit() as connection:
+            hold = await find(connection, hold_id)
+        if hold is None:
+            raise LookupError(f"the hold {hold_id} has no legs")
         result = await poster.submit(give_back(hold, f"expire:{hold.id}", KIND_EXPIRE))
-        count += result.outcome == "posted"
-    return count
+        # Another worker may have been faster.
+        if not result.is_done and result.outcome != "hold_closed":
+            raise ValueError(f"the hold {hold_id} is {result.outcome}")
+        return result.outcome == "posted"
+
+    return await chores.try_each(database, _EXPIRE, hold_ids, end)

@@ -15,13 +15,14 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import ColumnElement, Row, and_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock, ids, septets
+from core import chores, clock, ids, septets
 from core.messaging import kinds, notices, optouts, turns
 from core.messaging.deliveries import AnsweredAttempt, Attempt, Pool, SendOutcome
 from core.runtime import Runtime
@@ -33,6 +34,9 @@ LEASE = timedelta(seconds=60)
 # A worker that was only cut off from the database has recorded its answers by then.
 _RECONNECT = timedelta(seconds=10)
 _FIRST_WAIT_SECONDS = 4
+# A message that cannot be read, of a release to come say, does not stay before all others.
+_UNREADABLE_RESTS = timedelta(minutes=10)
+_RELEASE = "sms: release"
 _LONGEST_WAIT_SECONDS = 300
 
 _ATTEMPT = (
@@ -94,14 +98,20 @@ async def lease(runtime: Runtime, most: int, pool: Pool) -> Leased:
     async with runtime.database.transaction() as connection:
         wanted, settled = await turns.select_next_of_each(connection, most, now)
         providers = await pool.assign(connection, [row.avoided for row in wanted]) if wanted else []
-        attempts = [
-            Attempt(ids.new_id(), notices.read_message(runtime, row), row.attempts + 1, provider)
-            for row, provider in zip(wanted, providers, strict=True)
-            if provider is not None
-        ]
+        attempts: list[Attempt] = []
+        for row, provider in zip(wanted, providers, strict=True):
+            if provider is not None and not await chores.try_one(
+                runtime.database, "sms: send", row.id, partial(_add_attempt, runtime, row, provider, attempts)
+            ):
+                await _move(connection, [_Move(row.id, row.status, now + _UNREADABLE_RESTS, None)])
         if attempts:
             await _begin(connection, attempts, now)
     return Leased(attempts, settled)
+
+
+async def _add_attempt(runtime: Runtime, row: Row[Any], provider: str, attempts: list[Attempt]) -> bool:
+    attempts.append(Attempt(ids.new_id(), notices.read_message(runtime, row), row.attempts + 1, provider))
+    return True
 
 
 async def lease_again(runtime: Runtime, failed: AnsweredAttempt, tried: Sequence[str], pool: Pool) -> Attempt | None:
@@ -137,27 +147,36 @@ async def record_answers(runtime: Runtime, answers: Sequence[AnsweredAttempt], p
 
 async def release_dead(runtime: Runtime, most: int = 500) -> int:
     """Messages of dead workers become unsure. Returns how many there were."""
-    now = clock.now()
+    database, now = runtime.database, clock.now()
+    is_next = chores.is_not_passed_over(database, _RELEASE, outbox.c.id)
+    dead = select(outbox.c.id).where(_is_dead(now), is_next).order_by(outbox.c.claimed_at, outbox.c.id).limit(most)
+    async with database.autocommit() as connection:
+        message_ids = (await connection.scalars(dead)).all()
+    return await chores.try_each(database, _RELEASE, message_ids, partial(_release_dead, runtime, now))
+
+
+async def _release_dead(runtime: Runtime, now: datetime, message_id: UUID) -> bool:
     dead = (
         select(outbox, *_ATTEMPT)
         .outerjoin(sms_attempt, (sms_attempt.c.outbox_id == outbox.c.id) & (sms_attempt.c.number == outbox.c.attempts))
-        .where(text("outbox.status = 'sending'"), outbox.c.claimed_at < now - LEASE)
-        .limit(most)
+        .where(outbox.c.id == message_id, _is_dead(now))
         .with_for_update(skip_locked=True, of=outbox)
     )
     async with runtime.database.transaction() as connection:
-        rows = (await connection.execute(dead)).all()
-        if rows:
-            unanswered = (
-                sms_attempt.c.id.in_([row.attempt_id for row in rows]),
-                sms_attempt.c.outbox_id.in_([row.id for row in rows]),
-                sms_attempt.c.outcome.is_(None),
-            )
-            await connection.execute(
-                update(sms_attempt).where(*unanswered).values(outcome=SendOutcome.UNSURE, code="lost", answered_at=now)
-            )
-            await _move(connection, [_release(row, now) for row in rows])
-    return len(rows)
+        row = (await connection.execute(dead)).one_or_none()
+        if row is None:
+            return False
+        unanswered = (sms_attempt.c.id == row.attempt_id, sms_attempt.c.outbox_id == row.id, sms_attempt.c.outcome.is_(None))
+        await connection.execute(
+            update(sms_attempt).where(*unanswered).values(outcome=SendOutcome.UNSURE, code="lost", answered_at=now)
+        )
+        await _move(connection, [_release(row, now)])
+    return True
+
+
+def _is_dead(now: datetime) -> ColumnElement[bool]:
+    # A literal, not a parameter: a cached plan cannot use a partial index whose condition is one.
+    return and_(text("outbox.status = 'sending'"), outbox.c.claimed_at < now - LEASE)
 
 
 async def hand_over(runtime: Runtime, most: int, provider: str) -> int:

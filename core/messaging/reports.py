@@ -15,7 +15,7 @@ from sqlalchemy import Row, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock
+from core import chores, clock
 from core.messaging import kinds, optouts, outbox
 from core.messaging.deliveries import SendOutcome
 from core.runtime import Runtime
@@ -27,6 +27,7 @@ _ORDER = (None, SENT, UNDELIVERED, DELIVERED)
 RECIPIENT, OPT_OUT = "recipient", "opt_out"
 # A report without an attempt by then is somebody else's.
 _KEPT_FOR = timedelta(days=2)
+_CATCH_UP = "sms: catch up"
 _KEPT = ("provider", "provider_id", "reported", "phone", "reason", "fault", "received_at")
 
 
@@ -77,12 +78,19 @@ async def catch_up(runtime: Runtime, providers: Collection[str], most: int = 500
             ),
         )
         .order_by(sms_report.c.received_at)
-        .limit(most)
     )
+    passed_over = set(chores.list_passed_over(runtime.database, _CATCH_UP))
     async with runtime.database.autocommit() as connection:
-        rows = (await connection.execute(waiting)).all()
-    reports = [DeliveryReport(**{name: getattr(row, name) for name in _KEPT}) for row in rows]
-    return sum([await _settle(runtime, report, providers) for report in reports])
+        rows = (await connection.execute(waiting.limit(most + len(passed_over)))).all()
+    reports = {
+        (row.provider, row.provider_id, row.reported): DeliveryReport(**{name: getattr(row, name) for name in _KEPT})
+        for row in rows
+    }
+
+    async def settle(key: tuple[str, str, str]) -> bool:
+        return await _settle(runtime, reports[key], providers)
+
+    return await chores.try_each(runtime.database, _CATCH_UP, [key for key in reports if key not in passed_over], settle)
 
 
 async def _settle(runtime: Runtime, report: DeliveryReport, providers: Collection[str]) -> bool:

@@ -6,6 +6,7 @@ worker has died, or the rail's answer is in doubt, the lease runs out and the ra
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -49,9 +50,11 @@ async def _ask(runtime: Runtime, rail: Rail) -> int:
     if runtime.switches.is_off(switches.rail(rail.name)):
         return await _give_back(runtime, _is_wanted(rail))
     rows = await _lease(runtime, rail)
-    results = await asyncio.gather(*(_hand_over(runtime, rail, row) for row in rows), return_exceptions=True)
+    # The next rows to be leased are others: these have been leased last.
+    tries = (chores.try_one(runtime.database, "payments: ask", row.id, partial(_hand_over, runtime, rail, row)) for row in rows)
+    results = await asyncio.gather(*tries, return_exceptions=True)
     for failure in results:
-        if failure is not None:
+        if isinstance(failure, BaseException):
             raise failure
     return len(rows)
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
 from core.credentials import pins
-from core.customers import wallet
+from core.customers import profiles, wallet
 from core.customers.profiles import Customer
 from core.errors import BadAmount, Busy, KeyConflict, NotPermitted
 from core.ledger import answers
@@ -115,7 +115,11 @@ async def get(runtime: Runtime, customer: Customer, goal_id: UUID) -> Goal:
 
 @refuses(NotPermitted)
 async def lock(connection: AsyncConnection, customer: Customer, goal_id: UUID) -> Goal:
-    """One of the customer's goals, locked until the caller's transaction ends. Refuses as `get` does."""
+    """One of the customer's goals, locked until the caller's transaction ends. Refuses as `get` does.
+
+    Her own row is locked before it, as everywhere: closing her account does the same.
+    """
+    await profiles.lock(connection, customer.id)
     row = select(goal_table.c.id).where(goal_table.c.id == goal_id, goal_table.c.customer_id == customer.id)
     await connection.execute(row.with_for_update())
     return _existing(await find(connection, customer, goal_id))

@@ -145,7 +145,8 @@ async def _save(runtime: Runtime, connection: AsyncConnection, row: Row[Any], ne
     owner = await profiles.find_by_id(connection, row.customer_id)
     if owner is None:
         return
-    goal = await goals.lock(connection, owner, row.id)
+    goal = await goals.find(connection, owner, row.id)
+    assert goal is not None, row.id
     amount = Money(row.rule_amount, row.currency)
     key = f"rule:{row.id}:{row.rule_next.isoformat()}"
     transfer = goals.build_saving(owner, goal, amount, kind=KIND, key=key, text=texts.SAVED_BY_RULE)

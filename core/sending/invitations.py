@@ -113,9 +113,9 @@ async def _let_wait(runtime: Runtime, sender: Customer, phone: str, quoted: Quot
     until = now + unclaimed.LASTS
     transfer = _build_transfer(sender, phone, quoted, clock.moment_text(until, country), key)
     async with runtime.database.transaction() as connection:
-        # Invitations to one number, and those of one sender, come one after the other: two at once could pass a limit together.
+        # Invitations to one number come one after the other: at the same time two could pass its limits together.
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(phone, 0))))
-        # Closing an account locks the sender's row before the ledger's accounts too.
+        # So do those of one sender, who has a limit too. Closing an account locks her row before the ledger's accounts too.
         await profiles.lock(connection, sender.id)
         is_key = (transfer_table.c.initiator == sender.wallet) & (transfer_table.c.key == key)
         if await connection.scalar(select(exists().where(is_key))):

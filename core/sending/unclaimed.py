@@ -7,6 +7,7 @@ transaction. Credit and return have the same initiator and key, so that the ledg
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +34,7 @@ from core.tables.sending import invitation
 LASTS = timedelta(days=7)
 KIND_CREDIT, KIND_RETURN = "invite_credit", "invite_return"
 _MOST_A_ROUND = 100
-_REPORTED = "invitation reported"
+_REPORTED, _DUTY = "invitation reported", "invitations: settle"
 
 log = structlog.get_logger()
 
@@ -84,15 +85,16 @@ async def settle(runtime: Runtime) -> int:
     Answers with how many invitations it settled. Money whose sender has closed her account waits for staff to decide, and the log
     reports it, once. Money that the recipient's wallet may not hold waits until she has given her ID number, or for its end.
     """
-    async with runtime.database.autocommit() as connection:
-        registered = await _list_ids(connection, ~_is_over(), _has_registered)
-        unclaimed = await _list_ids(connection, _is_over(), _sender_can_take)
-        stuck = await _list_ids(connection, _is_over(), ~_sender_can_take, ~_is_reported)
-    settled = [await _settle(runtime, invitation_id, _credit_registered) for invitation_id in registered]
-    settled += [await _settle(runtime, invitation_id, _send_back) for invitation_id in unclaimed]
-    for invitation_id in stuck:
-        await _report(runtime, invitation_id, "the sender's account is closed")
-    return sum(settled)
+    database = runtime.database
+    is_next = chores.is_not_passed_over(database, _DUTY, invitation.c.transfer_id)
+    async with database.autocommit() as connection:
+        registered = await _list_ids(connection, is_next, ~_is_over(), _has_registered)
+        unclaimed = await _list_ids(connection, is_next, _is_over(), _sender_can_take)
+        stuck = await _list_ids(connection, is_next, _is_over(), ~_sender_can_take, ~_is_reported)
+    count = await chores.try_each(database, _DUTY, registered, partial(_settle, runtime, work=_credit_registered))
+    count += await chores.try_each(database, _DUTY, unclaimed, partial(_settle, runtime, work=_send_back))
+    await chores.try_each(database, _DUTY, stuck, partial(_report, runtime, reason="the sender's account is closed"))
+    return count
 
 
 _Work = Callable[[Runtime, AsyncConnection, _Invitation], Awaitable[None]]

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
+from core.faults import is_away
 from core.faults.outage import Outage, blame
 from core.messaging import outbox, reports
 from core.messaging.deliveries import AnsweredAttempt, Attempt, SendOutcome
@@ -136,8 +138,7 @@ async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -
         hands.news.clear()
         batch = list(hands.answers)
         try:
-            if batch:
-                await outbox.record_answers(runtime, batch, pool)
+            await _record(runtime, pool, batch)
         except Exception:
             log.exception("answers not recorded")
             if hands.is_closing:
@@ -149,6 +150,26 @@ async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -
             del hands.answers[: len(batch)]
             if hands.is_short or hands.free >= _LEAST_AT_ONCE:
                 hands.room.set()
+
+
+async def _record(runtime: Runtime, pool: ProviderPool, batch: list[AnsweredAttempt]) -> None:
+    """Records answers together or, where that fails, one by one.
+
+    One that cannot be recorded is dropped: after its lease the message waits for a report. Raises where another try may do
+    better.
+    """
+    try:
+        if batch:
+            await outbox.record_answers(runtime, batch, pool)
+    except Exception as error:
+        # Away, or a row is locked: the next try may do better.
+        if isinstance(error, OperationalError) or is_away(error):
+            raise
+        if len(batch) > 1:
+            for answered in batch:
+                await _record(runtime, pool, [answered])
+        else:
+            log.exception("an answer cannot be recorded", message=str(batch[0].attempt.message.id))
 
 
 async def _carry(runtime: Runtime, pool: ProviderPool, attempt: Attempt) -> AnsweredAttempt:

@@ -17,7 +17,7 @@ from core.ledger import audit
 from core.settings import Settings
 from gateway import wiring
 from gateway.cli.embedded import Servers
-from tests import databases, pins
+from tests import databases, lock_order, pins
 from tests.conftest import FOLDER, LOGS, REDIS_DUMPS
 from tests.pins import found_in
 
@@ -172,3 +172,10 @@ def all_logs() -> list[Path]:
         inner[:] = [name for name in inner if name != "base"]  # where PostgreSQL has its tables, in half a million files
         found += [Path(folder, name) for name in names if name.endswith(".log")]
     return found
+
+
+def test_no_two_services_took_rows_in_opposite_orders() -> None:
+    """The last run's, of all its processes. A duty of the worker logs what it fails with, and goes on."""
+    files = sorted((FOLDER / "locks").glob("*.jsonl"), key=lambda file: file.stat().st_mtime)
+    assert files
+    assert lock_order.crossings(lock_order.Orders(files[-1]).steps()) == []

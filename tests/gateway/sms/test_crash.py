@@ -143,6 +143,24 @@ async def test_answers_that_come_while_the_database_is_away_are_recorded_when_it
     assert len(africastalking.bodies) == 20
 
 
+async def test_an_answer_that_cannot_be_recorded_takes_no_other_with_it(post: PostOffice, africastalking: Vendor) -> None:
+    fill(post, 20, 20)
+    africastalking.usual = vendors.takes_when_released
+    async with working(post), await psycopg.AsyncConnection.connect(post.runtime.settings.database_url, autocommit=True) as owner:
+        await africastalking.arrived(20)
+        await owner.execute("ALTER TABLE sms_attempt ADD CHECK (outcome IS NULL OR right(phone, 1) <> '7') NOT VALID")
+        failing = await (await owner.execute("SELECT count(*) FROM sms_attempt WHERE right(phone, 1) = '7'")).fetchone()
+        assert failing is not None
+        assert 0 < failing[0] < 20
+        africastalking.release.set()
+
+        async def is_done() -> bool:
+            return await post.statuses() == {"sent": 20 - failing[0], "sending": failing[0]}
+
+        await until(is_done)
+    assert len(africastalking.bodies) == 20
+
+
 async def test_three_workers_at_once_send_each_message_once_and_in_order(post: PostOffice, africastalking: Vendor) -> None:
     fill(post, 3 * MESSAGES, PHONES)
     async with working(post), working(post), working(post):
