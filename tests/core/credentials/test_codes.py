@@ -146,6 +146,7 @@ async def test_whoever_forges_the_sender_has_ten_guesses_in_a_day_and_not_five_w
         assert await outcome(runtime, asha, await order(), codes.SMS) == "ok"
 
 
+@pytest.mark.race("core/credentials/codes.py:_count_try")
 @pytest.mark.parametrize("purpose", [codes.PIN, codes.SMS])
 @pytest.mark.parametrize("rounds", [(1, 1, 1, 1, 1, 1), (4, 4, 4), (3, 5, 6), (5, 4, 8), (9, 9)])
 async def test_no_more_than_ten_guesses_a_day_are_looked_at_however_they_meet_and_whatever_is_ordered_between(

@@ -85,6 +85,7 @@ FLIPS = {
 # Where the first row at hand is not the one that tells.
 ORDER = {
     "account": "spent DESC, version DESC",
+    "posting": "version DESC",
     "hold_leg": "position DESC",
     "seal": "number DESC",
     "payment": "settled_at",
