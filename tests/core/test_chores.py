@@ -116,7 +116,7 @@ async def test_a_row_that_is_cancelled_or_waits_for_a_lock_does_not_stop_those_b
         assert await chores.work_through(runtime.database, "test", DUE, with_a_slow_row) == 98
 
 
-@pytest.mark.race("core/chores.py:work_through")
+@pytest.mark.race("core/chores.py:Due")
 async def test_a_row_that_another_worker_has_is_left_to_it_without_a_word_and_without_waiting(
     runtime: Runtime, subjects: list[UUID]
 ) -> None:
@@ -129,7 +129,7 @@ async def test_a_row_that_another_worker_has_is_left_to_it_without_a_word_and_wi
     assert (work.tried, lines) == (len(subjects), [])
 
 
-@pytest.mark.race("core/chores.py:work_through")
+@pytest.mark.race("core/chores.py:Due")
 async def test_a_row_that_somebody_has_settled_meanwhile_is_not_worked_on(runtime: Runtime, subjects: list[UUID]) -> None:
     work = Work(set())
 

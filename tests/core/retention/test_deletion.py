@@ -172,7 +172,7 @@ async def test_many_go_in_batches_and_two_workers_at_once_delete_what_one_would(
     assert await messages(runtime) == []
 
 
-@pytest.mark.race("core/retention/deletion.py:_deletion")
+@pytest.mark.race("core/retention/deletion.py:_delete")
 @pytest.mark.usefixtures("contrived")
 async def test_a_message_that_somebody_works_on_is_left_and_nobody_waits(runtime: Runtime) -> None:
     with clock.at(START):

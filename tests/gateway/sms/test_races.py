@@ -39,7 +39,7 @@ async def test_a_message_that_one_worker_delivers_at_once_is_left_to_it(post: Po
     assert await post.status(taken) == "delivered"
 
 
-@pytest.mark.race("core/messaging/outbox.py:release_dead")
+@pytest.mark.race("core/messaging/outbox.py:_release_dead")
 async def test_a_dead_workers_message_that_somebody_records_an_answer_of_is_left_to_him(post: PostOffice) -> None:
     taken = await post.queue("x")
     await outbox.lease(post.runtime, 1, post.pool)
