@@ -6,6 +6,7 @@ Data, logs and what Redis held stay under `.jasho/test` until the next run, for 
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -58,6 +59,10 @@ BUDGET_SECONDS = 480
 # Whatever else starts a server stands on one of these.
 _STARTERS = {"servers", "debian_redis", "own_folder", "browser"}
 _BEGUN = pytest.StashKey[float]()
+
+# Under `nohup`, or behind a script's `&`, a suite ignores Ctrl-C. The processes that its tests start and interrupt would too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same cases in every run, and however busy the machine is.
 hypothesis.settings.register_profile(

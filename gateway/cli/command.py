@@ -98,7 +98,10 @@ def until_stopped() -> Iterator[None]:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Turns SIGTERM and SIGHUP into SystemExit, so that what is open is closed. What `nohup` ignores stays ignored."""
+    """Turns SIGTERM and SIGHUP into SystemExit, so that what is open is closed.
+
+    What `nohup`, or the shell of a background job, ignores stays ignored: SIGHUP, and a worker's SIGINT.
+    """
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, _stop)}
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         before[signal.SIGHUP] = signal.signal(signal.SIGHUP, _pass_on)

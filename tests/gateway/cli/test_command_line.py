@@ -208,7 +208,10 @@ def test_the_worker_stops_when_it_is_told_to(servers_environment: dict[str, str]
         assert process.stdout is not None
         assert "The worker runs" in process.stdout.readline()
         process.send_signal(stop)
-        assert process.wait(20) == 0
+        try:
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
 
