@@ -9,8 +9,8 @@
 -- accounts of their legs, and all of those are among the locked rows. So a second call with the same key, or for the same hold,
 -- waits there and then sees what the first one did.
 --
--- With a p_wait_ms of 0 nobody is waited for: a transfer that touches a row which somebody else holds is `busy`, and nothing of it
--- was done. The others are posted.
+-- With a p_wait_ms of 0 nobody is waited for: a transfer that touches a row which somebody else holds, an account's or an open
+-- hold's, is `busy`, and nothing of it was done. The others are posted.
 
 CREATE OR REPLACE FUNCTION ledger_post_2(
     p_at timestamptz,
@@ -33,7 +33,7 @@ CREATE OR REPLACE FUNCTION ledger_post_2(
     p_at_most boolean[],         -- two legs, out and in: as much as is there, up to their amount
     p_notices jsonb,             -- [{id, transfer, leg, phone, language, body}], null for none
     p_rules jsonb,               -- {"tier currency": {transfer, day, balance}}: the limits of today
-    p_wait_ms int                -- how long a locked row is waited for: null as the session says, 0 it is passed over
+    p_wait_ms int                -- how long locked rows are waited for: null as the session says, 0 they are passed over
 ) RETURNS TABLE (outcomes text[], firsts uuid[], details bigint[], available bigint[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 -- Its statements have one good plan each, whatever the arrays' length: planning them anew cost more than running them.
@@ -50,7 +50,7 @@ DECLARE
     v_times timestamptz[] := array_fill(NULL::timestamptz, ARRAY[cardinality(p_accounts)]);
     v_is_open boolean[] := array_fill(false, ARRAY[cardinality(p_accounts)]);
     v_is_ruleless boolean[] := v_is_open;  -- of a tier that has no limits: nothing that is limited may move there
-    v_is_passed boolean[];  -- the rows that somebody else holds; null where there are none
+    v_is_passed boolean[]; v_passed_holds uuid[];  -- the rows that somebody else holds; null where there are none
     v_outcomes text[] := array_fill(NULL::text, ARRAY[c_transfers]);
     v_firsts uuid[] := array_fill(NULL::uuid, ARRAY[c_transfers]);
     v_key_takers int[] := array_fill(NULL::int, ARRAY[c_transfers]);  -- which was accepted, at the place of the key's first
@@ -69,16 +69,15 @@ DECLARE
     v_verdict text; v_detail bigint;
     v_hold record; r record;
     v_xid bigint;
-    v_rows refcursor; v_rule jsonb;
+    v_rows refcursor; v_rule jsonb; v_until timestamptz := clock_timestamp() + nullif(p_wait_ms, 0) * interval '1 ms';
 BEGIN
+    -- A table may be locked too, and is not waited for much longer: others wait for the rows that are held here by then.
+    PERFORM set_config('lock_timeout', coalesce(nullif(p_wait_ms, 0), 400)::text, true) WHERE p_wait_ms IS NOT NULL;
     -- Nothing but the accounts is joined: a row that was waited for is read again as it is now, what is joined to it is not.
     IF p_wait_ms = 0 THEN
         OPEN v_rows FOR SELECT a.*, asked.position FROM unnest(p_accounts) WITH ORDINALITY AS asked (id, position)
             JOIN account a ON a.id = asked.id ORDER BY asked.position FOR NO KEY UPDATE OF a SKIP LOCKED;
     ELSE
-        IF p_wait_ms > 0 THEN
-            PERFORM set_config('lock_timeout', p_wait_ms::text, true);
-        END IF;
         OPEN v_rows FOR SELECT a.*, asked.position FROM unnest(p_accounts) WITH ORDINALITY AS asked (id, position)
             JOIN account a ON a.id = asked.id ORDER BY asked.position FOR NO KEY UPDATE OF a;
     END IF;
@@ -95,12 +94,14 @@ BEGIN
         v_rule := p_rules -> (r.tier || ' ' || r.currency);
         v_is_ruleless[a] := r.tier IS NOT NULL AND v_rule IS NULL;
         v_most_transfer[a] := v_rule ->> 'transfer'; v_most_day[a] := v_rule ->> 'day'; v_most_balance[a] := v_rule ->> 'balance';
+        IF clock_timestamp() > v_until THEN RAISE lock_not_available; END IF;  -- one row after the other, each for less than that
     END LOOP;
     CLOSE v_rows;
     IF p_wait_ms = 0 AND array_position(v_versions, NULL) IS NOT NULL THEN
         SELECT array_agg(v_versions[asked.position] IS NULL AND EXISTS (SELECT FROM account a WHERE a.id = asked.id)
             ORDER BY asked.position) INTO v_is_passed FROM unnest(p_accounts) WITH ORDINALITY AS asked (id, position);
     END IF;
+    IF p_wait_ms = 0 AND p_settles IS NOT NULL THEN v_passed_holds := ledger_passed_holds(p_settles); END IF;
 
     -- A statement of its own, so that it sees what was committed while the rows above were waited for.
     FOR r IN
@@ -144,12 +145,12 @@ BEGIN
         IF v_culprit IS NOT NULL THEN
             v_outcomes[i] := 'chain_broken';
             v_details[i] := v_culprit;
-        ELSIF v_outcomes[i] IS NULL AND v_is_passed IS NOT NULL AND (
+        ELSIF v_outcomes[i] IS NULL AND (p_settles[i] = ANY (v_passed_holds) OR v_is_passed IS NOT NULL AND (
             v_is_passed[p_initiators[i]]
             OR EXISTS (SELECT FROM unnest(p_leg_accounts[v_from : v_to]) AS leg (account) WHERE v_is_passed[leg.account])
             OR EXISTS (SELECT FROM hold_leg h WHERE h.hold_id = p_settles[i]
                 AND v_is_passed[array_position(p_accounts, h.account_id)])
-        ) THEN
+        )) THEN
             v_outcomes[i] := 'busy';
         ELSIF v_outcomes[i] IS NULL THEN
             v_is_reserve := p_until[i] IS NOT NULL;

@@ -30,3 +30,10 @@ LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
         SELECT FROM named GROUP BY name, way
         HAVING coalesce(abs(sum(amount) FILTER (WHERE is_asked)), 0) > coalesce(abs(sum(amount) FILTER (WHERE NOT is_asked)), 0))
 $$;
+
+-- Locks the open holds among these that nobody else has locked, and answers which somebody has.
+CREATE OR REPLACE FUNCTION ledger_passed_holds(p_holds uuid[]) RETURNS uuid[]
+LANGUAGE sql SET search_path = public, pg_temp AS $$
+    WITH free AS MATERIALIZED (SELECT hold_id FROM open_hold WHERE hold_id = ANY (p_holds) FOR UPDATE OF open_hold SKIP LOCKED)
+    SELECT array_agg(hold_id) FROM open_hold WHERE hold_id = ANY (p_holds) AND hold_id NOT IN (SELECT hold_id FROM free)
+$$;

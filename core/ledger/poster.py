@@ -12,7 +12,9 @@ When a connection is lost nobody knows whether its batch was committed. The lane
 under the same keys: the ledger finds what was done and does what was not. Only then does a request get its result. When a batch
 fails for another reason, each submission is posted by itself, so that a poisoned one takes no neighbour down.
 
-A request that has given up is dropped before each repetition: whoever was told that it may not have been done asks again.
+Busy says that nothing was done and never will be. A lost call may keep its rows locked and be committed late, so whoever was in
+one gets its error instead. A request that has given up is dropped before each repetition: whoever was told that it may not have
+been done asks again.
 """
 
 import asyncio
@@ -55,6 +57,8 @@ class _Submission:
     results: "asyncio.Future[list[PostingResult]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     # When it is refused, by the loop's clock, once a row that it needs was locked.
     refused_at_seconds: float = math.inf
+    # What cut off a call that it was in.
+    lost: Exception | None = None
 
     @property
     def is_over(self) -> bool:
@@ -63,8 +67,9 @@ class _Submission:
 
     def list_accounts(self) -> set[UUID]:
         """Those of people. The service's own have stripes, of which the next call takes another."""
-        accounts = {leg.account for transfer in self.transfers for leg in transfer.legs if isinstance(leg.account, UUID)}
-        return accounts | {transfer.initiator for transfer in self.transfers}
+        movers = [mover for transfer in self.transfers for mover in (transfer, transfer.settles) if mover is not None]
+        people = {leg.account for mover in movers for leg in mover.legs if isinstance(leg.account, UUID)}
+        return people | {mover.initiator for mover in movers}
 
 
 class Poster:
@@ -101,7 +106,7 @@ class Poster:
         if len(self._line.waiting) + len(self._held_up.waiting) >= self._most_waiting:
             raise Busy
         submission = _Submission(transfers)
-        if self._locked and not self._locked.keys().isdisjoint(submission.list_accounts()):
+        if self._is_held_up(submission):
             self._hold_up(submission)
         else:
             self._add(submission, self._line)
@@ -117,6 +122,9 @@ class Poster:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def _is_held_up(self, submission: _Submission) -> bool:
+        return bool(self._locked) and not self._locked.keys().isdisjoint(submission.list_accounts())
+
     def _hold_up(self, submission: _Submission) -> None:
         """Until the row is free, or for as long as its request can be expected to wait."""
         now_seconds = asyncio.get_running_loop().time()
@@ -131,7 +139,7 @@ class Poster:
             self._add(submission, self._held_up)
         else:
             log.warning("a transfer gives up on a locked account", transfers=len(submission.transfers))
-            submission.results.set_exception(Busy())
+            submission.results.set_exception(submission.lost or Busy())
 
     def _let_go(self, accounts: set[UUID]) -> None:
         self._locked.subtract(accounts)
@@ -144,13 +152,18 @@ class Poster:
             while line.waiting:
                 batch = line.waiting[:_MOST_TOGETHER]
                 del line.waiting[:_MOST_TOGETHER]
+                # Those too who came before the row was locked.
+                held_up = [] if line is self._held_up else [waiting for waiting in batch if self._is_held_up(waiting)]
+                for submission in held_up:
+                    batch.remove(submission)
+                    self._hold_up(submission)
                 await self._post(lane, batch)
         finally:
             line.idle.append(lane)
 
-    async def _post(self, lane: "_Lane", batch: list[_Submission]) -> None:
+    async def _post(self, lane: "_Lane", batch: list[_Submission], wait_ms: int = LOCK_WAIT_MS) -> None:
         try:
-            batch, results = await self._call(lane, batch)
+            batch, results = await self._call(lane, batch, wait_ms)
         except Exception as error:  # noqa: BLE001 - whatever it is, the requests get it
             if len(batch) == 1 or isinstance(error, psycopg.OperationalError | OSError):
                 for submission in batch:
@@ -159,7 +172,7 @@ class Poster:
                 return
             log.warning("a batch is taken apart", error=describe(error), submissions=len(batch))
             for submission in batch:
-                await self._post(lane, [submission])
+                await self._post(lane, [submission], wait_ms=0)
             return
         begin = 0
         for submission in batch:
@@ -170,11 +183,11 @@ class Poster:
                 submission.results.set_result(results[begin:end])
             begin = end
 
-    async def _call(self, lane: "_Lane", batch: list[_Submission]) -> tuple[list[_Submission], list[PostingResult]]:
+    async def _call(self, lane: "_Lane", batch: list[_Submission], wait_ms: int) -> tuple[list[_Submission], list[PostingResult]]:
         """Which of the batch were still wanted when it was sent last, and the results of their transfers."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _RESOLVE_SECONDS
-        stripe, wait_ms = random.randrange(STRIPES), LOCK_WAIT_MS  # noqa: S311 - spreads load, guards nothing
+        stripe = random.randrange(STRIPES)  # noqa: S311 - spreads load, guards nothing
         while True:
             batch = [submission for submission in batch if not submission.is_over]
             if not batch:
@@ -187,6 +200,8 @@ class Poster:
             except (psycopg.OperationalError, OSError) as error:
                 is_first = isinstance(error, NOTHING_DONE) and wait_ms > 0
                 if not isinstance(error, NOTHING_DONE):
+                    for submission in batch if lane.driver is not None else ():
+                        submission.lost = error
                     await lane.hang_up()
                 if loop.time() > deadline:
                     raise
@@ -223,16 +238,16 @@ class _Lane:
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
-        self._driver: psycopg.AsyncConnection[tuple[object, ...]] | None = None
+        self.driver: psycopg.AsyncConnection[tuple[object, ...]] | None = None
 
     async def connected(self) -> "psycopg.AsyncConnection[tuple[object, ...]]":
-        if self._driver is None or self._driver.closed:
-            self._driver = await psycopg.AsyncConnection.connect(
+        if self.driver is None or self.driver.closed:
+            self.driver = await psycopg.AsyncConnection.connect(
                 self._conninfo, autocommit=True, connect_timeout=int(_CONNECT_SECONDS)
             )
-        return self._driver
+        return self.driver
 
     async def hang_up(self) -> None:
-        if self._driver is not None:
-            driver, self._driver = self._driver, None
+        if self.driver is not None:
+            driver, self.driver = self.driver, None
             await driver.close()

@@ -51,3 +51,16 @@ async def waits_for_lock(database_url: str) -> None:
                 return
             await asyncio.sleep(0.01)  # between two looks at another process
     raise AssertionError("nobody waits for a lock")
+
+
+async def waits_since(database_url: str, least_ms: int) -> None:
+    """Returns when a call of the ledger has been under way for so long."""
+    waiting = """SELECT min(clock_timestamp() - query_start) >= %s * interval '1 ms' FROM pg_stat_activity
+        WHERE datname = current_database() AND query LIKE '%%ledger_post_2%%' AND state = 'active' AND pid <> pg_backend_pid()"""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as watcher:
+        for _ in range(500):
+            cursor = await watcher.execute(waiting, [least_ms])
+            if await cursor.fetchone() == (True,):
+                return
+            await asyncio.sleep(0.01)  # between two looks at another process
+    raise AssertionError("nobody waits so long")
