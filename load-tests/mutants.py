@@ -160,7 +160,10 @@ def examine_all(folder: Path, notes: Notes, mutations: list[Mutation], processes
     with _trees(folder, processes) as made, ThreadPoolExecutor(processes) as pool:
         for tree in made:
             trees.put(tree)
-        yield from pool.map(take_a_tree, mutations)
+        try:
+            yield from pool.map(take_a_tree, mutations)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -93,10 +93,10 @@ class Notes:
         of tests, of those first that run most of it.
         """
         runs = Counter(file for names in self.runs.get(path, {}).values() for file in {_file_of(name) for name in names})
-        folder, spent = f"{_folder_of_tests(path)}/", 0.0
-        namesake, chosen = f"{folder}test_{path.rpartition('/')[2]}", list[str]()
-        # Named after it, a file of tests may run it in a process of its own, of which nothing is noted.
-        candidates = self._running(root, path, line) | {name for name in self.seconds if _file_of(name) == namesake}
+        folder, spent, chosen = f"{_folder_of_tests(path)}/", 0.0, list[str]()
+        # Tests named after it, or after its folder, may run it in a process or a fixture, of which nothing is noted.
+        namesakes = (f"{folder}test_{path.rpartition('/')[2]}", f"{'/test_'.join(folder[:-1].rsplit('/', 1))}")
+        candidates = self._running(root, path, line) | {name for name in self.seconds if name.startswith(namesakes)}
         by_file: dict[str, list[str]] = {}
         for name in sorted(candidates, key=lambda name: (self.seconds[name], name)):
             by_file.setdefault(_file_of(name), []).append(name)
@@ -104,7 +104,7 @@ class Notes:
         def place(name: str) -> tuple[bool, bool, int, bool, int, str]:
             file = _file_of(name)
             is_elsewhere, batch = not file.startswith(folder), by_file[file].index(name) // _BATCH
-            return path not in self.held.get(name, []), file != namesake, batch, is_elsewhere, -runs[file], file
+            return path not in self.held.get(name, []), not file.startswith(namesakes), batch, is_elsewhere, -runs[file], file
 
         for name in sorted((name for names in by_file.values() for name in names), key=place):
             spent += self.seconds[name]
@@ -118,9 +118,8 @@ class Notes:
         if path.endswith(".sql"):
             places = _OF_SQL.get(path.rpartition("/")[0], (f"{_folder_of_tests(path)}/",))
             return {name for name in self.seconds if name.startswith(places)}
-        if self.digests.get(path) == digest(root / path):
-            begin, end = _statement(root / path, line)
-            names = set().union(*(lines.get(number, set()) for number in range(begin, end + 1)))
+        if self.digests.get(path) == digest(root / path) and (numbers := _statement(root / path, line)):
+            names = set().union(*(lines.get(number, set()) for number in numbers))
             if names:
                 return names
         # Of a module's constant, a file that has changed since, or a line that a process of its own runs: whoever may come by.
@@ -141,13 +140,19 @@ def _folder_of_tests(path: str) -> str:
     return f"tests/{path.rpartition('/')[0]}"
 
 
-def _statement(file: Path, line: int) -> tuple[int, int]:
-    """The first and last line of the smallest statement that has the line, its own lines where it has a body."""
-    begin, end = line, line
-    for node in ast.walk(ast.parse(file.read_text())):
+def _statement(file: Path, line: int) -> range:
+    """The lines of the smallest statement of a function that has the line, its own where it has a body.
+
+    A module's statements have none: whoever imports it first runs them, and others look at what they make.
+    """
+    statement = range(0)
+    functions = [
+        node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    for node in (part for function in functions for part in ast.walk(function)):
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
             body: list[ast.stmt] = getattr(node, "body", [])
             last = min((part.lineno for part in body), default=(node.end_lineno or node.lineno) + 1) - 1
             if line <= max(last, node.lineno):
-                begin, end = node.lineno, max(last, node.lineno)
-    return begin, end
+                statement = range(node.lineno, max(last, node.lineno) + 1)
+    return statement
