@@ -44,6 +44,17 @@ async def test_a_posted_job_is_found_by_kind_place_and_number_and_costs_nothing(
     assert await market.balance(market.asha) == ASHA_MINOR
 
 
+async def test_the_busiest_places_of_a_category_are_listed_as_many_as_there_is_room_for(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listings, "MOST_LISTED", 3)
+    for place in ("Thika", "Nakuru", "Limuru", "Nakuru"):
+        await market.offer(place=place)
+    await market.offer(place="Kisumu", category="house")
+    assert await listings.list_places(market.runtime, "farm") == ["Nakuru", "Limuru"]
+    assert len(await listings.list_offered(market.runtime, "farm")) == 3
+
+
 async def test_a_job_asked_for_twice_under_one_key_is_one_job(market: Market) -> None:
     asked = await asyncio.gather(*(market.offer(key="one") for _ in range(5)))
     assert len({job.number for job in asked}) == 1
