@@ -144,6 +144,15 @@ def test_a_complaint_that_comes_back_after_a_quiet_time_is_told_at_once(
     assert len(written.getvalue().splitlines()) == 2
 
 
+def test_a_complaint_is_told_again_as_soon_as_its_quiet_time_is_over(monkeypatch: pytest.MonkeyPatch, written: StringIO) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(logs, "monotonic", lambda: seconds[0])
+    for moment in (0, logs._FIRST_QUIET_SECONDS - 1, logs._FIRST_QUIET_SECONDS):
+        seconds[0] = moment
+        structlog.get_logger().warning("session not kept", error="TimeoutError")
+    assert [json.loads(line).get("repeated") for line in written.getvalue().splitlines()] == [None, 1]
+
+
 def test_good_news_and_money_are_told_each_time(written: StringIO) -> None:
     for _ in range(5):
         structlog.get_logger().info("money moved", kind="send", reference="0123456789")
