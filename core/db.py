@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from core.errors import Busy
 from core.faults import is_away
 from core.faults.outage import Outage
 
@@ -25,6 +28,11 @@ SCHEMA = max(path.name for path in (Path(__file__).parent / "migrations" / "vers
 # A port that accepts and says nothing is no server.
 CONNECT_SECONDS = 3
 _AFTER_COMMIT = "after commit"
+_UNDONE_FOR_OTHERS = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.SerializationFailure,
+)
 SESSION = {
     "role": APPLICATION_ROLE,
     "timezone": "UTC",
@@ -84,12 +92,21 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """All of the block or nothing: commits at its end, rolls back on any exception."""
-        with self._watched():
-            async with self.engine.begin() as connection:
-                self.outage.over()
-                acts = connection.info[_AFTER_COMMIT] = []
-                yield connection
+        """All of the block or nothing: commits at its end, rolls back on any exception.
+
+        Raises Busy, whatever the caller has declared, where PostgreSQL undid it for somebody else's sake: a row stayed locked, a
+        deadlock. Then the same may be asked again.
+        """
+        try:
+            with self._watched():
+                async with self.engine.begin() as connection:
+                    self.outage.over()
+                    acts = connection.info[_AFTER_COMMIT] = []
+                    yield connection
+        except (DBAPIError, psycopg.Error) as error:
+            if isinstance(getattr(error, "orig", error), _UNDONE_FOR_OTHERS):
+                raise Busy from error
+            raise
         for act in acts:
             act()
 

@@ -169,7 +169,8 @@ async def _check_on(switched: tuple[type[Refusal], ...], runtime: Any) -> None: 
 
 
 def _check_declared(function: Callable[..., Any], refusal: Refusal, declared: frozenset[type[Refusal]]) -> None:
-    if type(refusal) in declared or refusal.switch:
+    # Any transaction may be refused with Busy (core/db.py), and any screen knows what to do.
+    if type(refusal) in declared or refusal.switch or isinstance(refusal, Busy):
         return
     if is_strict:
         raise Undeclared(f"{function.__module__}.{function.__qualname__} refused with {refusal.code}") from refusal

@@ -16,7 +16,7 @@ from core import clock
 from core.credentials import codes, pins
 from core.customers import profiles
 from core.customers.profiles import Customer
-from core.errors import Refusal
+from core.errors import Busy, Refusal
 from core.ledger import limits, tariffs
 from core.ledger.refusals import FeeRose
 from core.ledger.tariffs import Quote
@@ -110,9 +110,14 @@ async def confirm(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder
         row = await _get(runtime, await codes.check(runtime, customer.id, codes.SMS, typed))
     try:
         return await _carry_out(runtime, customer, row)
+    except Busy:
+        # The same code may be sent again.
+        raise
     except FeeRose:
         try:
             placed = await _place_again(runtime, customer, row)
+        except Busy:
+            raise
         except Refusal:
             await _finish(runtime, row.id)
             raise

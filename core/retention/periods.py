@@ -7,18 +7,17 @@ sixth after its time. A look at the outbox looks at each of them; shorter ones w
 from datetime import timedelta
 
 import structlog
-from psycopg.errors import CheckViolation, LockNotAvailable
+from psycopg.errors import CheckViolation
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from core import clock
+from core.errors import Busy
 from core.retention.present import present
 from core.runtime import Runtime
 from core.settings import Settings
 
 _A_KEEPING_TIME = 6
-# A lock was not free; or a message came in between where it was looked whether there is any. Nothing was done.
-_WORTH_ANOTHER_ROUND = (LockNotAvailable, CheckViolation)
 
 log = structlog.get_logger()
 
@@ -29,7 +28,10 @@ def length(settings: Settings) -> timedelta:
 
 
 async def turn_over(runtime: Runtime) -> int:
-    """Makes one that is missing and drops one that is over. Returns how many it made or dropped."""
+    """Makes one that is missing and drops one that is over. Returns how many it made or dropped.
+
+    Where a lock is not free, or a message came in between where it was looked whether there is any, the next round does it.
+    """
     settings = runtime.settings
     async with runtime.database.autocommit() as connection:
         before = await present(connection) - settings.messages_are_kept_for
@@ -44,8 +46,8 @@ async def turn_over(runtime: Runtime) -> int:
                 # It reads a period through before it drops it, beside everybody else.
                 await connection.execute(text("SET LOCAL statement_timeout = '10min'"))
                 count += int(await connection.scalar(select(call)) or 0)
-        except DBAPIError as error:
-            if not isinstance(error.orig, _WORTH_ANOTHER_ROUND):
+        except (Busy, DBAPIError) as error:
+            if isinstance(error, DBAPIError) and not isinstance(error.orig, CheckViolation):
                 raise
             log.info("messages are in use, their periods wait", call=call.name)
     return count

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Row, Select, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock, ids, phones
-from core.errors import Refusal
+from core.errors import Busy, Refusal
 from core.ledger import limits
 from core.ledger.chart import UNCLAIMED, WALLET, SystemAccount, name_account
 from core.ledger.post import post_one
@@ -109,6 +109,8 @@ async def _settle(runtime: Runtime, invitation_id: UUID, work: _Work) -> bool:
                 await work(runtime, connection, waiting)
     except OverBalanceLimit:
         return False
+    except Busy:
+        raise
     except Refusal as refusal:
         await _report(runtime, invitation_id, refusal.code)
         return False

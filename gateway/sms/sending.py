@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import OperationalError
 
+from core.errors import Busy
 from core.faults import is_away
 from core.faults.outage import Outage, blame
 from core.messaging import outbox, reports
@@ -163,7 +164,7 @@ async def _record(runtime: Runtime, pool: ProviderPool, batch: list[AnsweredAtte
             await outbox.record_answers(runtime, batch, pool)
     except Exception as error:
         # Away, or a row is locked: the next try may do better.
-        if isinstance(error, OperationalError) or is_away(error):
+        if isinstance(error, OperationalError | Busy) or is_away(error):
             raise
         if len(batch) > 1:
             for answered in batch:

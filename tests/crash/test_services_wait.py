@@ -1,7 +1,7 @@
 """A service that posts in its own transaction: what it does when somebody keeps a row locked, and what it does last."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -9,14 +9,24 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from core.credentials import codes
+from core.customers import profiles
+from core.errors import Busy
+from core.hashing import code_digits
 from core.ledger import post as post_module
 from core.ledger.chart import FEES, SystemAccount
 from core.ledger.post import post_on_driver, post_one
 from core.ledger.transfer import Transfer
+from core.money import Money
+from core.orders import sms_orders
+from core.refusing import refuses
 from core.runtime import Runtime
+from core.sending import transfers
 from core.settings import Settings
+from tests import pins
 from tests.core.ledger.shop import COUNTRY, Shop, payment
 from tests.crash.gifts import waits_for_lock
+from tests.phone import Phone
 from tests.posting_last import GoesOn
 
 FEE_STRIPE = SystemAccount(FEES, "KES").stripe(7)
@@ -87,9 +97,50 @@ async def test_a_service_that_waits_too_long_undoes_its_work(
     monkeypatch.setattr(post_module, "_PATIENCE_SECONDS", 0.2)
     asha, juma = await shop.person(10_000), await shop.person()
     async with holding(settings, asha):
-        with pytest.raises(psycopg.errors.LockNotAvailable):
+        with pytest.raises(Busy):
             await served(shop, payment(asha, juma, 100))
     assert (await shop.balance(asha), await shop.balance(juma)) == (10_000, 0)
+
+
+@pytest.mark.usefixtures("contrived")
+@pytest.mark.parametrize("error", ["deadlock_detected", "lock_not_available", "serialization_failure"])
+async def test_a_row_of_a_services_own_that_stays_locked_is_told_as_busy_and_asked_for_again(
+    phone: Callable[[str], Phone], runtime: Runtime, settings: Settings, error: str
+) -> None:
+    async with await psycopg.AsyncConnection.connect(settings.database_url, autocommit=True) as owner:
+        await owner.execute(f"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE {error}; END'".encode())
+        await owner.execute("CREATE TRIGGER refuse BEFORE INSERT ON payment FOR EACH ROW EXECUTE FUNCTION refuse()")
+        asha = phone("0711000001")
+        await asha.dial()
+        screen = await asha.type("3", "2", "500", pins.RIGHT)
+        assert screen.text.startswith("We are very busy. Nothing was done.")
+        async with runtime.database.autocommit() as connection:
+            assert await connection.scalar(text("SELECT count(*) FROM open_hold")) == 0
+        await owner.execute("DROP TRIGGER refuse ON payment")
+        await asha.dial()
+        await asha.type("3", "2", "500", pins.RIGHT)
+        async with runtime.database.autocommit() as connection:
+            assert await connection.scalar(text("SELECT count(*) FROM payment")) == 1
+
+
+@pytest.mark.usefixtures("contrived")
+async def test_a_code_whose_order_met_a_locked_row_can_be_sent_again(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    asha = await profiles.find(runtime, "+254711000001")
+    assert asha is not None
+    placed = await sms_orders.place_send(runtime, asha, "+254722000002", Money(10_000, "KES"), "order")
+    assert placed.code_id is not None
+    code = code_digits(runtime.settings.pin_pepper, placed.code_id, codes.SMS)
+    with monkeypatch.context() as busy:
+
+        @refuses(Busy)
+        async def meets_a_locked_row(*_: object) -> None:
+            raise Busy
+
+        busy.setattr(transfers, "send_confirmed", meets_a_locked_row)
+        with pytest.raises(Busy):
+            await sms_orders.confirm(runtime, asha, code)
+    done = await sms_orders.confirm(runtime, asha, code)
+    assert done.amount == Money(10_000, "KES")
 
 
 async def test_a_service_whose_payment_is_refused_lets_go_of_the_wallet(shop: Shop, settings: Settings) -> None:
