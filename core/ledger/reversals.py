@@ -53,6 +53,7 @@ async def reverse(
 ) -> PostingResult:
     """Sends every leg back, fee and excise too; or, with `as_much_as_there`, what the receiver still has of it.
 
+    What the transfer has counted against its payer's day stays counted.
     AlreadyReversed also where there is nothing to reverse, and for one half of an exchange.
     """
     if not reason.strip():

@@ -100,7 +100,10 @@ RULES = (
     Rule(
         "limit most maximum minimum kikomo kiwango mipaka",
         "largest least day send zaidi juu siku",
-        _("Your limits are under 9 My Account, 5 My details."),
+        _(
+            "Your limits are under 9 My Account, 5 My details. "
+            "Money that comes back to you does not raise what is left of the day's."
+        ),
     ),
     Rule(
         "claim compensation accident sick died death fidia dai kudai nadai mgonjwa ajali amekufa",

@@ -42,7 +42,7 @@ def disputes() -> None:
 @jobs.command()
 @click.argument("number")
 @click.option("--pay", is_flag=True, help="The money goes to the worker.")
-@click.option("--refund", is_flag=True, help="The money goes back to the employer.")
+@click.option("--refund", is_flag=True, help="The money goes back to the employer; her limit of the day does not.")
 @click.option("--by", required=True, metavar="NAME", help="Who in the office decides.")
 @yes_option
 def settle(number: str, pay: bool, refund: bool, by: str, yes: bool) -> None:

@@ -166,6 +166,18 @@ async def test_hiring_counts_against_the_employers_day_like_sending_does(market:
     assert await market.status(job) == "open"
 
 
+async def test_pay_that_comes_back_leaves_the_days_limit_as_it_was(market: Market) -> None:
+    await market.deposit(market.asha, 60_000_000)
+    for _ in range(2):
+        job = await market.applied(pay=Money(25_000_000, "KES"))
+        await market.hire(job)
+        await hiring.cancel(market.runtime, market.asha, job.id)
+    job = await market.applied(pay=Money(100, "KES"))
+    with pytest.raises(OverDayLimit):
+        await market.hire(job)
+    assert await market.balance(market.asha) > 60_000_000
+
+
 async def test_a_worker_whose_wallet_is_full_is_not_paid_by_the_employer_but_by_a_decision(market: Market) -> None:
     job = await market.finished()
     await market.deposit(market.baraka, 50_000_000 - BARAKA_MINOR)
