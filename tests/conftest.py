@@ -60,9 +60,11 @@ BUDGET_SECONDS = 480
 _STARTERS = {"servers", "debian_redis", "own_folder", "browser"}
 _BEGUN = pytest.StashKey[float]()
 
-# Under `nohup`, or behind a script's `&`, a suite ignores Ctrl-C. The processes that its tests start and interrupt would too.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Under `nohup`, or behind a script's `&`, a suite ignores these. What its tests start and stop would too, but no program inherits
+# a handler.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 # The same cases in every run, and however busy the machine is.
 hypothesis.settings.register_profile(

@@ -43,10 +43,7 @@ def before_periods(servers: Servers, run: str, tmp_path: Path) -> Iterator[str]:
         connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
     url = databases.url_of(servers.database_url, name)
     versions = tmp_path / "before"
-    versions.mkdir()
-    for file in migrations.VERSIONS.glob("00*.py"):
-        if file.name < "0011":
-            shutil.copy(file, versions)
+    shutil.copytree(migrations.VERSIONS, versions, ignore=lambda _, names: [name for name in names if not name < "0011"])
     migrations.migrate(url, versions=versions)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(OLD_MESSAGES, [datetime.now(UTC) - timedelta(days=700), 700])
