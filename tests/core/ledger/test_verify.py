@@ -165,3 +165,17 @@ async def test_seals_form_a_chain_and_cover_every_transfer_once(books: Books) ->
     assert report.sealed == report.transfers == 13
     await books.damage("DELETE FROM seal WHERE number = (SELECT max(number) - 1 FROM seal)")
     assert any(name.startswith("the seals follow") for name, _ in await books.findings())
+
+
+async def test_a_posting_of_an_earlier_release_by_a_clock_that_was_ahead_is_no_finding(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    legs = (Leg(books.asha, -100), Leg(SystemAccount(FEES, "KES"), 100))
+    with monkeypatch.context() as ahead:
+        ahead.setattr(clock, "now", lambda now=clock.now: now() + timedelta(hours=1))
+        await books.runtime.poster.submit(Transfer(ids.new_id(), books.asha, "ahead", "send", legs))
+    await books.damage("UPDATE account SET posted_at = NULL WHERE id = :asha")
+    await books.runtime.poster.submit(Transfer(ids.new_id(), books.asha, "behind", "send", legs))
+    assert await books.findings() == []
+    await books.damage("UPDATE account SET posted_at = posted_at + interval '1 us' WHERE id = :asha")
+    assert len(await books.findings()) == 1
