@@ -20,6 +20,8 @@ from tests.crash import bank
 from tests.crash.gifts import HIGH, LOW, gift, keys_in, outcomes, posting, submitted, waits_since
 from tests.crash.test_held_up import OTHERS, holding, others
 
+MANY = 30
+
 
 @pytest.fixture
 async def poster(bank_url: str) -> AsyncIterator[Poster]:
@@ -34,9 +36,12 @@ class Calls:
         self.made: list[tuple[object, list[str], int]] = []
         self.open = asyncio.Event()
         self.open.set()
+        self.many = asyncio.Event()
 
     async def call(self, driver: Any, transfers: Any, *given: Any, **how: Any) -> Any:
         self.made.append((driver, [transfer.key for transfer in transfers], how["wait_ms"]))
+        if len(self.made) == MANY:
+            self.many.set()
         await self.open.wait()
         return await post_on_driver(driver, transfers, *given, **how)
 
@@ -115,6 +120,21 @@ async def test_those_who_queue_for_a_locked_row_leave_the_queue_at_once(
         waited = [wait_ms for driver, keys, wait_ms in calls.made if driver is lane and any("stuck" in key for key in keys)]
         assert waited == [100, 0]
     assert outcomes(await asyncio.gather(*queued)) == ["posted"] * len(queue)
+
+
+async def test_whoever_waits_for_a_locked_row_keeps_the_other_side_of_her_payment_from_nobody(
+    bank_url: str, poster: Poster, calls: Calls
+) -> None:
+    """But for her turn, now and then, at a row for which others always queue."""
+    async with holding(bank_url, HIGH):
+        stuck = asyncio.ensure_future(poster.submit(gift("stuck", giver=HIGH, taker=LOW)))
+        await calls.many.wait()
+        lane = calls.made[-1][0]
+        waits = [wait_ms for driver, _, wait_ms in calls.made if driver is lane]
+        eights = [waits[begin : begin + 8] for begin in range(len(waits) - 8)]
+        assert all(sum(wait_ms > 0 for wait_ms in eight) <= 1 for eight in eights), waits
+        assert any(waits)
+    assert (await stuck).outcome == "posted"
 
 
 async def test_rows_that_are_locked_one_behind_the_other_are_not_waited_for_one_after_the_other(bank_url: str) -> None:
