@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import count
 from operator import attrgetter
 from uuid import UUID
 
@@ -25,9 +26,12 @@ from core.ledger.chart import STRIPES, SystemAccount
 from core.ledger.transfer import REFUSALS, Account, PostingResult, Transfer
 from core.refusing import refuses
 
-# A row that somebody else holds is waited for this long at first, then longer, up to so long, until the time is over.
+# Rows that somebody else holds are waited for this long at first, then shortly and after a pause: meanwhile others wait for those
+# that are free. Once in so many tries it is long, for a turn at a row for which others always queue.
 LOCK_WAIT_MS = 100
-_LONGEST_WAIT_MS = 400
+_SHORT_WAIT_MS, _LONG_WAIT_MS = 20, 400
+_PAUSE_SECONDS = 0.03
+_TRIES_TO_A_LONG_ONE = 8
 _PATIENCE_SECONDS = 4.0
 # The server itself says that nothing was done.
 NOTHING_DONE = (
@@ -73,7 +77,7 @@ async def _post_patiently(
     now_seconds = asyncio.get_running_loop().time
     deadline = now_seconds() + _PATIENCE_SECONDS
     stripe, wait_ms = random.randrange(STRIPES), LOCK_WAIT_MS  # noqa: S311 - spreads load, guards nothing
-    while True:
+    for tries in count(1):
         if not driver.autocommit:
             await driver.execute("SAVEPOINT ledger_post")
         try:
@@ -84,11 +88,13 @@ async def _post_patiently(
                 raise
             log.info("transfers are tried again", error=describe(error), transfers=len(transfers))
             stripe = (stripe + random.randrange(1, STRIPES)) % STRIPES  # noqa: S311
-            wait_ms = min(2 * wait_ms, _LONGEST_WAIT_MS)
+            wait_ms = _SHORT_WAIT_MS if tries % _TRIES_TO_A_LONG_ONE else _LONG_WAIT_MS
+            await asyncio.sleep(_PAUSE_SECONDS)
             continue
         if not any(result.outcome == "posted" for result in results):
             await _let_go(driver)
         return results
+    raise AssertionError("it never stops counting")
 
 
 async def _let_go(driver: "psycopg.AsyncConnection[tuple[object, ...]]") -> None:

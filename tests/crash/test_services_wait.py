@@ -75,6 +75,28 @@ async def test_a_service_that_waits_for_one_wallet_keeps_no_other_one_from_anybo
     assert await shop.findings() == []
 
 
+async def test_a_service_that_waits_for_long_holds_the_other_wallet_for_short_turns_only(
+    shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low, high = sorted([await shop.person(10_000), await shop.person(10_000)])
+    waits: list[int] = []
+    many = asyncio.Event()
+
+    async def counted(*given: object, **how: int) -> object:
+        waits.append(how["wait_ms"])
+        if len(waits) == 20:
+            many.set()
+        return await post_on_driver(*given, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(post_module, "post_on_driver", counted)
+    async with holding(settings, high):
+        waiting = asyncio.ensure_future(served(shop, payment(low, high, 100)))
+        await asyncio.wait({waiting, asyncio.ensure_future(many.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        assert many.is_set()
+    assert await waiting == "posted"
+    assert waits[:20] == [100, *[20] * 7, 400, *[20] * 7, 400, *[20] * 3]
+
+
 async def test_a_service_that_a_deadlock_has_thrown_out_posts_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     asha, juma = await shop.person(10_000), await shop.person()
     calls = []
