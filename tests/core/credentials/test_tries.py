@@ -191,6 +191,22 @@ async def test_tries_that_were_cut_off_before_they_were_compared_run_out(runtime
         assert await played.count() == (0, False)
 
 
+@pytest.mark.parametrize(("ahead", "is_begun"), [(timedelta(minutes=59), False), (timedelta(days=4_000), True)])
+async def test_tries_that_were_cut_off_while_the_clock_was_years_ahead_run_out_when_it_is_right_again(
+    runtime: Runtime, ahead: timedelta, is_begun: bool
+) -> None:
+    asha = await asha_in(runtime)
+    played = Played(runtime, asha)
+    with mock.patch.object(type(runtime.pin_hasher), "matches", lambda _, *given: played.matches(*given)):
+        with clock.at(clock.now() + ahead):
+            for number in range(3):
+                await played.begin(number)
+                await played.end(number, CUT_OFF)
+        assert await played.begin(3) is is_begun
+        if is_begun:
+            assert await played.end(3, RIGHT) == "right"
+
+
 async def test_the_try_after_those_that_were_cut_off_locks_where_it_is_wrong(runtime: Runtime) -> None:
     asha = await asha_in(runtime)
     played = Played(runtime, asha)
