@@ -33,7 +33,10 @@ $$;
 
 -- Locks the open holds among these that nobody else has locked, and answers which somebody has.
 CREATE OR REPLACE FUNCTION ledger_passed_holds(p_holds uuid[]) RETURNS uuid[]
-LANGUAGE sql SET search_path = public, pg_temp AS $$
-    WITH free AS MATERIALIZED (SELECT hold_id FROM open_hold WHERE hold_id = ANY (p_holds) FOR UPDATE OF open_hold SKIP LOCKED)
-    SELECT array_agg(hold_id) FROM open_hold WHERE hold_id = ANY (p_holds) AND hold_id NOT IN (SELECT hold_id FROM free)
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN (
+        WITH free AS MATERIALIZED (SELECT hold_id FROM open_hold WHERE hold_id = ANY (p_holds) FOR UPDATE OF open_hold SKIP LOCKED)
+        SELECT array_agg(hold_id) FROM open_hold WHERE hold_id = ANY (p_holds) AND hold_id NOT IN (SELECT hold_id FROM free));
+END
 $$;

@@ -32,6 +32,7 @@ RELEASED = {
     "ledger_leaf(transfer)",
     "ledger_leaf_1(transfer)",
     "ledger_leaves(integer,bigint,bigint,uuid)",
+    "ledger_passed_holds(uuid[])",
     f"ledger_post({','.join(LEDGER_POST)})",
     f"ledger_post_2({','.join(LEDGER_POST)},integer)",
     "ledger_seal(timestamp with time zone,integer)",

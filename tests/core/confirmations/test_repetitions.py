@@ -120,8 +120,8 @@ async def give_the_number_another_owner(world: World) -> None:
     receiver = await profiles.find(world.runtime, world.receiver)
     if receiver is not None:
         async with world.runtime.database.transaction() as connection:
-            await accounts.close_all(connection, receiver.id)
             await profiles.close(connection, receiver.id)
+            await accounts.close_all(connection, receiver.id)
     await registration.register(
         world.runtime, phone=world.receiver, name="Neema Achieng", national_id="22345678", language="sw", pin=typed.NEW
     )
