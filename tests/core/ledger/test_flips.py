@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Column, Table, text
+from sqlalchemy import Column, text
 from sqlalchemy.dialects import postgresql
 
 from core import clock, ids
@@ -154,11 +154,11 @@ async def _top_up_and_claim(runtime: Runtime, asha: Customer) -> None:
 class Flip:
     """One value, changed past the service by the database's owner, and put back."""
 
-    def __init__(self, settings: Settings, table: Table, column: Column[Any]) -> None:
+    def __init__(self, settings: Settings, column: Column[Any]) -> None:
         self._url = settings.database_url
-        self._names = {"table": Identifier(table.name), "column": Identifier(column.name)}
+        self._names = {"table": Identifier(column.table.name), "column": Identifier(column.name)}
         self._flip = SQL(FLIPS[str(column.type.compile(dialect=DIALECT))]).format(self._names["column"], self._names["column"])
-        self._order = SQL(ORDER.get(table.name, "1"))
+        self._order = SQL(ORDER.get(column.table.name, "1"))
         self._before: tuple[Any, Any] | None = None
 
     def __enter__(self) -> bool:
@@ -187,17 +187,14 @@ class Flip:
         return connection
 
 
-@pytest.mark.parametrize("name", MONEY)
-async def test_a_changed_value_is_found_in_whichever_column_it_is(whole: Runtime, settings: Settings, name: str) -> None:
-    table = metadata.tables[name]
+async def test_a_changed_value_is_found_in_whichever_column_it_is(whole: Runtime, settings: Settings) -> None:
     overlooked, empty = set(), set()
-    for column in table.columns:
-        with Flip(settings, table, column) as is_changed:
+    for column in (column for name in MONEY for column in metadata.tables[name].columns):
+        with Flip(settings, column) as is_changed:
             if not is_changed:
                 empty.add(str(column))
             elif not await broken(whole):
                 overlooked.add(str(column))
-    expected = {column for column in NOT_FOUND if column.startswith(f"{name}.")}
-    assert empty <= expected, "nothing is there to be changed"
-    assert overlooked == expected - empty
+    assert empty <= NOT_FOUND.keys(), "nothing is there to be changed"
+    assert overlooked == NOT_FOUND.keys() - empty
     assert await broken(whole) == set(), "all of it was put back"
