@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import takewhile
 from typing import Any
 from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
@@ -16,10 +17,12 @@ import structlog
 from sqlalchemy import ARRAY, Column, ColumnElement, Row, Select, Uuid, all_, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import __version__, clock
 from core.db import SCHEMA, Database
+from core.errors import Busy
 from core.faults import is_away
 from core.tables.chores import chore, heartbeat
 
@@ -30,6 +33,8 @@ LATE = timedelta(seconds=30)
 _KEPT = timedelta(hours=1)
 _FIRST_WAIT = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(hours=1)
+# As many as a row has at most that was refused as busy, which is others' fault: it waits for a minute.
+_MOST_COUNTED_AS_BUSY = 3
 
 Key = Hashable
 
@@ -79,11 +84,15 @@ class _Failing:
     def __init__(self) -> None:
         self._failures: dict[Key, _Failure] = {}
 
-    def note(self, key: Key) -> None:
+    def note(self, key: Key, *, was_busy: bool) -> None:
         """Passes the row over for a while, longer each time; not yet after its first failure, which may have been a moment's."""
-        count = self._failures[key].count + 1 if key in self._failures else 1
+        now, before = clock.now(), self._failures.pop(key, None)
+        count = 1 if before is None else before.count + 1
+        count = min(count, _MOST_COUNTED_AS_BUSY) if was_busy else count
         wait = min(_FIRST_WAIT * 2 ** min(count - 2, 16), _LONGEST_WAIT) if count > 1 else timedelta(0)
-        self._failures[key] = _Failure(count, clock.now() + wait)
+        self._failures[key] = _Failure(count, now + wait)
+        # Here too: not every duty asks which rows are passed over. Those that failed longest ago come first.
+        self._forget([*takewhile(lambda key: self._is_old(key, now), self._failures)])
 
     def forget(self, key: Key) -> None:
         self._failures.pop(key, None)
@@ -91,11 +100,16 @@ class _Failing:
     def list_passed_over(self) -> list[Key]:
         """Also forgets the rows that nobody has found due for long: something else has settled them."""
         now = clock.now()
-        old = [key for key, failure in self._failures.items() if failure.until < now - _LONGEST_WAIT]
-        for key in old:
-            del self._failures[key]
+        self._forget([key for key in self._failures if self._is_old(key, now)])
         # Further away than the longest wait is a moment only after the clock was set back.
         return [key for key, failure in self._failures.items() if now < failure.until <= now + _LONGEST_WAIT]
+
+    def _is_old(self, key: Key, now: datetime) -> bool:
+        return self._failures[key].until < now - _LONGEST_WAIT
+
+    def _forget(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            del self._failures[key]
 
 
 # By database, which is to say by worker, and by duty.
@@ -117,8 +131,10 @@ async def try_one(database: Database, duty: str, key: Key, work: Callable[[], Aw
     """Does the duty's work for one row, in transactions of its own. True where it did something.
 
     Where it fails, that is logged and the row left for the next round. From its second failure on it is passed over for 30
-    seconds, and longer each time, up to an hour, so that those behind it get their turn. Raises OperationalError, SQLAlchemy's
-    or the driver's, where the database is away: the other rows would fail too.
+    seconds, and longer each time, up to an hour, so that those behind it get their turn; up to a minute where it was refused as
+    busy. Raises OperationalError, SQLAlchemy's or the driver's, where the database is away, and the
+    error of a time that ran out without an answer or a free connection: the other rows would fail too. Such a row is passed
+    over as well, since its own work may be what takes so long.
     """
     failing = _failing_of(database, duty)
     try:
@@ -128,7 +144,9 @@ async def try_one(database: Database, duty: str, key: Key, work: Callable[[], Aw
     except Exception as error:
         if isinstance(error, OperationalError | psycopg.OperationalError) and is_away(error):
             raise
-        failing.note(key)
+        failing.note(key, was_busy=isinstance(error, Busy))
+        if isinstance(error, TimeoutError | NoConnection):
+            raise
         log.exception("a row's work failed", duty=duty, row=str(key))
         return False
     return has_done

@@ -8,11 +8,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Row, insert, select, text, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from core import chores, clock, ids
 from core.chores import Due, Worker
+from core.errors import Busy
 from core.runtime import Runtime
 from core.settings import Settings
 from core.tables.credentials import attempt
@@ -155,6 +157,47 @@ async def test_a_database_that_goes_away_ends_the_round(runtime: Runtime, subjec
     with clock.at(START), pytest.raises(OperationalError):
         await chores.work_through(runtime.database, "test", DUE, lose_the_server)
     assert tried == subjects[:1]
+
+
+@pytest.mark.parametrize("lost", [TimeoutError, NoConnection])
+async def test_no_answer_in_time_ends_the_round_and_keeps_no_row_but_the_one_that_was_tried(
+    runtime: Runtime, subjects: list[UUID], lost: type[Exception]
+) -> None:
+    tried = []
+
+    async def find_no_answer(_: AsyncConnection, row: Row[Any]) -> bool:
+        tried.append(row.subject)
+        raise lost
+
+    with clock.at(START):
+        for _ in range(3):
+            with pytest.raises(lost):
+                await chores.work_through(runtime.database, "test", DUE, find_no_answer)
+    assert tried == [subjects[0], subjects[0], subjects[1]]
+    assert await work_at(runtime, Work(set()), START) == 100
+
+
+@pytest.mark.usefixtures("subjects")
+async def test_a_row_that_was_busy_for_an_hour_is_tried_again_within_a_minute(runtime: Runtime) -> None:
+    async def meet_a_locked_row(*_: object) -> bool:
+        raise Busy
+
+    for minutes in range(60):
+        with clock.at(START + timedelta(minutes=minutes)):
+            await chores.work_through(runtime.database, "test", DUE, meet_a_locked_row)
+    with clock.at(START + timedelta(minutes=60)):
+        assert chores.list_passed_over(runtime.database, "test") == []
+
+
+async def test_rows_of_a_duty_that_never_asks_which_failed_are_forgotten(runtime: Runtime) -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    for hours in range(3):
+        with clock.at(START + timedelta(hours=2 * hours)):
+            for _ in range(10):
+                await chores.try_one(runtime.database, "test", ids.new_id(), fail)
+    assert len(chores._failing[runtime.database]["test"]._failures) == 10
 
 
 async def test_a_clock_that_was_set_back_keeps_no_row_waiting(runtime: Runtime, subjects: list[UUID]) -> None:
