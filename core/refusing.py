@@ -96,7 +96,8 @@ def repeats(
 
     `find` takes some of the service's parameters, by their names, and never the PIN. It returns None where nothing was done under
     the key, and raises KeyConflict where it was another request. A request that is refused is looked up again: the same one may
-    have overtaken it. Not where the service is too busy to look.
+    have overtaken it. So is one that was refused as busy: what it waited for may have been the same one, whose call was lost and
+    whose caller knows of nothing, and it was not for "nothing was done".
     """
     names = [*inspect.signature(find).parameters]
 
@@ -115,8 +116,6 @@ def repeats(
                 return first
             try:
                 return await service(*args, **kwargs)
-            except Busy:
-                raise
             except Refusal:
                 first = cast("_Result | None", await find(**request))
                 if first is None:

@@ -15,6 +15,7 @@ import psycopg
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from core.credentials import canaries
+from core.errors import Busy
 from core.runtime import Runtime
 from core.settings import BadSettings, Settings, forget_owners, variable
 from gateway import logs, wiring
@@ -50,6 +51,10 @@ class OneLine(click.Group):
             error.show()
             sys.exit(error.exit_code)
         except click.Abort:
+            sys.exit(1)
+        except Busy:
+            # Commands of the staff have said so themselves, and that nothing was done.
+            Failure("the database is too busy: somebody else keeps locked what this needs. Try again").show()
             sys.exit(1)
         sys.exit(result if isinstance(result, int) else 0)
 

@@ -112,6 +112,12 @@ def test_a_database_that_is_away_is_told_in_one_line(settings: Settings) -> None
     check_failed_in_one_line(jasho(["ledger", "verify"], away), "database")
 
 
+def test_a_table_that_somebody_keeps_locked_is_told_in_one_line(settings: Settings) -> None:
+    with psycopg.connect(settings.database_url) as stranger:
+        stranger.execute("LOCK TABLE claim")
+        check_failed_in_one_line(jasho(["ledger", "verify"], settings), "too busy", "Try again")
+
+
 @pytest.mark.parametrize("command", [["migrate"], ["worker"], ["ledger", "verify"]])
 def test_a_port_that_accepts_and_says_nothing_is_told_in_one_line(settings: Settings, command: list[str]) -> None:
     """Else a migration in a script stands still for ever."""
