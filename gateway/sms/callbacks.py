@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import PlainTextResponse, Response
 
 from core import phones
-from core.errors import BadPhone
+from core.errors import BadPhone, Busy
 from core.messaging import reports
 from core.messaging.reports import DeliveryReport
 from core.runtime import Runtime
@@ -34,7 +34,7 @@ async def answer(work: Work, fields: Fields, query: Mapping[str, str]) -> Respon
     """
     try:
         await work(fields, query)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, Busy):
         log.exception("SMS callback not taken")
         return PlainTextResponse("try again", status_code=503)
     return PlainTextResponse("")
