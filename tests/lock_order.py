@@ -120,9 +120,18 @@ def service() -> str:
     return " < ".join(names)
 
 
+def file_of_run(folder: Path) -> Path:
+    """The file that all processes of this run share."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    file = folder / f"{run or os.getpid()}.jsonl"
+    if run is None:
+        # An earlier run of one process, perhaps of other code, may have had the same number.
+        file.unlink(missing_ok=True)
+    return file
+
+
 def watch(folder: Path) -> None:
     """Watches every engine of this process."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     open_transaction = db.Database.transaction
 
     @asynccontextmanager
@@ -133,7 +142,7 @@ def watch(folder: Path) -> None:
             yield connection
 
     db.Database.transaction = named_transaction  # type: ignore[method-assign, assignment]
-    _watching.append(Orders(folder / f"{run}.jsonl"))
+    _watching.append(Orders(file_of_run(folder)))
     event.listen(Engine, "before_execute", _look)
     event.listen(Engine, "savepoint", _save)
     event.listen(Engine, "rollback_savepoint", _go_back)

@@ -70,6 +70,20 @@ async def test_a_service_is_named_by_the_function_that_opens_its_transaction(run
     assert {step.by for step in orders.steps()} == {"core/savings/rules.py:round_up_into"}
 
 
+def test_an_earlier_run_whose_process_had_the_same_number_is_not_compared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYTEST_XDIST_TESTRUNUID", "run")
+    shared = lock_order.file_of_run(tmp_path)
+    shared.write_text("a step of another process of the same run")
+    assert lock_order.file_of_run(tmp_path).exists()
+    monkeypatch.delenv("PYTEST_XDIST_TESTRUNUID")
+    earlier = lock_order.file_of_run(tmp_path)
+    earlier.write_text("a step of another run")
+    assert not lock_order.file_of_run(tmp_path).exists()
+    assert shared != earlier
+
+
 @pytest.mark.parametrize(
     ("statement", "locks"),
     [
