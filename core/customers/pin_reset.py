@@ -101,7 +101,8 @@ async def _send_code(runtime: Runtime, connection: AsyncConnection, customer: Cu
 async def _is_proven(connection: AsyncConnection, customer: Customer) -> bool:
     """Was the newest code typed in the last minutes, with no PIN set since? Locks the PIN's row until the transaction ends.
 
-    The two times are those of two processes, whose clocks may differ; what is written later has the later one all the same.
+    The two times are those of two processes, whose clocks may differ; what is written later has the later one all the same. How
+    long the code is good says its own end, too: after a PIN that a clock years ahead has dated, the code's time is as far away.
     """
     changed_at: datetime | None = await connection.scalar(
         select(pin_table.c.changed_at).where(pin_table.c.customer_id == customer.id).with_for_update()
@@ -109,4 +110,4 @@ async def _is_proven(connection: AsyncConnection, customer: Customer) -> bool:
     code = await codes.find_newest(connection, customer.id, codes.PIN)
     if changed_at is None or code is None or code.used_at is None:
         return False
-    return bool(changed_at < code.used_at and clock.now() < code.used_at + PROOF_TTL)
+    return bool(changed_at < code.used_at and clock.now() < min(code.used_at, code.expires_at) + PROOF_TTL)

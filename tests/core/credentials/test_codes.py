@@ -17,14 +17,18 @@ from sqlalchemy import text
 from core import clock
 from core.credentials import attempts, codes
 from core.credentials.refusals import CodeEnded, TooManyTries, WrongCode
-from core.customers import profiles, texts
+from core.customers import pin_change, profiles, texts
 from core.customers.profiles import Customer
+from core.errors import Busy
 from core.hashing import code_digits
 from core.messaging import notices
 from core.money import Money
 from core.orders import sms_orders
+from core.refusing import refuses
 from core.runtime import Runtime
+from core.sending import transfers
 from gateway import worker
+from tests import pins
 
 ASHA, BARAKA = "+254711000001", "+254722000002"
 TEN_MINUTES = timedelta(minutes=10)
@@ -219,6 +223,35 @@ async def test_a_code_ends_the_one_that_a_process_with_a_fast_clock_issued_befor
         await issued(runtime, asha)
     code_id, right = await issued(runtime, asha)
     assert await codes.check(runtime, asha.id, codes.PIN, right) == code_id
+
+
+async def test_a_code_by_sms_is_over_after_minutes_also_where_a_clock_years_ahead_has_dated_the_pin(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha, noon = await customer(runtime), clock.now()
+    with clock.at(noon + timedelta(days=4_000)):
+        await pin_change.change(runtime, asha, pins.NEW)
+    most = sms_orders._sms_limit(runtime, asha)
+    with clock.at(noon):
+        placed = await sms_orders.place_send(runtime, asha, BARAKA, most, "order")
+    assert placed.code_id is not None
+    right = code_digits(runtime.settings.pin_pepper, placed.code_id, codes.SMS)
+
+    @refuses(Busy)
+    async def meet_a_locked_row(*_: object) -> None:
+        raise Busy
+
+    with clock.at(noon), monkeypatch.context() as patched:
+        patched.setattr(transfers, "send_confirmed", meet_a_locked_row)
+        with pytest.raises(Busy):
+            await sms_orders.confirm(runtime, asha, right)
+    with clock.at(noon + timedelta(minutes=30)), pytest.raises(CodeEnded):
+        await sms_orders.confirm(runtime, asha, right)
+    # What it may have let out then counts for a day.
+    for days, is_by_code in ((0, False), (2, True)):
+        with clock.at(noon + timedelta(days=days)):
+            placed = await sms_orders.place_send(runtime, asha, BARAKA, most, f"order {days}")
+        assert (placed.code_id is not None) is is_by_code
 
 
 async def test_what_is_no_code_at_all_is_refused_like_a_wrong_one(runtime: Runtime) -> None:

@@ -166,6 +166,18 @@ async def test_a_right_code_is_good_where_a_process_with_a_fast_clock_set_the_pi
     await pins.check(runtime, asha.id, RIGHT)
 
 
+async def test_a_right_code_is_good_for_minutes_also_after_a_pin_that_a_clock_years_ahead_has_dated(
+    runtime: Runtime, asha: Customer
+) -> None:
+    noon = clock.now()
+    with clock.at(noon + timedelta(days=4_000)):
+        await pin_change.change(runtime, asha, NEW)
+    with clock.at(noon):
+        await proven(runtime, asha)
+    with clock.at(noon + timedelta(minutes=20)), pytest.raises(CodeEnded):
+        await pin_reset.replace(runtime, asha, RIGHT)
+
+
 async def test_a_weak_pin_is_refused_and_the_code_is_not_lost(runtime: Runtime, asha: Customer) -> None:
     await proven(runtime, asha)
     with pytest.raises(WeakPin):
