@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import phones
+from core import chores, phones
 from core.agents import cash, directory, texts
 from core.agents.directory import Agent
 from core.approvals import consent
@@ -14,7 +14,7 @@ from core.approvals.consent import Carrier, Request
 from core.credentials import pins
 from core.customers import profiles
 from core.customers.profiles import Customer
-from core.errors import RequestWaits, UnknownAgent
+from core.errors import KeyConflict, RequestWaits, UnknownAgent
 from core.ledger.transfer import Transfer
 from core.messaging import notices
 from core.money import Money
@@ -24,6 +24,7 @@ from core.runtime import Runtime
 from core.tables.agents import agent as agent_table
 
 REQUEST_KIND = "agent_withdrawal"
+_ASKED = "agent asked"
 
 
 @refuses(consent.find)
@@ -54,8 +55,8 @@ async def ask(
 ) -> Customer:
     """Asks a customer by SMS to approve a withdrawal at this agent; once for each `key`. Answers with the customer.
 
-    `pin` is the agent's, `customer_id` who she was shown. NewOwner: the number is somebody else's now. RequestWaits: the customer
-    has not answered this agent's last request.
+    `pin` is the agent's, `customer_id` who she was shown. NewOwner: the number is somebody else's now. KeyConflict: also where
+    the key was for another customer. RequestWaits: the customer has not answered this agent's last request.
     """
     customer = await cash.get_shown(runtime, agent, customer_phone, customer_id)
     quoted = cash.price(amount)
@@ -69,6 +70,9 @@ async def ask(
             return customer
         if await consent.count_waiting(connection, customer, REQUEST_KIND, agent_id=agent.customer.id):
             raise RequestWaits
+        # Requests are found by their customer: the agent's key stands for no request to another.
+        if not await chores.mark_done(connection, agent.customer.id, _ASKED, key):
+            raise KeyConflict
         await consent.add(connection, customer, **request)
         params: dict[str, Any] = {"name": agent.name, "number": agent.number, "amount": amount, "fee": quoted.fee}
         await notices.tell(runtime, connection, customer, texts.APPROVAL_ASKED, **params)

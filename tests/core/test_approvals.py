@@ -186,6 +186,19 @@ async def test_two_agents_who_happen_to_use_the_same_key_ask_apart(runtime: Runt
     assert [(one.other, one.amount) for one in waiting] == [("Mama Njeri Shop", kes(100)), ("Duka la Baraka", kes(200))]
 
 
+async def test_an_agents_key_asks_one_customer_and_no_other_one(runtime: Runtime) -> None:
+    with pytest.raises(WrongPin):
+        await ask(runtime, phone=BARAKA, pin=pins.WRONG)
+    asked = await ask(runtime)
+    with pytest.raises(KeyConflict):
+        await ask(runtime, phone=BARAKA)
+    await approve(runtime, asked)
+    with pytest.raises(KeyConflict):
+        await ask(runtime, phone=BARAKA)
+    assert await received(runtime, BARAKA, "asks to pay you") == 0
+    assert await ask(runtime, phone=BARAKA, key="another") is not None
+
+
 @pytest.mark.parametrize(
     ("shillings", "phone", "pin", "refusal"),
     [
