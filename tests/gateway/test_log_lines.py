@@ -31,6 +31,7 @@ def test_every_line_of_a_service_in_production_is_json_and_tells_what_it_is_abou
     with psycopg.connect(settings.database_url) as connection:
         # Demo people's ID numbers are sealed with another key.
         connection.execute("UPDATE customer SET national_id = NULL")
+        connection.execute("UPDATE account SET tier = 'unverified' WHERE tier = 'verified'")
     with serving({**environment, "JASHO_ENV": "production"}, "--no-worker") as url:
         assert httpx2.post(f"{url}{callback}", data=hop).status_code == 200
         assert httpx2.post(f"{url}{callback}", data={"sessionId": "ATUid_lines"}).status_code == 400
@@ -48,6 +49,7 @@ def test_every_line_of_a_worker_in_production_is_json_from_its_first_on(settings
     environment = {"JASHO_DATABASE_URL": settings.database_url, "JASHO_REDIS_URL": settings.redis_url, **SECRETS}
     with psycopg.connect(settings.database_url) as connection:
         connection.execute("UPDATE customer SET national_id = NULL")
+        connection.execute("UPDATE account SET tier = 'unverified' WHERE tier = 'verified'")
     command = [str(JASHO), "worker"]
     with subprocess.Popen(
         command,

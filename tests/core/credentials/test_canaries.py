@@ -31,6 +31,7 @@ def forget_ids(settings: Settings) -> None:
     """A database in which nothing is sealed."""
     with psycopg.connect(settings.database_url) as connection:
         connection.execute("UPDATE customer SET national_id = NULL")
+        connection.execute("UPDATE account SET tier = 'unverified' WHERE tier = 'verified'")
 
 
 @pytest.mark.parametrize(
