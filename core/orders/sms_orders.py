@@ -111,22 +111,25 @@ async def confirm(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder
     try:
         return await _carry_out(runtime, customer, row)
     except Busy:
-        # The same code may be sent again.
-        raise
+        raise  # the same code may be sent again
     except FeeRose:
-        try:
-            placed = await _place_again(runtime, customer, row)
-        except Busy:
-            raise
-        except Refusal:
-            await _finish(runtime, row.id)
-            raise
-        # Last: after a crash in between the same code asks her again, and not for nothing.
-        await _finish(runtime, row.id)
-        return placed
+        return await _ask_again(runtime, customer, row)
     except Refusal:
         await _finish(runtime, row.id)
         raise
+
+
+async def _ask_again(runtime: Runtime, customer: Customer, row: Row[Any]) -> PlacedOrder:
+    """Places the order at the price of now, and then ends the one of before: after a crash in between its code asks her again."""
+    try:
+        placed = await _place_again(runtime, customer, row)
+    except Busy:
+        raise
+    except Refusal:
+        await _finish(runtime, row.id)
+        raise
+    await _finish(runtime, row.id)
+    return placed
 
 
 async def _place_send(runtime: Runtime, sender: Customer, recipient: Customer, quoted: Quote) -> PlacedOrder:

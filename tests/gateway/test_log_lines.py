@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
-import psycopg
 import pytest
 
 import core
 from core.settings import Settings
+from tests import databases
 from tests.conftest import JASHO, LOGS, serving
 from tests.gateway.cli.test_command_line import SECRETS
 
@@ -28,10 +28,7 @@ def test_every_line_of_a_service_in_production_is_json_and_tells_what_it_is_abou
     environment = {"JASHO_DATABASE_URL": settings.database_url, "JASHO_REDIS_URL": settings.redis_url, **SECRETS}
     callback = f"/api/ussd/africastalking/{SECRETS['JASHO_CALLBACK_SECRET']}"
     hop = {"sessionId": "ATUid_lines", "phoneNumber": "+254711000001", "serviceCode": "*384*96#", "text": "1"}
-    with psycopg.connect(settings.database_url) as connection:
-        # Demo people's ID numbers are sealed with another key.
-        connection.execute("UPDATE customer SET national_id = NULL")
-        connection.execute("UPDATE account SET tier = 'unverified' WHERE tier = 'verified'")
+    databases.forget_ids(settings.database_url)
     with serving({**environment, "JASHO_ENV": "production"}, "--no-worker") as url:
         assert httpx2.post(f"{url}{callback}", data=hop).status_code == 200
         assert httpx2.post(f"{url}{callback}", data={"sessionId": "ATUid_lines"}).status_code == 400
@@ -47,9 +44,7 @@ def test_every_line_of_a_service_in_production_is_json_and_tells_what_it_is_abou
 
 def test_every_line_of_a_worker_in_production_is_json_from_its_first_on(settings: Settings) -> None:
     environment = {"JASHO_DATABASE_URL": settings.database_url, "JASHO_REDIS_URL": settings.redis_url, **SECRETS}
-    with psycopg.connect(settings.database_url) as connection:
-        connection.execute("UPDATE customer SET national_id = NULL")
-        connection.execute("UPDATE account SET tier = 'unverified' WHERE tier = 'verified'")
+    databases.forget_ids(settings.database_url)
     command = [str(JASHO), "worker"]
     with subprocess.Popen(
         command,

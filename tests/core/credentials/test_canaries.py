@@ -11,6 +11,7 @@ from core.credentials import canaries
 from core.credentials.canaries import DATA_KEY, PIN_PEPPER, OtherSecrets
 from core.runtime import Runtime
 from core.settings import Settings
+from tests import databases
 
 KEY = bytes(range(32))
 
@@ -25,13 +26,6 @@ async def refused(settings: Settings) -> tuple[str, ...]:
     finally:
         await runtime.close()
     return ()
-
-
-def forget_ids(settings: Settings) -> None:
-    """A database in which nothing is sealed."""
-    with psycopg.connect(settings.database_url) as connection:
-        connection.execute("UPDATE customer SET national_id = NULL")
-        connection.execute("UPDATE account SET tier = 'unverified' WHERE tier = 'verified'")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +58,7 @@ async def test_one_damaged_id_number_does_not_keep_a_service_from_starting(setti
 
 
 async def test_of_two_that_start_at_once_with_other_secrets_one_wins_all(settings: Settings) -> None:
-    forget_ids(settings)
+    databases.forget_ids(settings.database_url)
     starts = [replace(settings, pin_pepper=f"pepper {number}", data_key=bytes([number] * 32).hex()) for number in range(6)]
     outcomes = await asyncio.gather(*(refused(start) for start in starts))
     assert sorted(outcomes) == [(), *[(PIN_PEPPER, DATA_KEY)] * 5]

@@ -156,9 +156,7 @@ def test_the_release_before_starts_again_on_a_later_schema_that_fits_it(
     with psycopg.connect(settings.database_url) as connection:
         connection.execute("UPDATE schema_contract SET complete = '0099'")
         connection.execute("UPDATE alembic_version SET version_num = '0099'")
-        # Demo people's ID numbers are sealed with another key.
-        connection.execute("UPDATE customer SET national_id = NULL")
-        connection.execute("UPDATE account SET tier = 'unverified' WHERE tier = 'verified'")
+    databases.forget_ids(settings.database_url)
     with serving({**servers_environment, **SECRETS, "JASHO_ENV": "production"}, "--no-worker") as url:
         assert httpx2.get(f"{url}/readyz").status_code == 200
     done = jasho(["migrate"], settings)
@@ -173,10 +171,7 @@ def test_the_menus_are_checked_and_drawn(tmp_path: Path) -> None:
 
 
 def test_several_processes_serve_one_customer_and_production_shows_no_simulator(servers_environment: dict[str, str]) -> None:
-    # The demo people's ID numbers are sealed with a key that production does not take.
-    with psycopg.connect(servers_environment["JASHO_DATABASE_URL"]) as connection:
-        connection.execute("UPDATE customer SET national_id = NULL")
-        connection.execute("UPDATE account SET tier = 'unverified' WHERE tier = 'verified'")
+    databases.forget_ids(servers_environment["JASHO_DATABASE_URL"])
     with serving({**servers_environment, **SECRETS, "JASHO_ENV": "production"}, "--workers", "2", "--no-worker") as url:
         form = {"sessionId": "ATUid_w", "phoneNumber": "+254711000001", "serviceCode": "*384*96#"}
         for count, inputs in enumerate(["", "1", "1*0", "1*0*1"]):
@@ -190,9 +185,7 @@ def test_several_processes_serve_one_customer_and_production_shows_no_simulator(
 def test_what_only_the_owner_needs_is_in_no_process_that_serves(servers_environment: dict[str, str]) -> None:
     canary, key = "canary-of-the-owner", b64encode(b"canary-of-the-backups-key-32-by!").decode()
     owners = {"JASHO_MIGRATE_DATABASE_URL": f"postgresql://owner:{canary}@localhost/jasho", "JASHO_BACKUP_KEY": key}
-    with psycopg.connect(servers_environment["JASHO_DATABASE_URL"]) as connection:
-        connection.execute("UPDATE customer SET national_id = NULL")
-        connection.execute("UPDATE account SET tier = 'unverified' WHERE tier = 'verified'")
+    databases.forget_ids(servers_environment["JASHO_DATABASE_URL"])
     environment = {**servers_environment, **SECRETS, **owners, "JASHO_ENV": "production"}
     database = servers_environment["JASHO_DATABASE_URL"].encode()
     with serving(environment, "--workers", "2", "--no-worker"):

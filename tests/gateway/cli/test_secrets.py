@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from core.settings import Settings
+from tests import databases
 from tests.conftest import free_port
 from tests.gateway.cli.command import ELSEWHERE, check_failed_in_one_line, jasho
 
@@ -42,9 +43,7 @@ def test_with_other_secrets_no_command_works_and_the_line_says_which_differ(sett
 
 
 def test_production_is_refused_too_and_is_not_told_to_delete_its_data(settings: Settings) -> None:
-    with psycopg.connect(settings.database_url) as connection:
-        connection.execute("UPDATE customer SET national_id = NULL")
-        connection.execute("UPDATE account SET tier = 'unverified' WHERE tier = 'verified'")
+    databases.forget_ids(settings.database_url)
     ours = replace(settings, pin_pepper="ours", data_key=KEY)
     assert jasho(["agent", "add", "--phone", "0733000003", "--name", "Mama Njeri Shop"], ours, **PRODUCTION).returncode == 0
     done = jasho(["serve", "--port", str(free_port())], replace(ours, pin_pepper="theirs"), **PRODUCTION)
