@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from core.customers import checks as customers_checks
 from core.features import CHECKS
 from core.hashing import CODE_DIGITS, code_digits
 from core.ledger import audit
@@ -24,6 +25,10 @@ from tests.pins import found_in
 pytestmark = pytest.mark.system
 _PHONE = re.compile(r"(?<![0-9])(?:\+?254|0) ?7[0-9]{2} ?[0-9]{3} ?[0-9]{3}(?![0-9])")
 _NO_PHONE = re.compile(r"reference\W+[0-9A-Z]{10}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32,}")
+
+
+# Tests of the ledger open accounts for nobody, and others close them past the service: tests/core/test_checks.py tries these.
+_PROVED = {name: query for name, query in CHECKS.items() if name not in customers_checks.CHECKS}
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ def rows_of(connection: psycopg.Connection) -> bytes:
 async def verify(url: str) -> audit.AuditReport:
     runtime = wiring.runtime(Settings(database_url=url))
     try:
-        return await audit.verify(runtime.database, checks=CHECKS)
+        return await audit.verify(runtime.database, checks=_PROVED)
     finally:
         await runtime.close()
 
