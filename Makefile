@@ -46,7 +46,7 @@ coverage: $(VENV)/.development  ## all tests under branch coverage of core and m
 	$(BIN)/coverage report
 
 mutants: $(VENV)/.development  ## plants small faults in copies, one at a time, and counts those that no test misses; hours (SEED=1 COUNT=100)
-	$(BIN)/python load-tests/mutants.py --seed $(SEED) --count $(COUNT)
+	$(BIN)/python load-tests/mutants/mutants.py --seed $(SEED) --count $(COUNT)
 
 bench: $(VENV)/.development  ## the benchmark: each figure beside a reference of the same run
 	$(BIN)/python load-tests/bench.py

@@ -176,4 +176,4 @@ async def verify(
         transfers, postings, sealed = counted.one()
     proof = await prove(database, announce, since)
     findings += proof.findings
-    return AuditReport(len(CHECKS) + len(checks) + proof.invariants, transfers, postings, sealed, findings, proof.proved)
+    return AuditReport(len(CHECKS) + len(checks) + proof.invariants, transfers, postings, sealed, findings, proof.newest)

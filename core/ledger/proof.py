@@ -40,9 +40,9 @@ class SealName:
 
 @dataclass(slots=True)
 class Proof:
-    """`proved`: the last seal that was looked at; None where there is none."""
+    """`newest`: the last seal that was looked at; None where there is none."""
 
-    proved: SealName | None = None
+    newest: SealName | None = None
     invariants: int = 2
     findings: list[tuple[str, str]] = field(default_factory=list)
 
@@ -98,20 +98,20 @@ async def prove(database: Database, announce: Callable[[str], None], since: Seal
         if not seals or (seals[0].number, seals[0].digest) != (since.number, since.digest):
             proof.findings.append((FOLLOW, f"seal {since} is not there any more"))
             return proof
-        proof.proved = since
+        proof.newest = since
         seals = seals[1:]
     announce(AS_SEALED)
     for piece in _cut(seals):
         first, last = piece[0], piece[-1]
         span = {"first": first.number, "last": last.number, "leaf_version": first.leaf_version}
-        from_xid = _BEFORE_ALL if proof.proved is None else first.from_xid
+        from_xid = _BEFORE_ALL if proof.newest is None else first.from_xid
         async with database.transaction() as connection:
             await connection.execute(text("SET LOCAL statement_timeout = 0"))
             await connection.execute(text("SET LOCAL work_mem = '256MB'"))
             proof.findings += [(FOLLOW, row) for row in await connection.scalars(_BROKEN_CHAIN, span)]
             changed = await connection.scalars(_CHANGED, {**span, "from_xid": from_xid, "to_xid": last.to_xid})
             proof.findings += [(AS_SEALED, row) for row in changed]
-        proof.proved = SealName(last.number, last.digest)
+        proof.newest = SealName(last.number, last.digest)
     return proof
 
 

@@ -89,7 +89,7 @@ def test_a_commit_is_looked_at_by_what_make_check_runs_and_by_nothing_from_elsew
 
 
 def test_a_fault_that_is_accepted_has_a_reason_and_its_line_still_stands() -> None:
-    accepted = tomllib.loads((ROOT / "load-tests" / "mutants_accepted.toml").read_text()).get("mutant", [])
+    accepted = tomllib.loads((ROOT / "load-tests" / "mutants" / "accepted.toml").read_text()).get("mutant", [])
     for row in accepted:
         assert row.keys() == {"file", "before", "after", "reason"}
         assert row["before"] in {line.strip() for line in (ROOT / row["file"]).read_text().splitlines()}, row

@@ -29,6 +29,7 @@ from core.runtime import Runtime
 from core.sending import transfers
 from gateway import worker
 from tests import pins
+from tests.races import wait_until_they_wait
 
 ASHA, BARAKA = "+254711000001", "+254722000002"
 TEN_MINUTES = timedelta(minutes=10)
@@ -57,15 +58,6 @@ def dumped(database_url: str) -> bytes:
     return subprocess.run(
         [POSTGRES_VERSIONS[18] / "pg_dump", "--data-only", "--dbname", database_url], capture_output=True, check=True
     ).stdout
-
-
-async def wait_for_waiting(runtime: Runtime, tasks: int) -> None:
-    """Until so many wait for a lock."""
-    waiting = """SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
-        WHERE NOT granted AND datname = current_database()"""
-    async with asyncio.timeout(20), runtime.database.autocommit() as watching:
-        while int(await watching.scalar(text(waiting)) or 0) < tasks:
-            pass
 
 
 async def outcome(runtime: Runtime, to: Customer, typed: str, purpose: str = codes.PIN) -> str:
@@ -160,18 +152,18 @@ async def test_no_more_than_ten_guesses_a_day_are_looked_at_however_they_meet_an
     compare = Mock(wraps=codes.matches)
     monkeypatch.setattr(codes, "matches", compare)
 
-    def guess(times: int) -> list["asyncio.Future[str]"]:
-        return [asyncio.ensure_future(outcome(runtime, asha, "no code", purpose)) for _ in range(times)]
+    def guess(times: int) -> list[asyncio.Task[str]]:
+        return [asyncio.create_task(outcome(runtime, asha, "no code", purpose)) for _ in range(times)]
 
     for guesses in (*rounds, 6):
         async with await psycopg.AsyncConnection.connect(runtime.settings.database_url) as holder:
             await holder.execute("SELECT FROM customer WHERE id = %s FOR NO KEY UPDATE", [asha.id])
             # Half of them have come before the next code is there, and are looked at after it.
             racing = guess(guesses // 2)
-            await wait_for_waiting(runtime, guesses // 2)
+            await wait_until_they_wait(runtime, *racing)
             await issued(runtime, asha, purpose)
             racing += guess(guesses - guesses // 2)
-            await wait_for_waiting(runtime, guesses)
+            await wait_until_they_wait(runtime, *racing)
         await asyncio.gather(*racing)
     assert compare.call_count == min(10, sum(min(guesses, 5) for guesses in (*rounds, 6)))
     _, right = await issued(runtime, asha, purpose)

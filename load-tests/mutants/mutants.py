@@ -1,9 +1,9 @@
 """Plants small faults in copies of the source, one at a time, and counts how many of them the tests miss.
 
-`python load-tests/mutants.py [--seed N] [--count N] [--processes N] [--only PATH] [--kind KIND]`. The same seed draws the same
-faults from the same source, of each kind as many. For each the tests that run its line are run, until one fails. Which those are
-is noted first: of all tests, in half an hour, and then of those alone that are new or have changed (`--notes` begins anew). It
-prints each fault that no test noticed, and the score. `mutants_accepted.toml` names those that change nothing, or that nobody
+`python load-tests/mutants/mutants.py [--seed N] [--count N] [--processes N] [--only PATH] [--kind KIND]`. The same seed draws the
+same faults from the same source, of each kind as many. For each the tests that run its line are run, until one fails. Which
+those are is noted first: of all tests, in half an hour, and then of those alone that are new or have changed (`--notes` begins
+anew). It prints each fault that no test noticed, and the score. `accepted.toml` names those that change nothing, or that nobody
 need notice, each with its reason.
 """
 
@@ -24,12 +24,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from random import Random, SystemRandom
 
-from mutants_tests import Notes
 from mutations import Mutation, Place, files, places
+from notes import Notes
 
 from gateway.cli.embedded import FOLDER, embedded, forget
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 AIM = 0.95
 _NOT_COPIED = (".git", ".venv", ".jasho", ".*_cache", ".hypothesis", "__pycache__", "*.egg-info")
 # The tests of one fault, by what they took when they were noted. A run starts with a database of its own, and may be slower.
@@ -70,7 +70,7 @@ def draw(seed: int, count: int, only: str, kind: str) -> Iterator[Mutation]:
 
 def accepted() -> dict[tuple[str, str, str], str]:
     """The reasons, by file and the line before and after."""
-    rows = tomllib.loads((Path(__file__).parent / "mutants_accepted.toml").read_text()).get("mutant", [])
+    rows = tomllib.loads((Path(__file__).parent / "accepted.toml").read_text()).get("mutant", [])
     return {(row["file"], row["before"], row["after"]): row["reason"] for row in rows}
 
 
@@ -86,9 +86,9 @@ def copy_of_the_tree(folder: Path) -> Iterator[Path]:
 
 def run_tests(tree: Path, arguments: list[str], seconds: float | None, **environment: str) -> tuple[int, str]:
     """pytest's exit code and its output. Who takes too long is killed."""
-    plugins = ["-p", "no:cacheprovider", "-p", "mutants_map"]
+    plugins = ["-p", "no:cacheprovider", "-p", "noting"]
     command = [sys.executable, "-m", "pytest", *plugins, "-m", "not browser", *arguments]
-    paths = os.pathsep.join([str(tree), str(tree / "load-tests")])
+    paths = os.pathsep.join([str(tree), str(tree / "load-tests" / "mutants")])
     with (tree / "output").open("w+") as output:
         process = subprocess.Popen(
             command,
