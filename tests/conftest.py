@@ -4,6 +4,7 @@ Data, logs and what Redis held stay under `.jasho/test` until the next run, for 
 """
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -92,6 +93,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not is_system and not _STARTERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.unit)
     items.sort(key=lambda item: AFTER in item.path.parents)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: no collection of garbage need walk through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
