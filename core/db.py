@@ -28,11 +28,7 @@ SCHEMA = max(path.name for path in (Path(__file__).parent / "migrations" / "vers
 # A port that accepts and says nothing is no server.
 CONNECT_SECONDS = 3
 _AFTER_COMMIT = "after commit"
-_UNDONE_FOR_OTHERS = (
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.SerializationFailure,
-)
+_ENDED_FOR_OTHERS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 SESSION = {
     "role": APPLICATION_ROLE,
     "timezone": "UTC",
@@ -94,8 +90,8 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """All of the block or nothing: commits at its end, rolls back on any exception.
 
-        Raises Busy, whatever the caller has declared, where PostgreSQL undid it for somebody else's sake: a row stayed locked, a
-        deadlock. Then the same may be asked again.
+        Raises Busy, whatever the caller has declared, where a row stayed locked for as long as anybody waits, or PostgreSQL
+        ended a deadlock with it. Then the same may be asked again: after a deadlock `repeats` does so itself.
         """
         try:
             with self._watched():
@@ -104,9 +100,11 @@ class Database:
                     acts = connection.info[_AFTER_COMMIT] = []
                     yield connection
         except (DBAPIError, psycopg.Error) as error:
-            if isinstance(getattr(error, "orig", error), _UNDONE_FOR_OTHERS):
-                raise Busy from error
-            raise
+            if not isinstance(cause := getattr(error, "orig", error), (*_ENDED_FOR_OTHERS, psycopg.errors.LockNotAvailable)):
+                raise
+            busy = Busy()
+            busy.is_worth_another_try = isinstance(cause, _ENDED_FOR_OTHERS)
+            raise busy from error
         for act in acts:
             act()
 

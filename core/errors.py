@@ -118,6 +118,8 @@ class Busy(Refusal):
     code = "busy"
     kind = Kind.AWAY
     sentence = _("We are very busy. Nothing was done.")
+    # After a deadlock that PostgreSQL ended for somebody else's sake, the same may be asked for again at once.
+    is_worth_another_try = False
 
 
 class KeyConflict(Refusal):

@@ -97,7 +97,7 @@ def repeats(
     `find` takes some of the service's parameters, by their names, and never the PIN. It returns None where nothing was done under
     the key, and raises KeyConflict where it was another request. A request that is refused is looked up again: the same one may
     have overtaken it. So is one that was refused as busy: what it waited for may have been the same one, whose call was lost and
-    whose caller knows of nothing, and it was not for "nothing was done".
+    whose caller knows of nothing, and it was not for "nothing was done". What a deadlock undid is asked for once more.
     """
     names = [*inspect.signature(find).parameters]
 
@@ -114,13 +114,16 @@ def repeats(
             first = cast("_Result | None", await find(**request))
             if first is not None:
                 return first
-            try:
-                return await service(*args, **kwargs)
-            except Refusal:
-                first = cast("_Result | None", await find(**request))
-                if first is None:
-                    raise
-                return first
+            for is_last in (False, True):
+                try:
+                    return await service(*args, **kwargs)
+                except Refusal as refusal:
+                    first = cast("_Result | None", await find(**request))
+                    if first is not None:
+                        return first
+                    if is_last or not (isinstance(refusal, Busy) and refusal.is_worth_another_try):
+                        raise
+            raise AssertionError("the last try returns or raises")
 
         answer.finder = find  # type: ignore[attr-defined]
         answer.refuses = refused_by(service) | refused_by(find)  # type: ignore[attr-defined]

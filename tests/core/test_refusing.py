@@ -48,10 +48,16 @@ async def test_a_customer_reads_an_undeclared_refusal_all_the_same(monkeypatch: 
     assert {entry["code"] for entry in logs} == {"bad_text"}
 
 
+def deadlock() -> Busy:
+    busy = Busy()
+    busy.is_worth_another_try = True
+    return busy
+
+
 class Till:
     """A service that pays once for each key. `seen` is what its finder sees, one look after the other."""
 
-    def __init__(self, *seen: str | None, refusal: type[Refusal] | None = None) -> None:
+    def __init__(self, *seen: str | None, refusal: Refusal | type[Refusal] | None = None) -> None:
         self.seen: Iterator[str | None] = iter(seen)
         self.refusal = refusal
         self.looked_for: list[dict[str, object]] = []
@@ -71,6 +77,12 @@ class Till:
             return f"new {key} {len(pin)} {amount}"
 
         self.pay, self.find = pay, find
+
+    def recovering(self) -> Iterator[str | None]:
+        """Sees nothing twice, and is well again after that."""
+        yield None
+        self.refusal = None
+        yield None
 
 
 async def test_a_key_that_is_new_is_worked_on_and_looked_up_without_the_pin() -> None:
@@ -95,6 +107,17 @@ async def test_who_is_refused_as_busy_reads_that_nothing_was_done_only_where_not
     with pytest.raises(Busy):
         await Till(None, None, refusal=Busy).pay("k", "....")
     assert await Till(None, "first", refusal=Busy).pay("k", "....") == "first"
+
+
+async def test_what_a_deadlock_undid_is_asked_for_once_more_and_not_where_it_was_done() -> None:
+    till = Till(None, None, None, refusal=deadlock())
+    with pytest.raises(Busy):
+        await till.pay("k", "....")
+    assert len(till.looked_for) == 3
+    assert await Till(None, None, "first", refusal=deadlock()).pay("k", "....") == "first"
+    till = Till(None, None, refusal=deadlock())
+    till.seen = till.recovering()
+    assert await till.pay("k", "....") == "new k 4 5"
 
 
 def test_a_service_refuses_as_its_finder_too_and_a_finder_gets_no_pin() -> None:

@@ -25,6 +25,7 @@ from core.settings import Settings
 from core.staff import Staff
 from tests import pins
 from tests.core.jobs.market import ASHA, ASHA_MINOR, BARAKA, BARAKA_MINOR, NJERI, PAY_MINOR, Market, broken, new_key
+from tests.races import wait_until_they_wait
 
 
 @pytest.fixture
@@ -45,6 +46,20 @@ async def test_the_pay_leaves_the_employer_at_the_hire_and_reaches_the_worker_wh
     assert await market.sms(NJERI, "Somebody else was chosen for Picking tea") == 1
     assert await market.sms(BARAKA, paid.reference) == await market.sms(ASHA, paid.reference) == 1
     await market.check_books(job)
+
+
+async def test_a_hire_that_a_deadlock_has_undone_is_done_all_the_same(market: Market, settings: Settings) -> None:
+    job = await market.applied(market.baraka)
+    async with await psycopg.AsyncConnection.connect(settings.database_url) as stranger:
+        await stranger.execute("SET deadlock_timeout = '1min'")  # so that it is the other one who is ended
+        await stranger.execute("SELECT FROM customer WHERE id = %s FOR UPDATE", [market.asha.id])
+        hire = asyncio.create_task(market.hire(job))
+        await wait_until_they_wait(market.runtime, hire)
+        await stranger.execute("SELECT FROM job WHERE id = %s FOR UPDATE", [job.id])
+        await stranger.rollback()
+        assert (await hire).balance == Money(ASHA_MINOR - PAY_MINOR, "KES")
+    assert await market.escrow(job) == PAY_MINOR
+    await market.check_books()
 
 
 async def test_no_side_is_told_the_others_balance(market: Market) -> None:
