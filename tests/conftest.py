@@ -224,7 +224,8 @@ def _log_to_file(worker_number: int) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _log_stays() -> Iterator[None]:
-    """A test that leaves another log behind would hide lines from those after it."""
+    """A test that leaves another log behind would hide lines from those after it, and ids that it binds would be in theirs."""
+    structlog.contextvars.clear_contextvars()
     before = structlog.get_config()["processors"]
     yield
     assert structlog.get_config()["processors"] is before

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.chromium import chromium
 from tests.browser.handset import Handset
+from tests.conftest import forget_sessions
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +18,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def pick_up(browser: Browser, service_url: str) -> Iterator[Callable[..., Handset]]:
+def pick_up(browser: Browser, service_url: str, redis_url: str) -> Iterator[Callable[..., Handset]]:
     """Opens the simulator, with options of a browser's window where a test wants others."""
+    forget_sessions(redis_url)  # nothing that another test has left is offered again
     opened: list[Handset] = []
 
     def pick_up(**options: Any) -> Handset:
