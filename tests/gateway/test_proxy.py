@@ -4,11 +4,13 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address
+from itertools import count
 from pathlib import Path
 from uuid import UUID
 
@@ -117,10 +119,13 @@ def proxy(
 
 def _wait(process: "subprocess.Popen[bytes]", proxy: Proxy, log: Path) -> None:
     """Until it has seen that the gateway is well. It says 503 before."""
-    for number in range(100):
+    ends = time.monotonic() + 30
+    for number in count():
+        if time.monotonic() > ends:
+            break
         assert process.poll() is None, log.read_text()
         try:
-            with proxy.client(f"127.0.3.{number + 1}") as client:
+            with proxy.client(f"127.0.3.{number % 250 + 1}") as client:
                 if client.post(RIGHT, data=FORM).status_code != 503:
                     return
         except httpx2.TransportError:

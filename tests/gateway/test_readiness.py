@@ -34,10 +34,12 @@ async def test_ready_says_what_it_has_seen(client: httpx2.AsyncClient) -> None:
 async def test_a_worker_that_stands_still_is_reported_and_customers_are_answered_all_the_same(
     settings: Settings, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await chores.beat(runtime.database, chores.Worker("a-host"))
+    begun = clock.now()
+    with clock.at(begun):
+        await chores.beat(runtime.database, chores.Worker("a-host"))
     async with running_client(settings) as client:
         assert (await client.get("/readyz")).json()["worker"] == "works"
-    later = clock.now() + timedelta(seconds=90)
+    later = begun + timedelta(seconds=90)
     monkeypatch.setattr(clock, "now", lambda: later)
     async with running_client(settings) as client:
         answer = await client.get("/readyz")
