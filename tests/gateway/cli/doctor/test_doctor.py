@@ -188,6 +188,7 @@ async def test_a_login_that_owns_nothing_is_well(settings: Settings) -> None:
             owner.execute("DROP ROLE jasho_examined")
 
 
+@pytest.mark.xdist_group("much")  # the role is the whole server's
 @pytest.mark.parametrize(
     ("right", "word"),
     [
