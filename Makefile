@@ -24,7 +24,7 @@ env:  ## writes a .env with fresh secrets, for `docker compose up`; one that is 
 
 test: $(VENV)/.development  ## everything that CI checks: `make check` and all tests
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -n 3 --dist loadgroup --ignore tests/after
+	$(BIN)/pytest -n 2 --dist loadgroup --ignore tests/after
 	$(BIN)/pytest tests/after
 
 unit: $(VENV)/.development  ## the tests that need no server: seconds
