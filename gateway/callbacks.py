@@ -10,7 +10,8 @@ from starlette.requests import Request
 from core.settings import Settings
 
 _MOST_BODY_BYTES = 64 * 1024
-_MOST_FIELDS = 40
+# Networks add fields as they like. More than these costs a stranger less to send than us to read.
+_MOST_FIELDS = 2_000
 
 Fields = dict[str, str]
 

@@ -10,6 +10,8 @@ from types import TracebackType
 
 # SQLSTATE classes of a server that is away or goes away: connection, resources, an operator's intervention, the system.
 _AWAY_CLASSES = ("08", "53", "57P", "58")
+# Deadlocks, locks that others keep, and statements whose time was over.
+_PASSING = ("40", "55P03", "57014")
 _MOST_CAUSES = 4
 _ROOT = Path(__file__).parent.parent.parent
 _OURS = ("api", "core", "gateway", "locales", "menus", "tests")
@@ -29,6 +31,11 @@ def is_away(error: BaseException) -> bool:
         if isinstance(cause, TimeoutError | OSError) or type(cause).__name__ in ("ConnectionTimeout", "TimeoutError"):
             return True
     return type(error).__name__ in ("OperationalError", "InterfaceError")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Is it over by itself, whatever was asked: a server that is away, or work that PostgreSQL cut off for others' sake?"""
+    return is_away(error) or any(_sqlstate(cause).startswith(_PASSING) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> list[BaseException]:

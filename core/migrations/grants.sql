@@ -10,10 +10,10 @@ GRANT INSERT, UPDATE ON customer, pin, outbox, one_time_code, attempt, invitatio
     application, review, policy, claim TO jasho_app;
 GRANT INSERT ON chore, float_trade, canary TO jasho_app;
 GRANT INSERT, UPDATE, DELETE ON heartbeat TO jasho_app;
-GRANT INSERT, UPDATE ON sms_inbound, sms_order, sms_attempt, sms_provider, sms_report, opt_out TO jasho_app;
+GRANT INSERT, UPDATE ON sms_inbound, sms_aside, sms_order, sms_attempt, sms_provider, sms_report, opt_out TO jasho_app;
 -- core/retention/keeping.py. It takes nothing that an UPDATE of the same rows could not take; of the journal, of approvals and of chores
 -- nothing is ever deleted.
-GRANT DELETE ON outbox, sms_attempt, sms_report, sms_inbound, sms_order, one_time_code, attempt TO jasho_app;
+GRANT DELETE ON outbox, sms_attempt, sms_report, sms_inbound, sms_aside, sms_order, one_time_code, attempt TO jasho_app;
 GRANT INSERT ON switch_change, banner_change TO jasho_app;
 GRANT INSERT ON reversal, exchange TO jasho_app;
 GRANT INSERT (id, owner, kind, currency, tier, floor, created_at), UPDATE (status, tier) ON account TO jasho_app;

@@ -19,7 +19,7 @@ from sqlalchemy import Column, ColumnElement, Table, exists, func
 from core.retention import periods
 from core.settings import Settings
 from core.tables.credentials import attempt, one_time_code
-from core.tables.messaging import inbound, outbox, sms_attempt, sms_report
+from core.tables.messaging import inbound, outbox, sms_aside, sms_attempt, sms_report
 from core.tables.orders import order
 
 # A message in any other state is still due.
@@ -74,6 +74,7 @@ KEPT_FOR_A_TIME = (
     ),
     Keeping("messaging", sms_report, "it has come; after two days it is no attempt's any more", None, sms_report.c.received_at),
     Keeping("messaging", inbound, "it was last taken in hand", None, inbound.c.received_at, (inbound.c.claimed_at,)),
+    Keeping("messaging", sms_aside, "it last came or failed", None, sms_aside.c.last_at),
     Keeping("orders", order, "it was placed; its code ends five minutes later", 30, order.c.id, (order.c.created_at,)),
     Keeping(
         "credentials",

@@ -122,3 +122,20 @@ inbound = Table(
 )
 Index("ix_sms_inbound_phone", inbound.c.phone, inbound.c.received_at)
 Index("ix_sms_inbound_received_at", inbound.c.received_at)
+
+# What a provider brought and nobody could handle. Never what was written: it may have held a PIN.
+sms_aside = Table(
+    "sms_aside",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("way", Text, primary_key=True, comment="sms, report, opt-out"),
+    Column("provider_id", Text, primary_key=True, comment="the provider's name for it; of an opt-out the number"),
+    Column("reason", Text, nullable=False, comment="failed, status, sender"),
+    Column("detail", Text, nullable=False, comment="the exception's kind and place, the status, or the sender"),
+    Column("times", SmallInteger, nullable=False, comment="how often it has come or failed"),
+    Column("first_at", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    Column("aside_at", Moment, comment="null: it failed, and may come again"),
+)
+Index("ix_sms_aside_last_at", sms_aside.c.last_at)
+Index("ix_sms_aside_reason", sms_aside.c.reason, sms_aside.c.provider, sms_aside.c.detail)

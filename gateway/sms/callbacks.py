@@ -1,17 +1,22 @@
 """What the SMS callbacks of all providers share: reading ids and numbers strictly, and answering a provider."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import PlainTextResponse, Response
 
 from core import phones
-from core.errors import BadPhone, Busy
-from core.messaging import reports
+from core.errors import BadPhone
+from core.faults import is_away
+from core.messaging import aside, reports
+from core.messaging.aside import Brought
 from core.messaging.reports import DeliveryReport
 from core.runtime import Runtime
 from gateway.callbacks import Fields, Malformed
+from gateway.sms.failures import is_kept_aside
+from gateway.sms.inbound import Sms
+from gateway.sms.inbound import answer as answer_sms
 from gateway.sms.pool import ProviderPool
 
 _MOST_ID_CHARACTERS = 128
@@ -27,17 +32,73 @@ async def record_report(runtime: Runtime, pool: ProviderPool | None, report: Del
         log.info("delivery report of no message that is known yet", provider=report.provider, reported=report.reported)
 
 
-async def answer(work: Work, fields: Fields, query: Mapping[str, str]) -> Response:
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A provider's callback: in which way it brings something (`core/messaging/aside.py`), and which field names that."""
+
+    provider: str
+    way: str
+    id_field: str
+
+    def brought(self, fields: Fields) -> Brought:
+        """What has come. Raises Malformed."""
+        return Brought(self.provider, self.way, read_id(fields.get(self.id_field, ""), self.id_field))
+
+
+class UnknownWord(Malformed):
+    """A provider has used a word that is none of those we know: `word`."""
+
+    def __init__(self, field: str, word: str) -> None:
+        super().__init__(f"{field} is none that is known")
+        self.word = word
+
+
+class NoMobile(Malformed):
+    """A number or name to which no SMS can be written."""
+
+
+async def answer(runtime: Runtime, callback: Callback, work: Work, fields: Fields, query: Mapping[str, str]) -> Response:
     """Lets `work` do what the callback asks, and answers. Raises Malformed.
 
-    Where something is broken, the answer makes the provider come again.
+    Where something is broken, the answer makes the provider come again; not with what would be of no more use then.
     """
     try:
-        await work(fields, query)
-    except (SQLAlchemyError, Busy):
-        log.exception("SMS callback not taken")
-        return PlainTextResponse("try again", status_code=503)
+        await _work(runtime, callback, work, fields, query)
+    except Malformed:
+        raise
+    except Exception as error:
+        if is_away(error):
+            runtime.database.outage.fault(error)
+        else:
+            log.exception("SMS callback not taken")
+        if not await is_kept_aside(runtime, callback.brought(fields), error):
+            return PlainTextResponse("try again", status_code=503)
     return PlainTextResponse("")
+
+
+async def _work(runtime: Runtime, callback: Callback, work: Work, fields: Fields, query: Mapping[str, str]) -> None:
+    try:
+        await work(fields, query)
+    except UnknownWord as error:
+        await aside.keep_status(runtime, callback.brought(fields), error.word)
+
+
+async def take(runtime: Runtime, callback: Callback, fields: Fields, sender_field: str, read: Callable[[Fields], Sms]) -> bool:
+    """Answers an SMS, or counts it where nothing can be written to its sender. False where it should come again.
+
+    Raises Malformed.
+    """
+    try:
+        sms = read(fields)
+    except NoMobile:
+        try:
+            await aside.keep_sender(runtime, callback.brought(fields), fields[sender_field])
+        except Exception as error:
+            if not is_away(error):
+                log.exception("SMS callback not taken")
+            return False
+        return True
+    return await answer_sms(runtime, sms)
 
 
 def refuse_malformed(error: Malformed) -> Response:
@@ -54,17 +115,17 @@ def read_id(text: str, field: str) -> str:
 
 
 def read_phone(text: str, country: str, what: str) -> str:
-    """A number in E.164. Raises Malformed, which says `what` the number was meant to be."""
+    """A number in E.164. Raises NoMobile, which says `what` the number was meant to be."""
     try:
         return phones.parse(text, country)
     except BadPhone as error:
-        raise Malformed(f"{what} is not a mobile number") from error
+        raise NoMobile(f"{what} is not a mobile number") from error
 
 
 def read_word(words: Mapping[str, str], word: str, field: str) -> str:
-    """Our word for a provider's. Raises Malformed."""
+    """Our word for a provider's. Raises UnknownWord."""
     if word not in words:
-        raise Malformed(f"{field} is none that is known")
+        raise UnknownWord(field, word)
     return words[word]
 
 

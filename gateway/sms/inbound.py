@@ -17,13 +17,15 @@ from core.deadline import within
 from core.errors import Refusal
 from core.faults import is_away
 from core.i18n import translate
-from core.messaging import inbound, notices
+from core.messaging import aside, inbound, notices
+from core.messaging.aside import Brought
 from core.messaging.inbound import Intake
 from core.operations.switches import SMS, USSD
 from core.runtime import Runtime
 from gateway.sms import commands, texts
 from gateway.sms.answers import EXAMPLES, SmsReply, SmsRequest, reply_to, reply_to_stranger
 from gateway.sms.commands import LooksLikeAPin, NotUnderstood
+from gateway.sms.failures import is_kept_aside
 
 # Twilio waits fifteen seconds.
 _ANSWER_SECONDS = 8.0
@@ -58,7 +60,10 @@ class _Sender:
 
 
 async def answer(runtime: Runtime, sms: Sms) -> bool:
-    """Answers an SMS, once. False where another worker has it or something broke: the provider should deliver it again."""
+    """Answers an SMS, once. False where another worker has it or something broke: the provider should deliver it again.
+
+    Not what fails again and again: that is kept aside.
+    """
     structlog.contextvars.bind_contextvars(message=sms.id)
     try:
         return await within(_ANSWER_SECONDS, _answer(runtime, sms))
@@ -67,7 +72,7 @@ async def answer(runtime: Runtime, sms: Sms) -> bool:
             runtime.database.outage.fault(error)
         else:
             log.exception("SMS not answered", provider=sms.provider)
-        return False
+        return await is_kept_aside(runtime, Brought(sms.provider, aside.SMS, sms.id), error)
 
 
 async def _answer(runtime: Runtime, sms: Sms) -> bool:

@@ -12,7 +12,7 @@ from core.ledger.seal import unsealed_for
 from core.settings import Settings, variable
 from gateway.cli.doctor.archive import archive
 from gateway.cli.doctor.finding import Finding, broken, weak, well, wrong
-from gateway.cli.doctor.messages import periods
+from gateway.cli.doctor.messages import kept_aside, periods
 
 _LOGIN = text("""
     SELECT current_user AS works_as,
@@ -152,5 +152,6 @@ CHECKS = {
     "worker": worker,
     "seal": seal,
     "message periods": periods,
+    "kept aside": kept_aside,
     "archive": archive,
 }

@@ -1,4 +1,7 @@
-"""Have the next days' messages a table of their own? Those that have none go row by row, which leaves much to vacuum."""
+"""Have the next days' messages a table of their own? Those that have none go row by row, which leaves much to vacuum.
+
+And what of that which providers brought could nobody handle?
+"""
 
 from datetime import timedelta
 
@@ -6,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
+from core.messaging import aside
 from core.settings import Settings
 from gateway.cli.doctor.finding import Finding, weak, well, wrong
 
@@ -23,6 +27,7 @@ _HAS_PERIOD = text("""
             AND substring(b.bound FROM $$TO [(]'([0-9a-f-]+)'$$)::uuid > :id)
 """)
 _A_DAY = timedelta(days=1)
+_MOST_KINDS = 5
 
 
 async def periods(connection: AsyncConnection, settings: Settings) -> Finding:
@@ -38,3 +43,19 @@ async def periods(connection: AsyncConnection, settings: Settings) -> Finding:
             "see that a worker works; look for `retention: periods` in its log, and for old messages that are still due",
         )
     return well("there is one for tomorrow's messages")
+
+
+async def kept_aside(connection: AsyncConnection, settings: Settings) -> Finding:
+    """How much of what providers brought is kept aside, and why."""
+    if await connection.scalar(text("SELECT to_regclass('public.sms_aside') IS NULL")):
+        return wrong(settings, "not known: the schema is an older one", "run jasho migrate")
+    rows = await aside.count(connection)
+    from_nobody = sum(row.number for row in rows if row.reason == aside.SENDER)
+    wanting = [row for row in rows if row.reason != aside.SENDER]
+    kinds = [f"{row.number} {row.way} of {row.provider} ({row.reason}: {row.detail})" for row in wanting[:_MOST_KINDS]]
+    more = len(wanting) - len(kinds)
+    senders = f"{from_nobody} SMS of senders that nothing can be written to"
+    if not wanting:
+        return well(senders if from_nobody else "nothing")
+    seen = ", ".join([*kinds, *([f"{more} kinds more"] if more else []), *([senders] if from_nobody else [])])
+    return weak(seen, "look for `kept aside` in the runbook; each is a row of the table sms_aside")

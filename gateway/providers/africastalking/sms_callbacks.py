@@ -5,21 +5,26 @@ A callback proves only that the caller knows the secret in the address. Each may
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from core.messaging import optouts
+from core.messaging import aside, optouts
 from core.messaging.reports import DELIVERED, OPT_OUT, RECIPIENT, SENT, UNDELIVERED, DeliveryReport
 from core.runtime import Runtime
 from gateway.callbacks import Fields, Malformed, is_from_network, read_form, required
 from gateway.providers.africastalking.sms import NAME
 from gateway.sms import callbacks
-from gateway.sms.inbound import Sms, answer
+from gateway.sms.callbacks import Callback
+from gateway.sms.inbound import Sms
 from gateway.sms.pool import ProviderPool
 
+_SMS = Callback(NAME, aside.SMS, "id")
+_REPORT = Callback(NAME, aside.REPORT, "id")
+_OPT_OUT = Callback(NAME, aside.OPT_OUT, "phoneNumber")
 _DATES = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S")
 _REPORTED = {
     "Sent": SENT,
@@ -59,8 +64,8 @@ def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
 
     return [
         Route("/api/sms/africastalking/{secret}/inbound", _inbound(runtime), methods=["POST"]),
-        Route("/api/sms/africastalking/{secret}/delivery", _guarded(runtime, delivery), methods=["POST"]),
-        Route("/api/sms/africastalking/{secret}/optout", _guarded(runtime, optout), methods=["POST"]),
+        Route("/api/sms/africastalking/{secret}/delivery", _guarded(runtime, _REPORT, delivery), methods=["POST"]),
+        Route("/api/sms/africastalking/{secret}/optout", _guarded(runtime, _OPT_OUT, optout), methods=["POST"]),
     ]
 
 
@@ -85,27 +90,28 @@ def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
         if not is_from_network(request, runtime.settings):
             return PlainTextResponse("Not Found", status_code=404)
         try:
-            sms = _read_sms(await read_form(request), runtime.settings.country)
+            fields = await read_form(request)
+            is_done = await callbacks.take(runtime, _SMS, fields, "from", partial(_read_sms, runtime.settings.country))
         except Malformed as error:
             return callbacks.refuse_malformed(error)
-        return PlainTextResponse("") if await answer(runtime, sms) else PlainTextResponse("try again", status_code=503)
+        return PlainTextResponse("") if is_done else PlainTextResponse("try again", status_code=503)
 
     return receive
 
 
-def _read_sms(fields: Fields, country: str) -> Sms:
+def _read_sms(country: str, fields: Fields) -> Sms:
     required(fields, "id", "from", "text")
     sms_id, phone = callbacks.read_id(fields["id"], "the id"), callbacks.read_phone(fields["from"], country, "the sender")
     _check_date(fields)
     return Sms(NAME, sms_id, phone, fields["text"])
 
 
-def _guarded(runtime: Runtime, work: callbacks.Work) -> Callable[[Request], Awaitable[Response]]:
+def _guarded(runtime: Runtime, callback: Callback, work: callbacks.Work) -> Callable[[Request], Awaitable[Response]]:
     async def receive(request: Request) -> Response:
         if not is_from_network(request, runtime.settings):
             return PlainTextResponse("Not Found", status_code=404)
         try:
-            return await callbacks.answer(work, await read_form(request), request.query_params)
+            return await callbacks.answer(runtime, callback, work, await read_form(request), request.query_params)
         except Malformed as error:
             return callbacks.refuse_malformed(error)
 

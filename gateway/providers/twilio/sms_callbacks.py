@@ -5,6 +5,7 @@ Twilio signs them. Each may come again, in any order.
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from uuid import UUID
 
 from starlette.datastructures import ImmutableMultiDict
@@ -13,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from twilio.request_validator import RequestValidator
 
+from core.messaging import aside
 from core.messaging.reports import DELIVERED, OPT_OUT, RECIPIENT, SENT, UNDELIVERED, DeliveryReport
 from core.runtime import Runtime
 from core.settings import Settings
@@ -20,9 +22,12 @@ from gateway.callbacks import Fields, Malformed, read_multiform, required
 from gateway.providers.twilio.settings import VENDOR
 from gateway.providers.twilio.sms import NAME, STATUS_PATH
 from gateway.sms import callbacks
-from gateway.sms.inbound import Sms, answer
+from gateway.sms.callbacks import Callback
+from gateway.sms.inbound import Sms
 from gateway.sms.pool import ProviderPool
 
+_SMS = Callback(NAME, aside.SMS, "MessageSid")
+_REPORT = Callback(NAME, aside.REPORT, "MessageSid")
 # HMAC-SHA1 in base64.
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{27}=")
 _EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -53,6 +58,19 @@ def routes(runtime: Runtime, pool: ProviderPool | None) -> list[BaseRoute]:
     ]
 
 
+class _Values(dict[str, list[str]]):
+    """A form for Twilio's validator, which asks for each field's values: the form itself would look through all of them."""
+
+    def __init__(self, form: "ImmutableMultiDict[str, str]") -> None:
+        super().__init__()
+        for name, value in form.multi_items():
+            self.setdefault(name, []).append(value)
+
+    def getlist(self, name: str) -> list[str]:
+        """Each value that the field has."""
+        return self[name]
+
+
 async def read_signed(request: Request, settings: Settings) -> "ImmutableMultiDict[str, str] | None":
     """The form, where Twilio signed the request: its address as the outside knows it, with its query, and every field.
 
@@ -70,7 +88,8 @@ async def read_signed(request: Request, settings: Settings) -> "ImmutableMultiDi
         return None
     query = request.scope["query_string"].decode("latin-1")
     address = f"{settings.public_url.rstrip('/')}{request.url.path}{'?' if query else ''}{query}"
-    return form if RequestValidator(twilio_settings.auth_token).validate(address, form, signature) else None
+    is_signed = RequestValidator(twilio_settings.auth_token).validate(address, _Values(form), signature)
+    return form if is_signed else None
 
 
 def read_report(fields: Fields, query: Mapping[str, str]) -> DeliveryReport:
@@ -100,16 +119,15 @@ def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
             form = await read_signed(request, runtime.settings)
             if form is None:
                 return PlainTextResponse("Forbidden", status_code=403)
-            sms = _read_sms(dict(form), runtime.settings.country)
+            is_done = await callbacks.take(runtime, _SMS, dict(form), "From", partial(_read_sms, runtime.settings.country))
         except Malformed as error:
             return callbacks.refuse_malformed(error)
-        is_done = await answer(runtime, sms)
         return Response(_EMPTY_TWIML, status_code=200 if is_done else 503, media_type="application/xml")
 
     return receive
 
 
-def _read_sms(fields: Fields, country: str) -> Sms:
+def _read_sms(country: str, fields: Fields) -> Sms:
     required(fields, "MessageSid", "From", "Body")
     sms_id, phone = callbacks.read_id(fields["MessageSid"], "the id"), callbacks.read_phone(fields["From"], country, "the sender")
     return Sms(NAME, sms_id, phone, fields["Body"])
@@ -121,7 +139,7 @@ def _signed(runtime: Runtime, work: callbacks.Work) -> Callable[[Request], Await
             form = await read_signed(request, runtime.settings)
             if form is None:
                 return PlainTextResponse("Forbidden", status_code=403)
-            return await callbacks.answer(work, dict(form), request.query_params)
+            return await callbacks.answer(runtime, _REPORT, work, dict(form), request.query_params)
         except Malformed as error:
             return callbacks.refuse_malformed(error)
 

@@ -121,7 +121,7 @@ async def test_a_stranger_to_the_secret_changes_nothing(asha: Handset, runtime: 
         assert await connection.scalar(select(func.count()).select_from(inbound_table)) == 0
 
 
-@pytest.mark.parametrize("broken", [{"from": "hello"}, {"id": ""}, {"id": "x" * 200}])
+@pytest.mark.parametrize("broken", [{"id": ""}, {"id": "x" * 200}])
 async def test_a_malformed_callback_is_refused(asha: Handset, broken: dict[str, str]) -> None:
     form = {"id": "1", "from": ASHA, "text": "BAL", "date": ""}
     assert (await asha.client.post(CALLBACK, data={**form, **broken})).status_code == 400

@@ -6,11 +6,13 @@ from urllib.parse import urlencode
 
 import httpx2
 import pytest
+from sqlalchemy import select
 from twilio.request_validator import RequestValidator
 
 from core import ids
 from core.runtime import Runtime
 from core.settings import Settings
+from core.tables.messaging import sms_aside
 from tests.conftest import running_client
 from tests.gateway.post_office import twilio_account
 from tests.gateway.providers.message import ASHA, sent, status_of
@@ -91,7 +93,6 @@ async def test_without_a_token_nobody_is_twilio(client: httpx2.AsyncClient) -> N
         ("?attempt=x", {}),
         ("", {"MessageSid": None}),
         ("", {"MessageStatus": None}),
-        ("", {"MessageStatus": "perhaps"}),
         ("", {"MessageSid": ""}),
     ],
 )
@@ -99,3 +100,22 @@ async def test_a_malformed_status_is_refused(twilio: httpx2.AsyncClient, query: 
     form = {name: value for name, value in {**FORM, **wrong}.items() if value is not None}
     headers = signed(f"{PUBLIC}{STATUS}{query}", form)
     assert (await twilio.post(f"{STATUS}{query}", data=form, headers=headers)).status_code == 400
+
+
+@pytest.mark.parametrize("number", [46, 200, 1900])
+async def test_a_form_may_gain_fields(twilio: httpx2.AsyncClient, runtime: Runtime, number: int) -> None:
+    message, attempt = await sent(runtime, "twilio", "SM1")
+    path = f"{STATUS}?attempt={attempt}"
+    form = {**FORM, **{f"New{count}": "1" for count in range(number)}}
+    assert (await twilio.post(path, data=form, headers=signed(f"{PUBLIC}{path}", form))).status_code == 200
+    assert await status_of(runtime, message) == "delivered"
+
+
+@pytest.mark.parametrize("status", ["perhaps", "canceled", "partially_delivered", "DELIVERED "])
+async def test_a_status_of_twilio_that_nobody_knows_is_kept(twilio: httpx2.AsyncClient, runtime: Runtime, status: str) -> None:
+    message, _ = await sent(runtime, "twilio", "SM1")
+    form = {**FORM, "MessageStatus": status}
+    assert (await twilio.post(STATUS, data=form, headers=signed(f"{PUBLIC}{STATUS}", form))).status_code == 200
+    assert await status_of(runtime, message) == "sent"
+    async with runtime.database.autocommit() as connection:
+        assert list(await connection.scalars(select(sms_aside.c.provider_id))) == ["SM1"]
