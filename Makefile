@@ -53,10 +53,11 @@ mutants: $(VENV)/.development  ## plants small faults in copies, one at a time, 
 bench: $(VENV)/.development  ## the benchmark: each figure beside a reference of the same run
 	$(BIN)/python load-tests/bench.py
 
-soak: $(VENV)/.development  ## strangers, a crowd of them, a night of faults, kills and an upgrade under load: a quarter of an hour
+soak: $(VENV)/.development  ## strangers, a crowd of them, a night of faults, payments amid faults, kills and an upgrade under load: twenty minutes
 	@PYTHONPATH=. $(BIN)/python load-tests/fuzz.py
 	@PYTHONPATH=. $(BIN)/python load-tests/crowd.py
 	@PYTHONPATH=. $(BIN)/python load-tests/night.py
+	@PYTHONPATH=.:load-tests $(BIN)/python load-tests/faults/drive.py
 	@PYTHONPATH=. $(BIN)/python load-tests/soak.py
 
 catalogues: $(VENV)/.development  ## brings the catalogues up to date after a text in the code has changed

@@ -15,9 +15,9 @@ from pathlib import Path
 from random import Random
 from urllib.parse import urlencode
 
-import psutil
 from provider import MOODS, Provider
 from requests_of_strangers import attack
+from servers import end, freeze
 from service import HOST
 
 from gateway.cli.embedded import embedded
@@ -56,9 +56,9 @@ class Night:
         acts: tuple[Callable[[], None], ...] = (
             lambda: self._end("postgres", signal.SIGKILL),
             lambda: self._end("postgres", signal.SIGINT),
-            lambda: self._freeze("postgres"),
+            lambda: freeze(self._folder, "postgres", FROZEN_SECONDS),
             lambda: self._end("valkey-server", signal.SIGKILL),
-            lambda: self._freeze("valkey-server"),
+            lambda: freeze(self._folder, "valkey-server", FROZEN_SECONDS),
             self._send_garbage,
             *(partial(self._spoil, mood) for mood in MOODS),
         )
@@ -117,27 +117,10 @@ class Night:
             opened.sendall(head.encode() + body)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    def _processes(self, name: str) -> list[psutil.Process]:
-        for process in psutil.process_iter(["name", "cmdline"]):
-            if process.info["name"] == name and any(str(self._folder) in part for part in process.info["cmdline"] or []):
-                return [process, *process.children(recursive=True)]
-        raise RuntimeError(f"no {name} of {self._folder} runs")
-
     def _end(self, name: str, how: signal.Signals) -> None:
-        processes = self._processes(name)
-        for process in processes if how is signal.SIGKILL else processes[:1]:
-            process.send_signal(how)
-        psutil.wait_procs(processes, timeout=30)
+        end(self._folder, name, how)
         time.sleep(AWAY_SECONDS)
         self._servers.enter_context(embedded(self._folder))
-
-    def _freeze(self, name: str) -> None:
-        processes = self._processes(name)
-        for process in processes:
-            process.send_signal(signal.SIGSTOP)
-        time.sleep(FROZEN_SECONDS)
-        for process in processes:
-            process.send_signal(signal.SIGCONT)
 
     def _spoil(self, mood: str) -> None:
         self._provider.change(mood)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -68,18 +68,23 @@ def _change(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new))
 
 
-async def open_people(settings: Settings) -> None:
+async def open_people(settings: Settings, phones: Sequence[str] = PHONES) -> None:
     runtime = wiring.runtime(settings)
     try:
-        await _open_people(runtime)
+        await _open_people(runtime, phones)
     finally:
         await runtime.close()
 
 
-async def _open_people(runtime: Runtime) -> None:
-    for number, phone in enumerate(PHONES):
+async def _open_people(runtime: Runtime, phones: Sequence[str]) -> None:
+    for number, phone in enumerate(phones):
         customer = await registration.register(
-            runtime, phone=phone, name=f"Neema {'ABCD'[number]}", national_id=f"2234570{number}", language="en", pin=pins.RIGHT
+            runtime,
+            phone=phone,
+            name=f"Neema {'ABCDEFGHIJ'[number]}",
+            national_id=f"2234570{number}",
+            language="en",
+            pin=pins.RIGHT,
         )
         legs = (Leg(customer.wallet, DEPOSIT_MINOR), Leg(SystemAccount(TRUST, customer.currency), -DEPOSIT_MINOR))
         deposit = Transfer(ids.new_id(), customer.wallet, "opening", "deposit", legs)

@@ -1,0 +1,193 @@
+"""Was what customers read true? Every sentence is held against what stands in the books at the end."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import psycopg
+
+from core import ids
+
+# By its number of cents: Jasho writes whole shillings where there are none.
+_MONEY = r"KES ([\d,]+(?:\.\d\d)?)"
+_CONFIRMED = re.compile(rf"([0-9A-Z]{{10}}) confirmed\. {_MONEY} sent to .*?Balance {_MONEY}\.", re.DOTALL)
+_RECEIVED = re.compile(rf"([0-9A-Z]{{10}}) confirmed\. You received {_MONEY} from .*?Balance {_MONEY}\.", re.DOTALL)
+_BALANCE = re.compile(rf"(?:Your balance is|You have) {_MONEY}\.")
+_NOTHING = re.compile(r"[Nn]othing was (?:done|sent)|: nothing sent")
+_WRONG = re.compile(r"Wrong (?:PIN|code)")
+_LOCKED = "locked after 3 wrong tries"
+# What promises nothing.
+_OPEN = (
+    "We are still working",
+    "If it was done, an SMS tells you",
+    "Enter PIN",
+    "Check Balance",
+    "Send money to which number?",
+    "How much to",
+    "Continue where you left off?",
+    "Reply OK",
+    "This session is over",
+    "Your last transaction:",
+    "This code has ended",
+    "This is done already",
+    "Choose a number below",
+    "Welcome to Jasho",
+)
+MOST_WRONG = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    id: UUID
+    sender: str
+    recipient: str
+    amount_minor: int
+    sender_balance_minor: int
+    recipient_balance_minor: int
+    is_whole: bool
+
+    @property
+    def reference(self) -> str:
+        return ids.reference(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """`balances`: of each phone's wallet after each of its postings, the first one's version is 1."""
+
+    transfers: Sequence[Transfer]
+    balances: Mapping[str, Sequence[int]]
+
+
+@dataclass(eq=False, slots=True)
+class Payment:
+    """What a customer wanted once. No other payment of hers has this amount."""
+
+    sender: str
+    recipient: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a phone showed. `payment`: which it was about. `versions`: of her wallet before she sent and after she had read.
+
+    `wrong_pins`: how many she had typed since the last right one. `typed`: "right" or "wrong", where it answers a PIN.
+    `answers`: which hop, for whoever looks into it.
+    """
+
+    phone: str
+    text: str
+    payment: Payment | None = None
+    versions: tuple[int, int] | None = None
+    wrong_pins: int = 0
+    typed: str = ""
+    answers: str = ""
+
+
+@dataclass
+class Verdict:
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    halves: list[str] = field(default_factory=list)
+    untrue: list[str] = field(default_factory=list)
+    # Sentences that nobody has taught it: an untrue one may be among them.
+    unread: Counter[str] = field(default_factory=Counter)
+
+
+def judge(books: Books, payments: Iterable[Payment], readings: Iterable[Reading]) -> Verdict:
+    verdict = Verdict()
+    made: dict[tuple[str, str, int], list[Transfer]] = defaultdict(list)
+    for transfer in books.transfers:
+        made[transfer.sender, transfer.recipient, transfer.amount_minor].append(transfer)
+        if not transfer.is_whole:
+            verdict.halves.append(transfer.reference)
+    for payment in payments:
+        done = made[payment.sender, payment.recipient, payment.amount_minor]
+        if len(done) > 1:
+            verdict.doubled.append(" ".join(transfer.reference for transfer in done))
+    by_reference = {transfer.reference: transfer for transfer in books.transfers}
+    for reading in readings:
+        _judge_receipts(reading, by_reference, verdict)
+        payment_made = reading.payment and made[reading.payment.sender, reading.payment.recipient, reading.payment.amount_minor]
+        if reason := _untruth(reading, books, bool(payment_made)):
+            verdict.untrue.append(f"{reason}: {reading.phone} read {reading.text!r} after {reading.answers}")
+        elif not _is_understood(reading.text):
+            verdict.unread[reading.text] += 1
+    return verdict
+
+
+def _judge_receipts(reading: Reading, transfers: Mapping[str, Transfer], verdict: Verdict) -> None:
+    for pattern, is_sender in ((_CONFIRMED, True), (_RECEIVED, False)):
+        for reference, amount, balance in pattern.findall(reading.text):
+            transfer = transfers.get(reference)
+            if transfer is None:
+                verdict.lost.append(f"{reading.phone} read {reading.text!r}")
+                continue
+            reader = transfer.sender if is_sender else transfer.recipient
+            left = transfer.sender_balance_minor if is_sender else transfer.recipient_balance_minor
+            if (reader, transfer.amount_minor, left) != (reading.phone, _minor(amount), _minor(balance)):
+                verdict.untrue.append(f"another transfer: {reading.phone} read {reading.text!r}")
+
+
+def _untruth(reading: Reading, books: Books, is_paid: bool) -> str:
+    """Why the sentence is untrue; empty where it is not, as far as anybody can tell."""
+    if is_paid and _NOTHING.search(reading.text):
+        return "it was done"
+    if _LOCKED in reading.text and reading.wrong_pins < MOST_WRONG:
+        return f"{reading.wrong_pins} wrong tries"
+    if reading.typed == "right" and _WRONG.search(reading.text):
+        return "it was right"
+    shown = _BALANCE.search(reading.text)
+    if shown is not None and reading.versions is not None:
+        first, last = reading.versions
+        if _minor(shown[1]) not in books.balances[reading.phone][max(first - 1, 0) : last]:
+            return "she had another balance"
+    return ""
+
+
+def _is_understood(text: str) -> bool:
+    patterns = (_CONFIRMED, _RECEIVED, _BALANCE, _NOTHING, _WRONG)
+    return _LOCKED in text or any(words in text for words in _OPEN) or any(pattern.search(text) for pattern in patterns)
+
+
+def _minor(written: str) -> int:
+    whole, _, cents = written.replace(",", "").partition(".")
+    return int(whole) * 100 + int(cents or 0)
+
+
+def read_books(database_url: str, phones: Sequence[str]) -> Books:
+    """Of these phones' wallets, and the transfers between them."""
+    with psycopg.connect(database_url) as connection:
+        owners = {
+            row[0]: row[1]
+            for row in connection.execute(
+                """SELECT account.id, phone FROM account JOIN customer ON customer.id = account.owner
+                   WHERE account.kind = 'wallet' AND phone = ANY(%s)""",
+                [list(phones)],
+            )
+        }
+        balances: dict[str, list[int]] = {phone: [] for phone in phones}
+        moved: dict[UUID, list[tuple[str, int, int]]] = defaultdict(list)
+        sums: dict[UUID, int] = defaultdict(int)
+        rows = connection.execute(
+            """SELECT account_id, transfer_id, amount, balance_after FROM posting JOIN transfer ON transfer.id = transfer_id
+               ORDER BY account_id, version"""
+        )
+        for account_id, transfer_id, amount, balance_after in rows:
+            sums[transfer_id] += amount
+            if account_id in owners:
+                balances[owners[account_id]].append(balance_after)
+                moved[transfer_id].append((owners[account_id], amount, balance_after))
+        kinds = connection.execute("SELECT id FROM transfer WHERE kind = 'send'")
+        transfers = [_transfer(row[0], moved[row[0]], sums[row[0]]) for row in kinds]
+    return Books(transfers, balances)
+
+
+def _transfer(transfer_id: UUID, legs: Sequence[tuple[str, int, int]], total: int) -> Transfer:
+    payer = next((leg for leg in legs if leg[1] < 0), ("", 0, 0))
+    payee = next((leg for leg in legs if leg[1] > 0), ("", 0, 0))
+    is_whole = total == 0 and bool(payer[0]) and bool(payee[0])
+    return Transfer(transfer_id, payer[0], payee[0], payee[1], payer[2], payee[2], is_whole)
