@@ -4,14 +4,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
+from sqlalchemy import ColumnElement, DateTime, func, literal
+
 from core.countries import COUNTRIES
 
+_MOMENT = DateTime(timezone=True)
 _played: list[datetime] = []
 
 
 def now() -> datetime:
     """The present moment, aware, in UTC."""
     return _played[-1] if _played else datetime.now(UTC)
+
+
+def in_database() -> ColumnElement[datetime]:
+    """The present moment of the statement that it stands in, by the database's clock, which all processes share.
+
+    For what one process writes and another compares within minutes. It moves on within a transaction.
+    """
+    return literal(_played[-1], _MOMENT) if _played else func.clock_timestamp(type_=_MOMENT)
 
 
 def ahead_of(other: datetime) -> timedelta:

@@ -30,12 +30,8 @@ MOST_WRONG_A_DAY = 10
 
 async def issue(connection: AsyncConnection, customer_id: UUID, purpose: str, ttl: timedelta) -> UUID:
     """Writes a new code in the caller's transaction and returns its id, for `notices.tell`. Earlier codes of the purpose end."""
-    code_id, now = ids.new_id(), clock.now()
-    is_same = (one_time_code.c.customer_id == customer_id) & (one_time_code.c.purpose == purpose)
-    # The newest, whichever process has issued those before it by whichever clock.
-    before = select(func.max(one_time_code.c.created_at) + timedelta(microseconds=1)).where(is_same)
-    created_at = func.greatest(now, before.scalar_subquery())
-    row = {"id": code_id, "customer_id": customer_id, "purpose": purpose, "created_at": created_at, "expires_at": now + ttl}
+    code_id, now = ids.new_id(), clock.in_database()
+    row = {"id": code_id, "customer_id": customer_id, "purpose": purpose, "created_at": now, "expires_at": now + ttl}
     await connection.execute(insert(one_time_code).values(row))
     return code_id
 
@@ -46,11 +42,12 @@ def matches(settings: Settings, code_id: UUID, purpose: str, typed: str) -> bool
 
 
 async def find_newest(connection: AsyncConnection, customer_id: UUID, purpose: str) -> Row[Any] | None:
-    """The only code that can still be valid: its `id`, `failures`, `expires_at` and `used_at`."""
+    """The only code that can still be valid: its `id`, `failures`, `expires_at` and `used_at`; `read_at`: the time now."""
     newest = (
-        select(one_time_code)
+        select(one_time_code, clock.in_database().label("read_at"))
         .where(one_time_code.c.customer_id == customer_id, one_time_code.c.purpose == purpose)
-        .order_by(one_time_code.c.created_at.desc(), one_time_code.c.id.desc())
+        # Those from before 0019 have no number.
+        .order_by(one_time_code.c.number.desc(), one_time_code.c.created_at.desc(), one_time_code.c.id.desc())
         .limit(1)
     )
     return (await connection.execute(newest)).one_or_none()
@@ -58,7 +55,7 @@ async def find_newest(connection: AsyncConnection, customer_id: UUID, purpose: s
 
 def is_waiting(code: Row[Any] | None) -> bool:
     """Can the code still be typed?"""
-    return code is not None and code.used_at is None and code.failures < MOST_WRONG and clock.now() < code.expires_at
+    return code is not None and code.used_at is None and code.failures < MOST_WRONG and code.read_at < code.expires_at
 
 
 @refuses(TooManyTries)
@@ -82,7 +79,7 @@ async def check(runtime: Runtime, customer_id: UUID, purpose: str, typed: str) -
         change = update(one_time_code).where(one_time_code.c.id == code.id, one_time_code.c.used_at.is_(None))
         # After the PIN that is there, whichever process has set that by whichever clock: `pins.replace` does the reverse.
         set_before = select(pin.c.changed_at + timedelta(microseconds=1)).where(pin.c.customer_id == customer_id)
-        used_at = func.greatest(clock.now(), set_before.scalar_subquery())
+        used_at = func.greatest(clock.in_database(), set_before.scalar_subquery())
         async with runtime.database.autocommit() as connection:
             if await connection.scalar(change.values(used_at=used_at).returning(one_time_code.c.id)) is None:
                 raise CodeEnded
@@ -115,6 +112,6 @@ async def _count_wrong(connection: AsyncConnection, customer_id: UUID, purpose: 
     # `failures` counts a right try too.
     wrong = func.coalesce(func.sum(one_time_code.c.failures), 0) - func.count(one_time_code.c.used_at)
     # Until a code ends, it is typed.
-    lately = one_time_code.c.expires_at > clock.now() - timedelta(days=1)
+    lately = one_time_code.c.expires_at > clock.in_database() - timedelta(days=1)
     is_same = (one_time_code.c.customer_id == customer_id) & (one_time_code.c.purpose == purpose)
     return int(await connection.scalar(select(wrong).where(is_same, lately)) or 0)

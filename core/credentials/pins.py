@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, case, func, insert, or_, select, update
+from sqlalchemy import Row, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -22,10 +22,12 @@ from core.tables.credentials import one_time_code
 from core.tables.credentials import pin as pin_table
 
 MOST_WRONG = 3
-# A try of which nothing was heard for so long was cut off before its PIN was compared.
-CUT_OFF = timedelta(seconds=60)
-# No two clocks at work are so far apart: a later try was by one that was wrong, and has been put right.
-FARTHEST = timedelta(hours=1)
+# A PIN may be replaced while it is compared. Nobody does that again and again.
+_MOST_PINS = 3
+# For tries that a release before 0019 has begun. One of which nothing was heard for so long was cut off; one that is dated later
+# than that was by a clock that was wrong, and has been put right.
+_CUT_OFF = timedelta(seconds=60)
+_FARTHEST = timedelta(hours=1)
 
 _RUNS = "01234567890", "09876543210"
 _KEYPAD_COLUMNS = frozenset({"2580", "0852"})
@@ -80,7 +82,7 @@ async def replace(
     """
     change = update(pin_table).where(pin_table.c.customer_id == customer_id)
     if only_unlocked:
-        change = change.where(pin_table.c.locked_at.is_(None), pin_table.c.failures < MOST_WRONG)
+        change = change.where(pin_table.c.locked_at.is_(None))
     # No earlier than the codes that were right before it, whichever process took those by whichever clock.
     last_code = select(func.max(one_time_code.c.used_at)).where(one_time_code.c.customer_id == customer_id)
     changed_at = func.greatest(clock.now(), last_code.scalar_subquery())
@@ -94,8 +96,9 @@ async def replace(
 async def check(runtime: Runtime, customer_id: UUID, pin: str) -> None:
     """Returns where the PIN is right.
 
-    The try is counted and committed before the PIN is compared, so that a hundred guesses sent at once, or a crash in
-    between, are no cheaper than a hundred in a row. A right PIN takes back its own try and those that began before it.
+    Nobody learns what a PIN was before that is written down: of a hundred guesses sent at once three are answered as wrong, and
+    the others, a right one among them, find the PIN locked. A try that is cut off in between has told nothing and counts for
+    nothing, so no crash and no lost line locks anybody out.
     """
     await _check(runtime, customer_id, pin)
 
@@ -111,41 +114,54 @@ async def _check(runtime: Runtime, customer_id: UUID, pin: str) -> datetime | No
     if not re.fullmatch(r"[0-9]{4}", pin):
         raise BadPin
     with runtime.pin_hasher.place():
-        row = await _change(runtime, _begin(customer_id))
-        if row is None:
-            raise PinLocked
-        is_right = await runtime.pin_hasher.matches(row.hash, pin, customer_id)
-    # Another PIN may have replaced this one meanwhile: this try says nothing about that one.
-    this_pin = update(pin_table).where(pin_table.c.customer_id == customer_id, pin_table.c.hash == row.hash)
-    begun_since = pin_table.c.tries - row.tries
-    if is_right:
-        # A lock that later guesses have set meanwhile stays.
-        forgive = this_pin.where(pin_table.c.locked_at.is_(None)).values(failures=func.least(pin_table.c.failures, begun_since))
-        await _change(runtime, forgive.returning(pin_table.c.failures))
-        # Where many wait for their PIN, staff may have switched off meanwhile what it is for.
-        await check_still_on(runtime)
-        money_out_from: datetime | None = row.money_out_from
-        return money_out_from
-    # Its place among those that count now: a right one may have taken it back.
-    place = pin_table.c.failures - begun_since
-    is_last = (pin_table.c.locked_at.is_(None)) & (place >= MOST_WRONG)
-    lock = this_pin.values(locked_at=case((is_last, clock.now()), else_=pin_table.c.locked_at))
-    judged = await _change(runtime, lock.returning(place.label("place"), pin_table.c.locked_at))
-    if judged is not None and judged.locked_at is not None:
+        for _ in range(_MOST_PINS):
+            row = await _get_open(runtime, customer_id)
+            is_right = await runtime.pin_hasher.matches(row.hash, pin, customer_id)
+            judged = await _change(runtime, _judge(customer_id, row.hash, is_right=is_right))
+            if judged is not None:
+                break
+        else:
+            raise Busy
+    if judged.locked_at is not None:
         raise PinLocked
-    raise WrongPin(tries_left=MOST_WRONG - max(judged.place if judged else 0, 0))
+    if not is_right:
+        raise WrongPin(tries_left=MOST_WRONG - judged.failures)
+    # Where many wait for their PIN, staff may have switched off meanwhile what it is for.
+    await check_still_on(runtime)
+    money_out_from: datetime | None = judged.money_out_from
+    return money_out_from
 
 
-def _begin(customer_id: UUID) -> ReturningUpdate[Any]:
-    """Counts a try. No row where there is none left. `tries` never goes back, so that it tells which of two began first."""
-    now = clock.now()
-    is_over = or_(pin_table.c.tried_at < now - CUT_OFF, pin_table.c.tried_at > now + FARTHEST)
-    is_one_left = or_(pin_table.c.failures < MOST_WRONG, is_over)
+async def _get_open(runtime: Runtime, customer_id: UUID) -> Row[Any]:
+    async with runtime.database.autocommit() as connection:
+        row = (await connection.execute(select(pin_table).where(pin_table.c.customer_id == customer_id))).one_or_none()
+    if row is None or row.locked_at is not None:
+        raise PinLocked
+    if row.failures >= MOST_WRONG and _is_under_way(row.tried_at):
+        raise Busy
+    return row
+
+
+def _is_under_way(tried_at: datetime | None) -> bool:
+    """May a process of a release before 0019, which counts a try when it begins, still be at work on one?"""
+    return tried_at is not None and clock.now() - _CUT_OFF <= tried_at <= clock.now() + _FARTHEST
+
+
+def _judge(customer_id: UUID, hashed: str, *, is_right: bool) -> ReturningUpdate[Any]:
+    """Writes down what a PIN was. It writes nothing, and returns no row, where the PIN was locked or replaced meanwhile."""
+    failures = func.least(pin_table.c.failures + 1, MOST_WRONG)
+    is_last = pin_table.c.failures + 1 >= MOST_WRONG
+    wrong = {
+        "failures": failures,
+        # By which a release before 0019 tells which tries are later than its own.
+        "tries": pin_table.c.tries + 1,
+        "locked_at": case((is_last, clock.now()), else_=pin_table.c.locked_at),
+    }
     return (
         update(pin_table)
-        .where(pin_table.c.customer_id == customer_id, pin_table.c.locked_at.is_(None), is_one_left)
-        .values(failures=func.least(pin_table.c.failures + 1, MOST_WRONG), tries=pin_table.c.tries + 1, tried_at=now)
-        .returning(pin_table.c.hash, pin_table.c.tries, pin_table.c.money_out_from)
+        .where(pin_table.c.customer_id == customer_id, pin_table.c.locked_at.is_(None), pin_table.c.hash == hashed)
+        .values({"failures": 0} if is_right else wrong)
+        .returning(pin_table.c.failures, pin_table.c.locked_at, pin_table.c.money_out_from)
     )
 
 
@@ -162,12 +178,12 @@ async def require_open_for_payment(runtime: Runtime, customer_id: UUID) -> None:
 
 
 async def _require_open(runtime: Runtime, customer_id: UUID) -> datetime | None:
-    query = select(pin_table.c.failures, pin_table.c.locked_at, pin_table.c.money_out_from)
+    query = select(pin_table.c.locked_at, pin_table.c.money_out_from)
     async with runtime.database.autocommit() as connection:
         row = (await connection.execute(query.where(pin_table.c.customer_id == customer_id))).one_or_none()
     if row is None:
         raise NoPin(service_code=runtime.settings.service_code)
-    if row.locked_at is not None or row.failures >= MOST_WRONG:
+    if row.locked_at is not None:
         raise PinLocked
     money_out_from: datetime | None = row.money_out_from
     return money_out_from

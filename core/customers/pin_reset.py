@@ -110,4 +110,4 @@ async def _is_proven(connection: AsyncConnection, customer: Customer) -> bool:
     code = await codes.find_newest(connection, customer.id, codes.PIN)
     if changed_at is None or code is None or code.used_at is None:
         return False
-    return bool(changed_at < code.used_at and clock.now() < min(code.used_at, code.expires_at) + PROOF_TTL)
+    return bool(changed_at < code.used_at and code.read_at < min(code.used_at, code.expires_at) + PROOF_TTL)

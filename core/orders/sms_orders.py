@@ -158,7 +158,7 @@ async def _find_used(runtime: Runtime, customer: Customer, typed: str) -> Row[An
     query = (
         select(order_table)
         .join(one_time_code, one_time_code.c.id == order_table.c.id)
-        .where(order_table.c.customer_id == customer.id, _is_used_since(clock.now() - CODE_TTL))
+        .where(order_table.c.customer_id == customer.id, _is_used_since(clock.in_database() - CODE_TTL))
         .order_by(order_table.c.done_at.is_(None).desc(), order_table.c.created_at.desc())
         .limit(_MOST_USED)
     )
@@ -226,11 +226,11 @@ async def _sum_sent_lately(runtime: Runtime, customer: Customer) -> Money:
     lately = select(func.coalesce(func.sum(order_table.c.amount), 0)).join(one_time_code, one_time_code.c.id == order_table.c.id)
     is_own_send = (order_table.c.customer_id == customer.id) & (order_table.c.kind == SEND)
     async with runtime.database.autocommit() as connection:
-        minor = await connection.scalar(lately.where(is_own_send, _is_used_since(clock.now() - timedelta(days=1))))
+        minor = await connection.scalar(lately.where(is_own_send, _is_used_since(clock.in_database() - timedelta(days=1))))
     return Money(int(minor or 0), customer.currency)
 
 
-def _is_used_since(moment: datetime) -> ColumnElement[bool]:
+def _is_used_since(moment: ColumnElement[datetime]) -> ColumnElement[bool]:
     # A code is used before its own end. `used_at` is later than that after a PIN that a clock ahead has dated (codes.check).
     return (one_time_code.c.used_at > moment) & (one_time_code.c.expires_at > moment)
 

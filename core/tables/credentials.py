@@ -1,6 +1,6 @@
 """What proves who a customer is."""
 
-from sqlalchemy import BigInteger, Column, Date, ForeignKey, Index, LargeBinary, SmallInteger, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, Date, ForeignKey, Identity, Index, LargeBinary, SmallInteger, Table, Text, Uuid
 
 from core.tables.base import Moment, metadata
 from core.tables.customers import customer
@@ -10,9 +10,9 @@ pin = Table(
     metadata,
     Column("customer_id", Uuid, ForeignKey(customer.c.id), primary_key=True),
     Column("hash", Text, nullable=False, comment="Argon2id over an HMAC whose key is not in this database"),
-    Column("failures", SmallInteger, nullable=False, server_default="0", comment="tries begun since the last right one"),
-    Column("tries", BigInteger, nullable=False, server_default="0", comment="begun in all: which began first"),
-    Column("tried_at", Moment, comment="when the last one began"),
+    Column("failures", SmallInteger, nullable=False, server_default="0", comment="wrong tries since the last right one"),
+    Column("tries", BigInteger, nullable=False, server_default="0", comment="wrong ones in all"),
+    Column("tried_at", Moment, comment="not written any more: when a try of a release before 0019 began"),
     Column("locked_at", Moment),
     Column("changed_at", Moment, nullable=False),
     Column("money_out_from", Moment, comment="after a forgotten PIN: when money may leave again"),
@@ -29,6 +29,13 @@ one_time_code = Table(
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("used_at", Moment),
+    Column(
+        "number",
+        BigInteger,
+        Identity(),
+        nullable=False,
+        comment="the order in which they were written, whatever the clocks",
+    ),
 )
 Index("ix_one_time_code_customer_id", one_time_code.c.customer_id, one_time_code.c.created_at)
 

@@ -5,7 +5,8 @@ import re
 import subprocess
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
+from typing import Self
 from unittest.mock import Mock
 from uuid import UUID, uuid4
 
@@ -58,6 +59,17 @@ def dumped(database_url: str) -> bytes:
     return subprocess.run(
         [POSTGRES_VERSIONS[18] / "pg_dump", "--data-only", "--dbname", database_url], capture_output=True, check=True
     ).stdout
+
+
+def move_clock(monkeypatch: pytest.MonkeyPatch, ahead_seconds: int) -> None:
+    """As of a machine whose clock is wrong; the database's is right."""
+
+    class Moved(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(seconds=ahead_seconds)
+
+    monkeypatch.setattr(clock, "datetime", Moved)
 
 
 async def outcome(runtime: Runtime, to: Customer, typed: str, purpose: str = codes.PIN) -> str:
@@ -215,6 +227,43 @@ async def test_a_code_ends_the_one_that_a_process_with_a_fast_clock_issued_befor
         await issued(runtime, asha)
     code_id, right = await issued(runtime, asha)
     assert await codes.check(runtime, asha.id, codes.PIN, right) == code_id
+
+
+@pytest.mark.parametrize("ahead_seconds", [900, -900, 86_400])
+async def test_a_right_code_is_right_at_a_process_whose_clock_is_wrong(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, ahead_seconds: int
+) -> None:
+    asha = await customer(runtime)
+    _, right = await issued(runtime, asha, codes.SMS)
+    move_clock(monkeypatch, ahead_seconds)
+    assert await outcome(runtime, asha, right, codes.SMS) == "ok"
+    _, right = await issued(runtime, asha, codes.SMS)
+    monkeypatch.undo()
+    assert await outcome(runtime, asha, right, codes.SMS) == "ok"
+
+
+@pytest.mark.parametrize("ahead_seconds", [900, -900])
+async def test_a_code_that_was_ordered_at_a_process_whose_clock_is_wrong_is_taken_by_any(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, ahead_seconds: int
+) -> None:
+    asha = await customer(runtime)
+    move_clock(monkeypatch, ahead_seconds)
+    first, _ = await issued(runtime, asha, codes.SMS)
+    monkeypatch.undo()
+    code_id, right = await issued(runtime, asha, codes.SMS)
+    assert code_id != first
+    assert await codes.check(runtime, asha.id, codes.SMS, right) == code_id
+
+
+async def test_of_two_codes_the_later_written_is_the_newest_whatever_their_times(runtime: Runtime) -> None:
+    """Of two orders at once, neither sees the time of the other."""
+    asha = await customer(runtime)
+    first, _ = await issued(runtime, asha)
+    second, right = await issued(runtime, asha)
+    async with runtime.database.autocommit() as connection:
+        later = text("UPDATE one_time_code SET created_at = created_at + interval '10 minutes' WHERE id = :id")
+        await connection.execute(later, {"id": first})
+    assert await codes.check(runtime, asha.id, codes.PIN, right) == second
 
 
 async def test_a_code_by_sms_is_over_after_minutes_also_where_a_clock_years_ahead_has_dated_the_pin(

@@ -1,12 +1,14 @@
-"""Three tries, in whatever order they begin and end: the database counts as if they had come one after the other.
+"""Tries of one PIN, in whatever order they begin and end: each counts when it is judged, and one that is cut off does not.
 
 Each example plays tries of one customer against `pins.check`, whose comparisons end when the example says so, and against
-`Model`, which keeps a list.
+`Model`, which counts.
 """
 
 import asyncio
+import os
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -18,43 +20,53 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from core import clock
 from core.credentials import pins
 from core.credentials.refusals import PinLocked, WrongPin
 from core.customers import profiles
+from core.errors import Busy
+from core.hashing import PinHasher
 from core.runtime import Runtime
-from core.settings import Settings
+from core.settings import Settings, as_environment
 from gateway import wiring
 from gateway.cli.embedded import Servers
 from tests import databases
+from tests import pins as typed_pins
+from tests.crash.proxy import line
 
+# A process that hangs in the middle of a comparison.
+_HANGS = """
+import asyncio, sys
+from uuid import UUID
+from core.credentials import pins
+from core.hashing import PinHasher
+from core.settings import read
+from gateway import wiring
+async def matches(*_):
+    print("comparing", flush=True)
+    await asyncio.Event().wait()
+PinHasher.matches = matches
+asyncio.run(pins.check(wiring.runtime(read()), UUID(sys.argv[1]), "1234"))
+"""
 RIGHT, WRONG, CUT_OFF = "right", "wrong", "cut off"
 ASHA = "+254711000001"
 
 
 @dataclass
 class Model:
-    """`counted` are the tries that stand against the customer, as they began."""
-
-    counted: list[int] = field(default_factory=list)
+    wrong: int = 0
     is_locked: bool = False
 
-    def begin(self, number: int) -> bool:
-        if self.is_locked or len(self.counted) == pins.MOST_WRONG:
-            return False
-        self.counted.append(number)
-        return True
-
-    def end(self, number: int, kind: str) -> str:
+    def end(self, kind: str) -> str:
         """What the customer is told."""
-        place = self.counted.index(number) + 1 if number in self.counted else 0
-        if kind == RIGHT:
-            if not self.is_locked:
-                self.counted = self.counted[place:]
-            return "right"
-        self.is_locked = self.is_locked or place == pins.MOST_WRONG
-        return "locked" if self.is_locked else f"{pins.MOST_WRONG - place} left"
+        if not self.is_locked:
+            self.wrong = 0 if kind == RIGHT else self.wrong + 1
+            self.is_locked = self.wrong == pins.MOST_WRONG
+        if self.is_locked:
+            return "locked"
+        return "right" if kind == RIGHT else f"{pins.MOST_WRONG - self.wrong} left"
 
 
 class Played:
@@ -125,14 +137,14 @@ async def check_play(runtime: Runtime, customer_id: UUID, order: Sequence[int], 
     with mock.patch.object(type(runtime.pin_hasher), "matches", lambda _, *given: played.matches(*given)):
         for number in order:
             if number not in running:
-                if model.begin(number):
+                assert await played.begin(number) is not model.is_locked, (order, kinds)
+                if not model.is_locked:
                     running.add(number)
-                assert await played.begin(number) is (number in running), (order, kinds)
                 continue
             running.remove(number)
-            told = await played.end(number, kinds[number])
-            assert told == (CUT_OFF if kinds[number] == CUT_OFF else model.end(number, kinds[number])), (order, kinds)
-            assert await played.count() == (len(model.counted), model.is_locked), (order, kinds)
+            answer = await played.end(number, kinds[number])
+            assert answer == (CUT_OFF if kinds[number] == CUT_OFF else model.end(kinds[number])), (order, kinds)
+            assert await played.count() == (model.wrong, model.is_locked), (order, kinds)
     for task in played.tries.values():
         task.cancel()
     await asyncio.gather(*played.tries.values(), return_exceptions=True)
@@ -174,47 +186,87 @@ def test_in_any_order_of_six_tries_the_count_is_that_of_one_after_the_other(serv
         runner.run(runtime.close())
 
 
-async def test_tries_that_were_cut_off_before_they_were_compared_run_out(runtime: Runtime) -> None:
-    """Or a database that was away three times would have locked her out for good."""
+async def test_a_right_pin_is_right_however_many_tries_were_cut_off_a_moment_ago(runtime: Runtime) -> None:
+    """Or a slow database would have locked her out for nothing, and said that she was wrong three times."""
     asha = await asha_in(runtime)
     played = Played(runtime, asha)
     with mock.patch.object(type(runtime.pin_hasher), "matches", lambda _, *given: played.matches(*given)):
-        for number in range(3):
+        for number in range(5):
             await played.begin(number)
             await played.end(number, CUT_OFF)
-        assert not await played.begin(3)
-        with clock.at(clock.now() + pins.CUT_OFF + timedelta(seconds=1)):
-            assert await played.begin(4)
-            # One at a time.
-            assert not await played.begin(5)
-            assert await played.end(4, RIGHT) == "right"
         assert await played.count() == (0, False)
+        await played.begin(6)
+        assert await played.end(6, WRONG) == "2 left"
+        await played.begin(7)
+        assert await played.end(7, RIGHT) == "right"
 
 
-@pytest.mark.parametrize(("ahead", "is_begun"), [(timedelta(minutes=59), False), (timedelta(days=4_000), True)])
-async def test_tries_that_were_cut_off_while_the_clock_was_years_ahead_run_out_when_it_is_right_again(
-    runtime: Runtime, ahead: timedelta, is_begun: bool
-) -> None:
+async def test_a_crowd_of_guesses_that_are_compared_together_has_three_answers(runtime: Runtime) -> None:
     asha = await asha_in(runtime)
     played = Played(runtime, asha)
     with mock.patch.object(type(runtime.pin_hasher), "matches", lambda _, *given: played.matches(*given)):
-        with clock.at(clock.now() + ahead):
-            for number in range(3):
-                await played.begin(number)
-                await played.end(number, CUT_OFF)
-        assert await played.begin(3) is is_begun
-        if is_begun:
-            assert await played.end(3, RIGHT) == "right"
+        for number in range(12):
+            assert await played.begin(number)
+        answers = [await played.end(number, RIGHT if number == 11 else WRONG) for number in range(12)]
+    assert answers == ["2 left", "1 left", *["locked"] * 10]
 
 
-async def test_the_try_after_those_that_were_cut_off_locks_where_it_is_wrong(runtime: Runtime) -> None:
+async def test_a_guess_at_a_pin_that_is_replaced_meanwhile_is_judged_by_the_new_one(runtime: Runtime) -> None:
     asha = await asha_in(runtime)
     played = Played(runtime, asha)
+    new = await pins.hash_new(runtime, asha, ASHA, typed_pins.NEW)
     with mock.patch.object(type(runtime.pin_hasher), "matches", lambda _, *given: played.matches(*given)):
-        for number in range(3):
-            await played.begin(number)
-            await played.end(number, CUT_OFF)
-        with clock.at(clock.now() + pins.CUT_OFF + timedelta(seconds=1)):
-            await played.begin(4)
-            assert await played.end(4, WRONG) == "locked"
-        assert await played.count() == (3, True)
+        await played.begin(0)
+        async with runtime.database.transaction() as connection:
+            await pins.replace(connection, asha, new)
+        played.has_begun.clear()
+        played.compared["0000"].set_result(True)
+        await played.has_begun.wait()
+        assert await played.end(0, WRONG) == "2 left"
+
+
+async def test_a_process_that_is_killed_while_it_compares_counts_nothing(runtime: Runtime) -> None:
+    """Five processes in a row, each in the middle of a right PIN."""
+    asha = await asha_in(runtime)
+    environment = {**os.environ, **as_environment(runtime.settings)}
+    for _ in range(5):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _HANGS, str(asha), env=environment, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"comparing\n"
+        process.kill()
+        await process.wait()
+    await pins.check(runtime, asha, typed_pins.RIGHT)
+
+
+async def test_a_judgement_whose_answer_was_lost_locks_nobody_out_who_is_right(runtime: Runtime) -> None:
+    asha, matches = await asha_in(runtime), PinHasher.matches
+    async with line(runtime.settings.database_url) as (proxy, by_way):
+        away = wiring.runtime(replace(runtime.settings, database_url=by_way))
+
+        async def match_and_lose(*given: Any) -> bool:
+            proxy.answers_to_lose = 1
+            return await matches(*given)
+
+        with mock.patch.object(PinHasher, "matches", match_and_lose):
+            for _ in range(4):
+                with pytest.raises(SQLAlchemyError):
+                    await pins.check(away, asha, typed_pins.RIGHT)
+        await pins.check(away, asha, typed_pins.RIGHT)
+        await away.close()
+    assert await Played(runtime, asha).count() == (0, False)
+
+
+@pytest.mark.parametrize(("ago", "is_begun"), [(30, False), (61, True), (-3_000, False), (-4_000, True)])
+async def test_tries_that_a_release_before_has_begun_are_waited_for(runtime: Runtime, ago: int, is_begun: bool) -> None:
+    asha = await asha_in(runtime)
+    async with runtime.database.autocommit() as connection:
+        begun = text("UPDATE pin SET failures = 3, tries = 3, tried_at = :tried_at WHERE customer_id = :id")
+        await connection.execute(begun, {"tried_at": clock.now() - timedelta(seconds=ago), "id": asha})
+    if is_begun:
+        with pytest.raises(PinLocked):
+            await pins.check(runtime, asha, typed_pins.WRONG)
+    else:
+        with pytest.raises(Busy):
+            await pins.check(runtime, asha, typed_pins.RIGHT)
