@@ -25,9 +25,14 @@ def in_database() -> ColumnElement[datetime]:
     return literal(_played[-1], _MOMENT) if _played else func.clock_timestamp(type_=_MOMENT)
 
 
+def apart_from(other: datetime) -> timedelta:
+    """How far this machine's own clock is ahead of one that shows `other`, whatever is played. Less than 0 where it is behind."""
+    return datetime.now(UTC) - other
+
+
 def ahead_of(other: datetime) -> timedelta:
     """How far this machine's own clock is ahead of one that shows `other`, whatever is played. Nothing where it is behind."""
-    return max(timedelta(0), datetime.now(UTC) - other)
+    return max(timedelta(0), apart_from(other))
 
 
 def day(moment: datetime, country: str) -> date:

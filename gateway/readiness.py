@@ -1,4 +1,4 @@
-"""Is the service ready: do database and Redis answer, and may this release run on the schema? And does a worker work?
+"""Is the service ready: do database and Redis answer, may this release run on the schema, is the clock right? Does a worker work?
 
 Anybody may ask. So it takes nothing that customers' hops need: it has connections of its own, asks in one task however many
 want to know, and lets an answer stand for a second.
@@ -9,17 +9,20 @@ from collections.abc import Coroutine
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Any, TypeVar
 
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from sqlalchemy import func, select
 
 from core import chores, migrations
 from core.db import Database
 from core.deadline import within
 from core.faults import describe
+from core.ledger.clocks import watch
 from core.settings import Settings
 
 _ANSWER_SECONDS = 3.0
@@ -41,10 +44,11 @@ class States:
     is_schema_fit: bool | None
     has_redis: bool
     since_beat: timedelta | None = None
+    is_clock_wrong: bool = False
 
     @property
     def is_ready(self) -> bool:
-        return self.is_schema_fit is True and self.has_redis
+        return self.is_schema_fit is True and self.has_redis and not self.is_clock_wrong
 
     @property
     def words(self) -> dict[str, str]:
@@ -55,6 +59,7 @@ class States:
             "schema": schemas[self.is_schema_fit],
             "redis": "answers" if self.has_redis else "does not answer",
             "worker": self._worker_words,
+            "clock": self._clock_words,
         }
 
     @property
@@ -64,6 +69,12 @@ class States:
         if self.since_beat is None:
             return "none has worked in the last hour"
         return f"last worked {self.since_beat.total_seconds():.0f} s ago" if self.since_beat > chores.LATE else "works"
+
+    @property
+    def _clock_words(self) -> str:
+        if self.is_schema_fit is None:
+            return "not known"
+        return "is wrong: no money is moved" if self.is_clock_wrong else "is the database's"
 
 
 class Readiness:
@@ -94,13 +105,16 @@ class Readiness:
     async def _look(self) -> States:
         database, redis = await asyncio.gather(_answer(self._ask_database()), _answer(self._ask_redis()))
         self._ends_at = asyncio.get_running_loop().time() + _STANDS_SECONDS
-        schema, since_beat = database or (None, None)
-        return States(is_schema_fit=schema, has_redis=redis is not None, since_beat=since_beat)
+        schema, since_beat, is_clock_wrong = database or (None, None, False)
+        return States(is_schema_fit=schema, has_redis=redis is not None, since_beat=since_beat, is_clock_wrong=is_clock_wrong)
 
-    async def _ask_database(self) -> tuple[bool, timedelta | None]:
+    async def _ask_database(self) -> tuple[bool, timedelta | None, bool]:
         async with self._database.autocommit() as connection:
+            began_seconds = monotonic()
+            moment = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+            is_clock_wrong = watch.take(moment, monotonic() - began_seconds)
             is_fit = await connection.run_sync(migrations.find_obstacle) is None
-            return is_fit, await chores.since_beat(connection) if is_fit else None
+            return is_fit, await chores.since_beat(connection) if is_fit else None, is_clock_wrong
 
     async def _ask_redis(self) -> bool:
         await self._redis.ping()

@@ -8,9 +8,11 @@ every row as it was. Work that only moves money goes through `poster.py`, which 
 import asyncio
 import random
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import count
 from operator import attrgetter
+from time import monotonic
 from uuid import UUID
 
 import msgspec
@@ -23,6 +25,8 @@ from core.db import after_commit
 from core.faults import describe
 from core.ledger import limits
 from core.ledger.chart import STRIPES, SystemAccount
+from core.ledger.clocks import watch
+from core.ledger.refusals import ClockWrong
 from core.ledger.transfer import REFUSALS, Account, PostingResult, Transfer
 from core.refusing import refuses
 
@@ -133,12 +137,14 @@ async def post_on_driver(
     stripe: int,
     wait_ms: int | None = None,
 ) -> list[PostingResult]:
-    """`post` on a connection of the driver itself.
+    """`post` on a connection of the driver itself. ClockWrong: this process's clock is, and nothing was done.
 
     `stripe`: which row of each of the service's accounts the call locks; processes rarely share one. `wait_ms`: how long a row
     that somebody else holds is waited for, before psycopg.errors.LockNotAvailable; None as long as the session says. With 0
     nobody is waited for: what touches such a row is `busy`, and the rest is posted.
     """
+    if watch.is_due():
+        await _check_clock(driver)
     arguments = (*_arguments(transfers, country, chains, stripe), wait_ms)
     cursor = await driver.execute(_CALL, arguments, prepare=True)
     row = await cursor.fetchone()
@@ -155,6 +161,14 @@ async def post_on_driver(
         results.append(PostingResult(outcome, first or transfer.id, available_minor, detail))
         begin = end
     return results
+
+
+async def _check_clock(driver: "psycopg.AsyncConnection[tuple[object, ...]]") -> None:
+    began_seconds = monotonic()
+    row = await (await driver.execute("SELECT clock_timestamp()", prepare=False)).fetchone()
+    [moment] = msgspec.convert(row, tuple[datetime])
+    if watch.take(moment, monotonic() - began_seconds):
+        raise ClockWrong
 
 
 def _arguments(transfers: Sequence[Transfer], country: str, chains: Sequence[int] | None, stripe: int) -> tuple[object, ...]:

@@ -36,6 +36,7 @@ from core.errors import Busy
 from core.faults import describe
 from core.ledger.chart import STRIPES
 from core.ledger.post import LOCK_WAIT_MS, NOTHING_DONE, post_on_driver, tell
+from core.ledger.refusals import ClockWrong
 from core.ledger.transfer import PostingResult, Transfer
 from core.refusing import refuses
 
@@ -182,10 +183,11 @@ class Poster:
         try:
             batch, results = await self._call(lane, batch, wait_ms)
         except Exception as error:  # noqa: BLE001 - whatever it is, the requests get it
-            if len(batch) == 1 or isinstance(error, psycopg.OperationalError | OSError):
+            if len(batch) == 1 or isinstance(error, psycopg.OperationalError | OSError | ClockWrong):
                 for submission in batch:
                     if not submission.is_over:
-                        submission.results.set_exception(error)
+                        # An earlier call of it may still be committed.
+                        submission.results.set_exception(submission.lost or error)
                 return
             log.warning("a batch is taken apart", error=describe(error), submissions=len(batch))
             for submission in batch:

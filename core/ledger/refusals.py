@@ -1,8 +1,15 @@
 """Refusals about money."""
 
-from core.errors import Kind, Refusal
+from core.errors import Busy, Kind, Refusal
 from core.i18n import _
 from core.money import Money
+
+
+class ClockWrong(Busy):
+    """This process's clock is away from the database's. Another process may do it."""
+
+    code = "clock_wrong"
+    sentence = _("We cannot move money just now. Nothing was done. Try again soon.")
 
 
 class NotEnoughMoney(Refusal):

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from core.credentials import canaries
 from core.errors import Busy
+from core.ledger.refusals import ClockWrong
 from core.runtime import Runtime
 from core.settings import BadSettings, Settings, forget_owners, variable
 from gateway import logs, wiring
@@ -51,6 +52,9 @@ class OneLine(click.Group):
             error.show()
             sys.exit(error.exit_code)
         except click.Abort:
+            sys.exit(1)
+        except ClockWrong:
+            Failure("the clock of this machine is away from the database's. Nothing was done: set it by NTP and try again").show()
             sys.exit(1)
         except Busy:
             # Commands of the staff have said so themselves, and that nothing was done.

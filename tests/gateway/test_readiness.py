@@ -18,6 +18,8 @@ from core.settings import Settings
 from core.tables.chores import heartbeat
 from gateway import worker
 from gateway.app import connect_redis
+from tests import pins
+from tests.clocks import move_clock
 from tests.conftest import running_client
 from tests.phone import Phone
 
@@ -28,7 +30,34 @@ async def test_ready_says_what_it_has_seen(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/readyz")
     assert answer.status_code == 200
     states = {"database": "answers", "schema": "fits", "redis": "answers", "worker": "none has worked in the last hour"}
-    assert answer.json() == {"status": "ready", **states}
+    assert answer.json() == {"status": "ready", **states, "clock": "is the database's"}
+
+
+async def test_a_process_whose_clock_is_wrong_is_not_ready_until_it_is_right(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        move_clock(patched, 900)
+        async with running_client(settings) as client:
+            answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["clock"]) == (503, "is wrong: no money is moved")
+    async with running_client(settings) as client:
+        assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_a_customer_whose_gateway_has_a_wrong_clock_reads_why_and_may_go_on_when_it_is_right(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha = Phone(client, ASHA)
+    await asha.dial()
+    with monkeypatch.context() as patched:
+        move_clock(patched, 900)
+        assert "Your balance is KES" in (await asha.type("1")).text
+        await asha.dial()
+        screen = await asha.type("4", "0711000002", "50", pins.RIGHT)
+    assert screen.text.startswith("We cannot move money just now. Nothing was done. Try again soon.\n")
+    await asha.dial()
+    assert "confirmed" in (await asha.type("4", "0711000002", "50", pins.RIGHT)).text
 
 
 async def test_a_worker_that_stands_still_is_reported_and_customers_are_answered_all_the_same(

@@ -5,8 +5,7 @@ import re
 import subprocess
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime, timedelta, tzinfo
-from typing import Self
+from datetime import timedelta
 from unittest.mock import Mock
 from uuid import UUID, uuid4
 
@@ -30,6 +29,7 @@ from core.runtime import Runtime
 from core.sending import transfers
 from gateway import worker
 from tests import pins
+from tests.clocks import move_clock
 from tests.races import wait_until_they_wait
 
 ASHA, BARAKA = "+254711000001", "+254722000002"
@@ -59,17 +59,6 @@ def dumped(database_url: str) -> bytes:
     return subprocess.run(
         [POSTGRES_VERSIONS[18] / "pg_dump", "--data-only", "--dbname", database_url], capture_output=True, check=True
     ).stdout
-
-
-def move_clock(monkeypatch: pytest.MonkeyPatch, ahead_seconds: int) -> None:
-    """As of a machine whose clock is wrong; the database's is right."""
-
-    class Moved(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Self:
-            return super().now(tz) + timedelta(seconds=ahead_seconds)
-
-    monkeypatch.setattr(clock, "datetime", Moved)
 
 
 async def outcome(runtime: Runtime, to: Customer, typed: str, purpose: str = codes.PIN) -> str:
