@@ -9,14 +9,15 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """`minor_digits` follow the point (ISO 4217). `short` is how people there write it, and means no other country's currency.
+    """`minor_digits` follow the point (ISO 4217). `words` are how people there write it: no other country's
+    currency is meant by them.
 
     `round_up_units` is what sends are rounded up to, in whole units.
     """
 
     minor_digits: int
     round_up_units: int
-    short: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,12 @@ class Country:
     network: str
 
 
+_SHILLINGS = ("sh", "shs", "shilling", "shillings", "shilingi")
 CURRENCIES = {
-    "KES": Currency(2, 50, "ksh"),
-    "UGX": Currency(0, 1_000, "ush"),
-    "TZS": Currency(2, 1_000, "tsh"),
-    "RWF": Currency(0, 500),
+    "KES": Currency(2, 50, ("ksh", "kshs", "bob", *_SHILLINGS)),
+    "UGX": Currency(0, 1_000, ("ush", "ushs", *_SHILLINGS)),
+    "TZS": Currency(2, 1_000, ("tsh", "tshs", *_SHILLINGS)),
+    "RWF": Currency(0, 500, ("frw",)),
     "USD": Currency(2, 5),
 }
 

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from core.countries import CURRENCIES
 
-_TEXT = re.compile(r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d{1,2}))?")
+# Thousands behind commas or spaces. `500 600` may be two amounts, so three digits and a space go before noughts only.
+_TEXT = re.compile(r"(?P<whole>\d{1,3}(?:,\d{3})+|\d{1,2}(?: \d{3})+|\d{3}(?: 000)+|\d+)(?:\.(?P<part>\d{1,2}))?", re.ASCII)
 # No amount that a person can type comes near the most that a 64-bit column holds.
 _MOST_DIGITS = 15
+_MOST_CHARACTERS = 60
+
+
+@cache
+def _written(currency: str) -> re.Pattern[str]:
+    """What people write before and behind the digits: the currency's name, and the dash of shillings without cents."""
+    name = "|".join([currency, *sorted(CURRENCIES[currency].words, key=len, reverse=True)])
+    return re.compile(rf"\A(?:(?:{name})\.?:?|/=)\ *|\ *(?:/[=-]?|=)?\ *(?:(?:{name})\.?)?\Z", re.IGNORECASE | re.ASCII)
 
 
 class NotAnAmount(ValueError):
@@ -29,14 +39,12 @@ class Money:
 
     @classmethod
     def parse(cls, text: str, currency: str) -> Money:
-        """Reads what a person writes: `500`, `1,500.50`, `KES 500`, `Ksh500`. Raises NotAnAmount for anything else."""
-        name = rf"{currency}|{CURRENCIES[currency].short or currency}\.?"
-        bare = re.sub(rf"^(?:{name}|/=)|(?:/=|/-|{name})$", "", text.strip(), flags=re.IGNORECASE | re.ASCII).strip()
-        match = _TEXT.fullmatch(bare)
-        if match is None or not bare.isascii():
+        """Reads what a person writes: `500`, `1,500.50`, `1 500`, `KES 500`, `Ksh. 500/-`, `500 bob`. Raises NotAnAmount."""
+        match = _TEXT.fullmatch(_written(currency).sub("", text.strip())) if len(text) <= _MOST_CHARACTERS else None
+        if match is None:
             raise NotAnAmount(text)
         digits = CURRENCIES[currency].minor_digits
-        whole, part = match["whole"].replace(",", "").lstrip("0"), match["part"] or ""
+        whole, part = re.sub("[, ]", "", match["whole"]).lstrip("0"), match["part"] or ""
         if len(whole) > _MOST_DIGITS or len(part.rstrip("0")) > digits:
             raise NotAnAmount(text)
         return cls(int(whole or "0") * 10**digits + int(part.ljust(digits, "0")[:digits] or "0"), currency)

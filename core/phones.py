@@ -9,7 +9,7 @@ from core.errors import BadPhone
 from core.refusing import refuses
 
 _MOST_CHARACTERS = 24
-_WRITTEN = re.compile(r"(?:\+|00)?[0-9][0-9 ().-]*")
+_WRITTEN = re.compile(r"(?:\+|00)?\(?[0-9][0-9 ().-]*")
 _MOBILE = frozenset({phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE})
 
 

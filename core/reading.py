@@ -4,24 +4,78 @@ import re
 import unicodedata
 from datetime import date
 
+from core import phones, septets
 from core.errors import BadAmount, BadDate
 from core.money import Money, NotAnAmount
 from core.refusing import refuses
 
 # Day, month, year, separated or not: some phones' keypads have no slash.
 _DATE = re.compile(r"(\d{1,2})[/. -](\d{1,2})[/. -](\d{4}|\d{2})|(\d{2})(\d{2})(\d{4})", re.ASCII)
+# What may stand before a number and behind it, and is none of its signs.
+_QUOTES, _ENDS = " \"'", " \"'.,;:!?#"
+# Nothing is seen of these, though Unicode counts them among marks, letters and signs: fillers, variation selectors, keycaps.
+_UNSEEN = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u20e3\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), *range(0x180B, 0x1810))))
+)
+# Letters, digits and signs as wide as a Chinese one, and the plain ones.
+_NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
+
+
+def clean(text: str) -> str:
+    """What somebody typed, as she sees it: every channel lets it through here before anything reads it.
+
+    Control characters, and those that are invisible or turn the direction of writing, are dropped. Spaces of every kind are
+    plain spaces, with none around the text; curly quotes, dashes and wide letters are those of a keyboard, digits of every
+    script 0 to 9, accents composed. Nothing else changes: `5\u00b2` is no 52. Half of a surrogate pair becomes U+FFFD.
+    """
+    if text.isascii() and text.isprintable() and "`" not in text:
+        return text.strip()
+    # Composed before and after: a few signs are a keyboard's only then, and what was dropped may have kept an accent apart.
+    composed = unicodedata.normalize("NFC", text)
+    seen = "".join(map(_seen, composed.translate(septets.KEYBOARD).translate(_NARROW)))
+    return unicodedata.normalize("NFC", seen).strip()
+
+
+def _seen(character: str) -> str:
+    kind = unicodedata.category(character)
+    if character in "\t\n\v\f\r\x85" or kind.startswith("Z"):
+        return " "
+    if kind in ("Cc", "Cf") or character in _UNSEEN:
+        return ""
+    if kind == "Nd":
+        return str(unicodedata.decimal(character))
+    return "\ufffd" if kind == "Cs" else character
+
+
+def without_pictures(text: str) -> str:
+    """A cleaned text with a space for each emoji; what a bad byte became stays, because nobody knows what it was."""
+    if text.isascii():
+        return text
+    return "".join(" " if unicodedata.category(sign) in ("So", "Sk") and sign != "\ufffd" else sign for sign in text)
+
+
+def _bare(text: str) -> str:
+    """A number without what people put around it."""
+    return without_pictures(clean(text)).lstrip(_QUOTES).rstrip(_ENDS)
 
 
 def tidy(text: str) -> str:
-    """A text on one line, with single spaces and composed accents: an accent typed apart would not count as part of a letter."""
-    return " ".join(unicodedata.normalize("NFKC", text).split())
+    """`clean` on one line, with single spaces and ligatures taken apart: a letter typed in one piece counts as what is shown."""
+    return " ".join(clean(unicodedata.normalize("NFKC", clean(text))).split())
+
+
+@refuses(phones.parse)
+def phone(text: str, country: str) -> str:
+    """E.164 of a mobile number, in every way that people write one (core/phones.py), with signs around it."""
+    return phones.parse(_bare(text), country)
 
 
 @refuses(BadAmount)
 def amount(text: str, currency: str) -> Money:
-    """An amount above zero, cents allowed."""
+    """An amount above zero, cents allowed, in every way that people write one (core/money.py), with signs around it."""
     try:
-        read = Money.parse(text, currency)
+        read = Money.parse(_bare(text), currency)
     except NotAnAmount as error:
         raise BadAmount from error
     if read.minor <= 0:

@@ -14,7 +14,10 @@ _BASIC = frozenset(
 # Each of these takes two septets: an escape and a character.
 _EXTENDED = frozenset("^{}\\[~]|€")
 _ALPHABET = _BASIC | _EXTENDED
-_LIKENESSES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ", "`": "'"})
+# What phones and word processors write for the quotes and the dash of a keyboard.
+KEYBOARD = str.maketrans(
+    dict.fromkeys("‘’‚‛`´ʹʻʼʽʾʿˈ′", "'") | dict.fromkeys("“”„‟«»″", '"') | dict.fromkeys("‐‑‒–—―−﹣", "-") | {"…": "..."}
+)
 
 
 def count(text: str) -> int:
@@ -58,7 +61,7 @@ def plain(text: str) -> str:
     if _ALPHABET.issuperset(text):
         return text
     likeness = []
-    for character in text.translate(_LIKENESSES):
+    for character in text.translate(KEYBOARD):
         if character in _ALPHABET:
             likeness.append(character)
             continue

@@ -13,6 +13,9 @@ _MOST_BODY_BYTES = 64 * 1024
 # Networks add fields as they like. More than these costs a stranger less to send than us to read.
 _MOST_FIELDS = 2_000
 
+# What stands where a byte was no UTF-8.
+UNREADABLE = "\ufffd"
+
 Fields = dict[str, str]
 
 
@@ -47,11 +50,18 @@ async def read_multiform(request: Request) -> "ImmutableMultiDict[str, str]":
         body += chunk
         if len(body) > _MOST_BODY_BYTES:
             raise Malformed("the body is too large")
+    # A byte that is no UTF-8 becomes U+FFFD, wherever it stands: one in what a customer wrote would otherwise keep her from every
+    # answer, since networks send it again with each hop. Ids and numbers are refused by their readers.
     try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+        pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, errors="replace", max_num_fields=_MOST_FIELDS)
     except ValueError as error:
         raise Malformed("the body is not a form") from error
     return ImmutableMultiDict(pairs)
+
+
+def is_id(text: str, most_characters: int) -> bool:
+    """May it be an id of a provider's? One with a byte that was replaced is no longer the only one of its kind."""
+    return 0 < len(text) <= most_characters and text.isprintable() and UNREADABLE not in text
 
 
 def required(fields: Fields, *names: str) -> None:

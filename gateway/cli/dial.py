@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import click
 
-from core import phones
+from core import reading
 from core.errors import BadPhone
 from core.settings import Settings
 
@@ -47,7 +47,7 @@ def converse(settings: Settings, code: str, phone: str, url: str) -> None:
 def read_phone(phone: str, country: str) -> str:
     """The number in E.164. Raises ValueError in words for people."""
     try:
-        return phones.parse(phone, country)
+        return reading.phone(phone, country)
     except BadPhone as error:
         raise ValueError(f"{phone} is not a mobile number") from error
 

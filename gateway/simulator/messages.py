@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from core import clock, phones
+from core import clock, reading
 from core.errors import BadPhone
 from core.messaging import notices
 from core.runtime import Runtime
@@ -30,7 +30,7 @@ def routes(runtime: Runtime) -> list[Route]:
     async def inbox(request: Request) -> Response:
         """A phone's newest messages, newest first."""
         try:
-            phone = phones.parse(request.query_params.get("phone", ""), country)
+            phone = reading.phone(request.query_params.get("phone", ""), country)
         except BadPhone as refusal:
             return refuse(refusal.sentence)
         return JSONResponse([_as_json(message) for message in await notices.list_inbox(runtime, phone)])
@@ -40,7 +40,7 @@ def routes(runtime: Runtime) -> list[Route]:
         moment = clock.now()
         try:
             sent = msgspec.json.decode((await request.body())[:_MOST_BODY_BYTES], type=_Sent)
-            phone = phones.parse(sent.phone, country)
+            phone = reading.phone(sent.phone, country)
         except msgspec.MsgspecError:
             return refuse('An SMS is {"phone": "0711000001", "text": "BAL"}.')
         except BadPhone as refusal:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from core import ids, phones
+from core import ids, reading
 from core.errors import BadPhone
 from core.payments import prompts as payment_prompts
 from core.payments import requests
@@ -29,7 +29,7 @@ def routes(runtime: Runtime) -> list[Route]:
 
     async def prompts(request: Request) -> Response:
         try:
-            phone = phones.parse(request.query_params.get("phone", ""), runtime.settings.country)
+            phone = reading.phone(request.query_params.get("phone", ""), runtime.settings.country)
         except BadPhone as refusal:
             return refuse(refusal.sentence)
         return JSONResponse([_as_json(prompt) for prompt in await payment_prompts.list_prompts(runtime, rail.NAME, phone)])

@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from core import demo, phones
+from core import demo, phones, reading
 from core.errors import BadPhone
 from core.operations.switches import SIMULATOR
 from core.runtime import Runtime
@@ -52,7 +52,7 @@ def routes(runtime: Runtime) -> list[Route | Mount]:
     async def number(request: Request) -> Response:
         """Both spellings of a number that somebody typed."""
         try:
-            return JSONResponse(_spellings(phones.parse(request.query_params.get("phone", ""), country)))
+            return JSONResponse(_spellings(reading.phone(request.query_params.get("phone", ""), country)))
         except BadPhone as refusal:
             return _refused(refusal)
 

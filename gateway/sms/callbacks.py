@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import structlog
 from starlette.responses import PlainTextResponse, Response
 
-from core import phones
+from core import phones, reading
 from core.errors import BadPhone
 from core.faults import is_away
 from core.messaging import aside, reports
 from core.messaging.aside import Brought
 from core.messaging.reports import DeliveryReport
 from core.runtime import Runtime
-from gateway.callbacks import Fields, Malformed
+from gateway.callbacks import Fields, Malformed, is_id
 from gateway.sms.failures import is_kept_aside
 from gateway.sms.inbound import Sms
 from gateway.sms.inbound import answer as answer_sms
@@ -109,8 +109,8 @@ def refuse_malformed(error: Malformed) -> Response:
 
 def read_id(text: str, field: str) -> str:
     """A provider's id. Raises Malformed."""
-    if not text or len(text) > _MOST_ID_CHARACTERS or not text.isprintable():
-        raise Malformed(f"{field} is empty or too long")
+    if not is_id(text, _MOST_ID_CHARACTERS):
+        raise Malformed(f"{field} is empty, too long or unreadable")
     return text
 
 
@@ -130,5 +130,5 @@ def read_word(words: Mapping[str, str], word: str, field: str) -> str:
 
 
 def shortened(reason: str) -> str | None:
-    """A provider's reason, cut to what a row keeps; None where it gave none."""
-    return reason[:_MOST_REASON_CHARACTERS] or None
+    """A provider's reason, without control characters and cut to what a row keeps; None where it gave none."""
+    return reading.clean(reason)[:_MOST_REASON_CHARACTERS] or None

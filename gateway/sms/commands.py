@@ -1,18 +1,19 @@
 """What somebody meant by an SMS: text in, a Command out. Nothing here asks the database.
 
-English and Swahili words work whatever the sender's language. Case, spaces, the order of phone and amount and the little words
-between them do not matter. A text that can be read in two ways is refused rather than guessed at, because money depends on it.
+English and Swahili words work whatever the sender's language; the first run of letters is the word. Case, spaces, signs around
+words, the order of phone and amount and the little words between them do not matter. A text that can be read in two ways is
+refused rather than guessed at, because money depends on it.
 """
 
 import difflib
 import re
-import unicodedata
 from dataclasses import dataclass
 
-from core import phones
+from core import reading
 from core.countries import COUNTRIES
-from core.errors import BadPhone
-from core.money import Money, NotAnAmount
+from core.errors import BadAmount, BadPhone
+from core.money import Money
+from gateway.sms import stopping
 
 _WORDS = {
     "balance": ("BAL", "SALIO", "BALANCE"),
@@ -26,7 +27,7 @@ _WORDS = {
     "language": ("LANG", "LUGHA", "LANGUAGE"),
     "join": ("JOIN", "JIUNGE"),
     "help": ("HELP", "MSAADA"),
-    "stop": ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "ACHA", "ONDOA"),
+    "stop": stopping.WORDS,
     "start": ("START", "UNSTOP", "ANZA"),
 }
 _VERB_OF_WORD = {word: verb for verb, words in _WORDS.items() for word in words}
@@ -35,17 +36,29 @@ _SWAHILI = frozenset(
 )
 _LANGUAGE_OF_WORD = {"EN": "en", "ENGLISH": "en", "KIINGEREZA": "en", "SW": "sw", "SWAHILI": "sw", "KISWAHILI": "sw"}
 _FILLER = re.compile(
-    "to|for|of|please|number|amount|cash|money|from|kwa|ya|na|tafadhali|namba|nambari|pesa|kiasi|"
-    "ksh|kes|kshs|sh|shs|shilingi|shillings|bob|tsh|ush",
-    re.IGNORECASE,
+    "to|for|of|please|pls|number|amount|cash|money|from|kwa|ya|na|tafadhali|namba|nambari|pesa|kiasi|[-.*]+", re.IGNORECASE
 )
-_THOUSANDS = re.compile(r"[a-z]{0,3}\.?\d{1,2}", re.IGNORECASE)
-_CURRENCY_TAIL = re.compile(r"(?<=\d)(?:shillings|shilingi|kshs|shs|bob|sh)$", re.IGNORECASE)
+# Beside the digits of a code or a job.
+_BESIDE_DIGITS = re.compile(r"my|is|the|code|job|jobs|kodi|kazi|ni|thanks|asante", re.IGNORECASE)
+# People who share a short code with other services begin with this one's name.
+_KEYWORD = "JASHO"
+_FOUR_DIGITS = re.compile(r"(?<!\d)\d{4}(?!\d)")
+_PIN_WORD = re.compile(
+    r"(?<![^\W\d_])p\.?i\.?n(?![^\W\d_])|(?:namba|nambari|neno) (?:ya |la )?siri|password|nywila", re.IGNORECASE
+)
+# Signs around a text or a piece of it. A dash or a point before digits says something.
+_WORD = re.compile(r"[^\W\d_]+")
+_DASHES = ("/-", "/=", "=")
+# What is ordered by them must be written in full, with nothing but a code before the word.
+_MOVING = ("send", "save", "confirm", "apply")
+_SIGNS_BEFORE, _SIGNS_BEHIND = " \"'([{<*_#:,;!?~/\\|", " \"')]}>*_#:,;!?~.|"
 
-# Longer messages are cut: no command needs more.
+_MOST_READ = 2_000
+# No command needs more: what is longer is a letter, of which only the first word counts.
 _MOST_CHARACTERS = 320
 _MOST_TOKENS = 16
 _MOST_PHONE_TOKENS = 5
+_MOST_AMOUNT_TOKENS = 5
 _LIKENESS = 0.6
 
 
@@ -78,30 +91,44 @@ class LooksLikeAPin(ValueError):
 
 def parse(text: str, country: str) -> Command:
     """Raises NotUnderstood or LooksLikeAPin. In `country` (ISO 3166) phones and amounts are written that country's way."""
-    typed = unicodedata.normalize("NFKC", text[:_MOST_CHARACTERS]).strip(" \t\r\n.!?\"'#*")
-    # SEND500 is SEND 500.
-    tokens = re.sub(r"^([A-Za-z]+)(?=[\d+])", r"\1 ", typed).split()[:_MOST_TOKENS]
-    if not tokens:
-        raise NotUnderstood
-    if all(token.isdecimal() for token in tokens):
-        digits = "".join(tokens)
-        if len(digits) == 4:
+    typed = " ".join(reading.without_pictures(reading.clean(text[:_MOST_READ])).split())
+    if stopping.wants_no_more(typed):
+        return Command("stop")
+    if _PIN_WORD.search(typed) and _FOUR_DIGITS.search(typed):
+        raise LooksLikeAPin
+    typed = _without_keyword(typed)
+    word = _WORD.search(typed)
+    before, behind = (typed, "") if word is None else (typed[: word.start()], typed[word.end() :])
+    before_tokens, tokens = _tokens(before), _tokens(behind)
+    if word is None:
+        if all(token.isdecimal() for token in before_tokens) and len(digits := "".join(before_tokens)) == 4:
             return Command("confirm", number=digits)  # the code alone, or a PIN: only a waiting order can tell
         raise NotUnderstood
-    word = tokens[0].strip(":,.-").upper()
-    verb = _VERB_OF_WORD.get(word)
-    rest = tokens[1:]
-    if verb is None:
-        if re.search(r"(?i)\bpin\b", typed) and re.search(r"(?<!\d)\d{4}(?!\d)", typed):
-            raise LooksLikeAPin
-        raise NotUnderstood(_nearest(word))
-    return _READERS.get(verb, _without_more)(verb, rest, country)
+    verb = _VERB_OF_WORD.get(word[0].upper())
+    if verb is None or verb == "stop":
+        raise NotUnderstood("" if verb else _nearest(word[0].upper()))
+    if verb in _MOVING and (len(typed) > _MOST_CHARACTERS or len(tokens) > _MOST_TOKENS or (before_tokens and verb != "confirm")):
+        raise NotUnderstood(verb)
+    return _READERS.get(verb, _without_more)(verb, before_tokens + tokens, country)
 
 
 def language_of(text: str) -> str:
-    """The language of the first word, where it is a command's: `sw` for TUMA, `en` for SEND and any other word."""
-    word = re.match(r"[A-Za-z]*", text.strip())
-    return "sw" if word and word[0].upper() in _SWAHILI else "en"
+    """The language of the first word that is a command's: `sw` for TUMA, `en` for SEND and where there is none."""
+    words = (word for word in stopping.letters(reading.clean(text[:_MOST_READ])) if word in _VERB_OF_WORD)
+    return "sw" if next(words, "") in _SWAHILI else "en"
+
+
+def _without_keyword(typed: str) -> str:
+    """The text behind the service's name, where a command or a code follows it."""
+    words = list(_WORD.finditer(typed))
+    if words and words[0][0].upper() == _KEYWORD and (len(words) == 1 or words[1][0].upper() in _VERB_OF_WORD):
+        return typed[words[0].end() :]
+    return typed
+
+
+def _tokens(text: str) -> list[str]:
+    pieces = (piece.lstrip(_SIGNS_BEFORE).rstrip(_SIGNS_BEHIND) if piece not in _DASHES else piece for piece in text.split())
+    return [piece for piece in pieces if piece]
 
 
 def _nearest(word: str) -> str:
@@ -110,14 +137,30 @@ def _nearest(word: str) -> str:
 
 
 def _without_more(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG001 - one shape for all readers
-    if any(re.fullmatch(r"\d{4}", token) for token in rest):
-        raise LooksLikeAPin
+    _refuse_pin(rest)
     return Command(verb, words=" ".join(rest))
+
+
+def _refuse_pin(tokens: list[str]) -> None:
+    """Four digits where none belong."""
+    if any(_FOUR_DIGITS.search(token) for token in tokens):
+        raise LooksLikeAPin
 
 
 def _send(verb: str, rest: list[str], country: str) -> Command:
     """A phone and an amount, in any order, each perhaps in several pieces. There must be exactly one way to read them."""
-    tokens = [token for token in (piece.strip(",;:") for piece in rest) if token and not _FILLER.fullmatch(token)]
+    tokens = [token for token in rest if not _FILLER.fullmatch(token)]
+    readings = _transfers(tokens, country)
+    if len(readings) == 1:
+        [(phone, amount)] = readings
+        return Command(verb, amount=amount, phone=phone)
+    if not readings and any(_transfers(others, country) for others in _without_four_digits(tokens)):
+        raise LooksLikeAPin
+    raise NotUnderstood(verb)
+
+
+def _transfers(tokens: list[str], country: str) -> set[tuple[str, Money]]:
+    """Every way to read all of the tokens as a phone and an amount."""
     readings: set[tuple[str, Money]] = set()
     for begin in range(len(tokens)):
         for end in range(begin + 1, min(begin + _MOST_PHONE_TOKENS, len(tokens)) + 1):
@@ -126,70 +169,79 @@ def _send(verb: str, rest: list[str], country: str) -> Command:
             amount = None if before and behind else _amount(before or behind, country)
             if phone is not None and amount is not None:
                 readings.add((phone, amount))
-    if len(readings) == 1:
-        [(phone, amount)] = readings
-        return Command(verb, amount=amount, phone=phone)
-    if len(tokens) > 2 and any(re.fullmatch(r"\d{4}", token) for token in tokens) and _has_both(tokens, country):
-        raise LooksLikeAPin
-    raise NotUnderstood(verb)
+    return readings
 
 
-def _has_both(tokens: list[str], country: str) -> bool:
-    """Would it be a phone and an amount without one of its four-digit pieces?"""
-    for position, token in enumerate(tokens):
-        if re.fullmatch(r"\d{4}", token):
-            others = tokens[:position] + tokens[position + 1 :]
-            phone = next((other for other in others if _phone(other, country)), None)
-            if phone is not None and _amount([other for other in others if other != phone], country) is not None:
-                return True
-    return False
+def _without_four_digits(tokens: list[str]) -> list[list[str]]:
+    """The tokens without four digits that may be a PIN, in one piece or spaced, in every way."""
+    return [
+        tokens[:place] + tokens[place + size :]
+        for size in (1, 2, 4)
+        for place in range(len(tokens) - size + 1)
+        if re.fullmatch(r"[0-9]{4}", "".join(tokens[place : place + size]))
+    ]
 
 
 def _save(verb: str, rest: list[str], country: str) -> Command:
     """An amount, and perhaps the name of a goal before or behind it."""
     tokens = [token for token in rest if not _FILLER.fullmatch(token)]
-    places = [place for place, token in enumerate(tokens) if _amount([token], country) is not None]
-    if len(places) != 1:
-        raise NotUnderstood(verb)
-    [place] = places
-    return Command(verb, amount=_amount([tokens[place]], country), words=" ".join(tokens[:place] + tokens[place + 1 :]))
+    savings = _savings(tokens, country)
+    if len(savings) == 1:
+        [(amount, words)] = savings
+        return Command(verb, amount=amount, words=words)
+    if any(len(_savings(others, country)) == 1 for others in _without_four_digits(tokens)):
+        raise LooksLikeAPin
+    raise NotUnderstood(verb)
+
+
+def _savings(tokens: list[str], country: str) -> list[tuple[Money, str]]:
+    """Every amount in the tokens, in as many of them as it takes, and the words around it."""
+    spans: list[tuple[int, int, Money]] = []
+    for begin in range(len(tokens)):
+        ends = range(min(begin + _MOST_AMOUNT_TOKENS, len(tokens)), begin, -1)
+        longest = next(((begin, end, amount) for end in ends if (amount := _amount(tokens[begin:end], country))), None)
+        if longest is not None and not (spans and longest[1] <= spans[-1][1]):
+            spans.append(longest)
+    return [(amount, " ".join(tokens[:begin] + tokens[end:])) for begin, end, amount in spans]
 
 
 def _number(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG001 - one shape for all readers
-    digits = "".join(rest).strip("#.")
-    if not re.fullmatch(r"[0-9]{4,6}", digits):
-        raise NotUnderstood(verb)
-    return Command(verb, number=digits)
+    pieces = [token for token in rest if not _FILLER.fullmatch(token) and not _BESIDE_DIGITS.fullmatch(token)]
+    digits = "".join(pieces)
+    if re.fullmatch(r"[0-9]{4,6}", digits):
+        return Command(verb, number=digits)
+    groups = [piece for piece in pieces if piece.isdecimal()]
+    if len(groups) > 1 and any(len(group) == 4 for group in groups):
+        raise LooksLikeAPin
+    raise NotUnderstood(verb)
 
 
 def _language(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG001 - one shape for all readers
-    language = _LANGUAGE_OF_WORD.get(rest[0].upper() if rest else "")
-    if language is None:
+    _refuse_pin(rest)
+    languages = {_LANGUAGE_OF_WORD[word.upper()] for word in rest if word.upper() in _LANGUAGE_OF_WORD}
+    if len(languages) != 1:
         raise NotUnderstood(verb)
-    return Command(verb, language=language)
+    return Command(verb, language=languages.pop())
 
 
 def _words(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG001 - one shape for all readers
+    if verb == "join":
+        _refuse_pin(rest)
     return Command(verb, words=" ".join(rest))
 
 
 def _phone(text: str, country: str) -> str | None:
     try:
-        return phones.parse(text, country)
+        return reading.phone(text, country)
     except BadPhone:
         return None
 
 
 def _amount(tokens: list[str], country: str) -> Money | None:
-    """A whole amount above zero, in one piece or in thousands (`1 500`)."""
-    if len(tokens) > 1 and not (_THOUSANDS.fullmatch(tokens[0]) and all(re.fullmatch(r"\d{3}", token) for token in tokens[1:])):
-        return None
-    joined = _CURRENCY_TAIL.sub("", "".join(tokens))
     try:
-        amount = Money.parse(joined, COUNTRIES[country].currency)
-    except NotAnAmount:
+        return reading.whole_amount(" ".join(tokens), COUNTRIES[country].currency)
+    except BadAmount:
         return None
-    return amount if amount.minor > 0 and amount.is_whole else None
 
 
 _READERS = {

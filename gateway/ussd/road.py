@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 from redis import RedisError
 
+from core import reading
 from core.customers import profiles
 from core.deadline import within
 from core.errors import Refusal
@@ -205,7 +206,7 @@ class Road:
         return False
 
     def _step(self, session: Session, typed: Typed) -> Step:
-        return Step(self._runtime, session, typed.text, typed.previous, session.key)
+        return Step(self._runtime, session, _read(typed.text), _read(typed.previous), session.key)
 
     async def _close(self, phone: str, stored: StoredSession) -> Reply:
         try:
@@ -220,6 +221,11 @@ class Road:
         if session.left is not None or stored.reply in (_end(OFF, session.language), _end_in_every_language(OFF)):
             return Resume.AS_BEFORE
         return Resume.THIS if self._may_go_on(stored) or session.confirmed else Resume.NOTHING
+
+
+def _read(typed: str) -> str:
+    """What was typed, cleaned. `#` ends what is dialled, and many end with it whatever they type."""
+    return reading.clean(typed).removesuffix("#").rstrip()
 
 
 def _end(message: str, language: str) -> str:

@@ -2,16 +2,16 @@
 
 import datetime
 
-from core import phones, reading
+from core import reading
 from core.money import Money
 from core.refusing import refuses
 from menus.engine.session import Step
 
 
-@refuses(phones.parse)
+@refuses(reading.phone)
 def phone(step: Step) -> str:
     """A mobile number in E.164."""
-    return phones.parse(step.text, step.runtime.settings.country)
+    return reading.phone(step.text, step.runtime.settings.country)
 
 
 @refuses(reading.whole_amount)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from core import phones, reading
+from core import reading
 from core.errors import BadAmount, BadPhone, BadText, Refusal
 from core.money import Money
 from core.settings import Settings
@@ -33,7 +33,7 @@ def staff(name: str) -> Staff:
 def phone(text: str, settings: Settings) -> str:
     """A mobile number in E.164. Raises Failure."""
     try:
-        return phones.parse(text, settings.country)
+        return reading.phone(text, settings.country)
     except BadPhone as error:
         raise Failure(f"{text} is not a mobile number: write it like 0711000001") from error
 

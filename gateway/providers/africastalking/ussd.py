@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from core import phones
 from core.errors import BadPhone
 from core.settings import Settings
-from gateway.callbacks import Fields, Malformed, is_from_network, read_form, required
+from gateway.callbacks import Fields, Malformed, is_from_network, is_id, read_form, required
 from gateway.providers.africastalking.ussd_events import ussd_events
 from gateway.ussd.road import Hop, Road
 
@@ -51,8 +51,8 @@ def read_hop(fields: Fields, settings: Settings) -> Hop:
     """A hop from the network's fields. Raises Malformed."""
     required(fields, "sessionId", "phoneNumber", "serviceCode", "text")
     session_id = fields["sessionId"]
-    if not session_id or len(session_id) > _MOST_SESSION_ID_CHARACTERS or not session_id.isprintable():
-        raise Malformed("sessionId is empty or too long")
+    if not is_id(session_id, _MOST_SESSION_ID_CHARACTERS):
+        raise Malformed("sessionId is empty, too long or unreadable")
     try:
         phone = phones.parse(fields["phoneNumber"], settings.country)
     except BadPhone as error:

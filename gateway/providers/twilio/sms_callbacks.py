@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from twilio.request_validator import RequestValidator
 
+from core import reading
 from core.messaging import aside
 from core.messaging.reports import DELIVERED, OPT_OUT, RECIPIENT, SENT, UNDELIVERED, DeliveryReport
 from core.runtime import Runtime
@@ -107,7 +108,7 @@ def read_report(fields: Fields, query: Mapping[str, str]) -> DeliveryReport:
         attempt_id=attempt_id,
         reason=callbacks.shortened(reason),
         fault=_FAULTS.get(reason),
-        cost=f"{fields.get('PriceUnit', '')} {price}".strip()[:32] if price else None,
+        cost=reading.clean(f"{fields.get('PriceUnit', '')} {price}")[:32] if price else None,
     )
 
 
