@@ -46,7 +46,7 @@ async def find_newest(connection: AsyncConnection, customer_id: UUID, purpose: s
     newest = (
         select(one_time_code, clock.in_database().label("read_at"))
         .where(one_time_code.c.customer_id == customer_id, one_time_code.c.purpose == purpose)
-        # Those from before 0019 have no number.
+        # Those from before 0018 have no number.
         .order_by(one_time_code.c.number.desc(), one_time_code.c.created_at.desc(), one_time_code.c.id.desc())
         .limit(1)
     )

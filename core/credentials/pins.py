@@ -24,7 +24,7 @@ from core.tables.credentials import pin as pin_table
 MOST_WRONG = 3
 # A PIN may be replaced while it is compared. Nobody does that again and again.
 _MOST_PINS = 3
-# For tries that a release before 0019 has begun. One of which nothing was heard for so long was cut off; one that is dated later
+# For tries that a release before 0018 has begun. One of which nothing was heard for so long was cut off; one that is dated later
 # than that was by a clock that was wrong, and has been put right.
 _CUT_OFF = timedelta(seconds=60)
 _FARTHEST = timedelta(hours=1)
@@ -143,7 +143,7 @@ async def _get_open(runtime: Runtime, customer_id: UUID) -> Row[Any]:
 
 
 def _is_under_way(tried_at: datetime | None) -> bool:
-    """May a process of a release before 0019, which counts a try when it begins, still be at work on one?"""
+    """May a process of a release before 0018, which counts a try when it begins, still be at work on one?"""
     return tried_at is not None and clock.now() - _CUT_OFF <= tried_at <= clock.now() + _FARTHEST
 
 
@@ -153,7 +153,7 @@ def _judge(customer_id: UUID, hashed: str, *, is_right: bool) -> ReturningUpdate
     is_last = pin_table.c.failures + 1 >= MOST_WRONG
     wrong = {
         "failures": failures,
-        # By which a release before 0019 tells which tries are later than its own.
+        # By which a release before 0018 tells which tries are later than its own.
         "tries": pin_table.c.tries + 1,
         "locked_at": case((is_last, clock.now()), else_=pin_table.c.locked_at),
     }

@@ -12,7 +12,7 @@ pin = Table(
     Column("hash", Text, nullable=False, comment="Argon2id over an HMAC whose key is not in this database"),
     Column("failures", SmallInteger, nullable=False, server_default="0", comment="wrong tries since the last right one"),
     Column("tries", BigInteger, nullable=False, server_default="0", comment="wrong ones in all"),
-    Column("tried_at", Moment, comment="not written any more: when a try of a release before 0019 began"),
+    Column("tried_at", Moment, comment="not written any more: when a try of a release before 0018 began"),
     Column("locked_at", Moment),
     Column("changed_at", Moment, nullable=False),
     Column("money_out_from", Moment, comment="after a forgotten PIN: when money may leave again"),

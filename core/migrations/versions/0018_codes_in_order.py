@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 oldest_code = "0004"
@@ -16,7 +16,7 @@ permits = {
 _COMMENTS = {
     "failures": "wrong tries since the last right one",
     "tries": "wrong ones in all",
-    "tried_at": "not written any more: when a try of a release before 0019 began",
+    "tried_at": "not written any more: when a try of a release before 0018 began",
 }
 
 
