@@ -10,13 +10,13 @@ from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import make_url
+from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import Busy
-from core.faults import is_away
+from core.faults import is_away, reached
 from core.faults.outage import Outage
 
 # The application never works as the tables' owner. This role may read the journal but not write it.
@@ -70,6 +70,12 @@ def after_commit(connection: AsyncConnection, act: Callable[[], None]) -> None:
     connection.info.setdefault(_AFTER_COMMIT, []).append(act)
 
 
+def _note_write(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+    """A statement that commits by itself may be done from the moment that it leaves."""
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT" and not statement.lstrip().startswith("SELECT"):
+        reached.hand_over()
+
+
 class Database:
     """A pool of at most `connections` connections. Where all are in use, a caller gets an error after 3 seconds."""
 
@@ -83,6 +89,7 @@ class Database:
             pool_pre_ping=True,
             connect_args=_CONNECTION,
         )
+        event.listen(self.engine.sync_engine, "before_cursor_execute", _note_write)
         self.outage = Outage("PostgreSQL")
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -99,6 +106,7 @@ class Database:
                     self.outage.over()
                     acts = connection.info[_AFTER_COMMIT] = []
                     yield connection
+                    reached.hand_over()
         except (DBAPIError, psycopg.Error) as error:
             if not isinstance(cause := getattr(error, "orig", error), (*_ENDED_FOR_OTHERS, psycopg.errors.LockNotAvailable)):
                 raise

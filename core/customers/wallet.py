@@ -55,10 +55,12 @@ async def list_newest(runtime: Runtime, customer: Customer, most: int = 5) -> li
         return await _named(connection, await statement.list_newest(connection, customer.wallet, most))
 
 
-async def find_last_done(runtime: Runtime, customer: Customer, keys: list[str]) -> DoneTransfer | None:
+async def find_last_done(
+    runtime: Runtime, customer: Customer, keys: list[str], since: datetime | None = None
+) -> DoneTransfer | None:
     """The newest transfer that she asked for under one of these keys: what a session that broke off may have moved."""
     async with runtime.database.autocommit() as connection:
-        done = await statement.find_requested(connection, customer.id, keys)
+        done = await statement.find_requested(connection, customer.id, keys, since)
         if done is None:
             return None
         names = await _names(connection, [] if done.other_owner is None else [done.other_owner])

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock, ids
 from core.db import after_commit
-from core.faults import describe
+from core.faults import describe, reached
 from core.ledger import limits
 from core.ledger.chart import STRIPES, SystemAccount
 from core.ledger.clocks import watch
@@ -81,6 +81,8 @@ async def _post_patiently(
     now_seconds = asyncio.get_running_loop().time
     deadline = now_seconds() + _PATIENCE_SECONDS
     stripe, wait_ms = random.randrange(STRIPES), LOCK_WAIT_MS  # noqa: S311 - spreads load, guards nothing
+    if driver.autocommit:
+        reached.hand_over()
     for tries in count(1):
         if not driver.autocommit:
             await driver.execute("SAVEPOINT ledger_post")

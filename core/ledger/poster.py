@@ -33,7 +33,7 @@ import structlog
 
 from core.deadline import within
 from core.errors import Busy
-from core.faults import describe
+from core.faults import describe, reached
 from core.ledger.chart import STRIPES
 from core.ledger.post import LOCK_WAIT_MS, NOTHING_DONE, post_on_driver, tell
 from core.ledger.refusals import ClockWrong
@@ -113,6 +113,7 @@ class Poster:
         if len(self._line.waiting) + len(self._held_up.waiting) >= self._most_waiting:
             raise Busy
         submission = _Submission(transfers)
+        reached.hand_over()
         if self._is_held_up(submission):
             self._hold_up(submission)
         else:

@@ -132,7 +132,9 @@ async def get_page(
     return Page(lines, lines[-1].balance_after - lines[-1].amount, lines[0].balance_after, more)
 
 
-async def find_requested(connection: AsyncConnection, owner: UUID, keys: Sequence[str]) -> RequestedTransfer | None:
+async def find_requested(
+    connection: AsyncConnection, owner: UUID, keys: Sequence[str], since: datetime | None = None
+) -> RequestedTransfer | None:
     """The newest transfer that the owner asked for under one of these idempotency keys, from any of her accounts.
 
     The amount is her wallet's, where the transfer touched it: what she takes out of a savings goal comes in.
@@ -146,15 +148,16 @@ async def find_requested(connection: AsyncConnection, owner: UUID, keys: Sequenc
     )
     held = select(hold_leg.c.amount).where(hold_leg.c.hold_id == transfer.c.id, hold_leg.c.account_id == account.c.id)
     amount = func.coalesce(moved.limit(1).scalar_subquery(), held.limit(1).scalar_subquery())
-    row = (
-        await connection.execute(
-            select(transfer.c.id, transfer.c.kind, amount, account.c.currency, _other_owner(transfer.c.id, account.c.id))
-            .join(account, account.c.id == transfer.c.initiator)
-            .where(account.c.owner == owner, transfer.c.key.in_(keys), amount.is_not(None))
-            .order_by(transfer.c.created_at.desc(), transfer.c.id.desc())
-            .limit(1)
-        )
-    ).one_or_none()
+    query = (
+        select(transfer.c.id, transfer.c.kind, amount, account.c.currency, _other_owner(transfer.c.id, account.c.id))
+        .join(account, account.c.id == transfer.c.initiator)
+        .where(account.c.owner == owner, transfer.c.key.in_(keys), amount.is_not(None))
+        .order_by(transfer.c.created_at.desc(), transfer.c.id.desc())
+        .limit(1)
+    )
+    if since is not None:
+        query = query.where(transfer.c.created_at >= since)
+    row = (await connection.execute(query)).one_or_none()
     return None if row is None else RequestedTransfer(row[0], row[1], Money(row[2], row[3]), row[4])
 
 

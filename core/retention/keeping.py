@@ -112,4 +112,5 @@ IN_REDIS = {
     "ussd:{phone}:session": 120,
     "ussd:{phone}:resume": 900,
     "ussd:{phone}:turn": 9,
+    "ussd:{phone}:begun": 900,
 }

@@ -1,7 +1,7 @@
-"""Sessions in Redis, in three keys of each phone: the session, what may be continued, and its turn.
+"""Sessions in Redis, in four keys of each phone: the session, what may be continued, its turn, and whether a hop has begun.
 
 `ussd:{+254722000111}:session` is kept 120 seconds after the last hop. `ussd:{+254722000111}:resume`, kept 15 minutes, is the
-same session where it may be continued, or has moved money.
+same session where it may be continued, or may have done something.
 
 One round trip opens a hop and one closes it. Opening also takes the phone's turn, so that two hops of one phone (a hop that the
 network repeats while the first is still at work, a second session that began meanwhile) come one after the other. The braces
@@ -10,20 +10,21 @@ keep one phone's keys in one slot of a Redis Cluster.
 
 import asyncio
 import os
+from dataclasses import dataclass
 from enum import Enum
+from time import monotonic
 
 import msgspec
 from redis.asyncio import Redis
 
-from core import clock
-from gateway.ussd.redis_batches import Batches, Command
+from gateway.ussd import scripts
+from gateway.ussd.redis_batches import Batches
 from gateway.ussd.transcript import Mark
 from menus.engine.session import Session
 
 TTL_SECONDS = 120
 RESUME_SECONDS = 15 * 60
-# A hop's work is bounded to less than this, so a turn that lasts longer belonged to a process that died. The command holds the
-# moment at which the turn ends: a Redis that hung, and takes it long after we gave up, then begins no turn.
+# A hop's work is bounded to less than this, so a turn that lasts longer belonged to a process that died.
 _TURN_SECONDS = 9.0
 _PATIENCE_SECONDS = 7.0
 
@@ -34,6 +35,16 @@ class StoredSession(msgspec.Struct, array_like=True):
     session: Session
     mark: Mark
     reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A phone whose turn this hop has, and its session. `is_doubtful`: an earlier hop began, and nobody knows how it ended."""
+
+    phone: str
+    turn: bytes
+    stored: StoredSession | None
+    is_doubtful: bool
 
 
 class Resume(Enum):
@@ -55,41 +66,58 @@ _decode = msgspec.msgpack.Decoder(StoredSession).decode
 class Sessions:
     def __init__(self, redis: Redis) -> None:
         self._batches = Batches(redis)
+        # How far Redis's clock is ahead of this machine's own, which nobody sets. Each answer tells it.
+        self._ahead_seconds: float | None = None
 
-    async def open(self, phone: str) -> StoredSession | None:
+    async def open(self, phone: str) -> Opened:
         """Takes the phone's turn and loads its session. Raises TurnNotFree, or redis.RedisError where Redis is away."""
-        deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        deadline = monotonic() + _PATIENCE_SECONDS
         wait_seconds = 0.02
         turn = os.urandom(8)
         while True:
-            ends_at = int((clock.now().timestamp() + _TURN_SECONDS) * 1000)
-            holder, stored = await self._batches.run(
-                ("SET", f"ussd:{{{phone}}}:turn", turn, "NX", "GET", "PXAT", ends_at), ("GET", f"ussd:{{{phone}}}:session")
-            )
-            # The turn is also ours where the client had to send the command twice.
-            if holder is None or holder == turn:
-                return _read(stored)
-            if asyncio.get_running_loop().time() > deadline:
+            holder, opened = await self._try_open(phone, turn)
+            if opened is not None:
+                return opened
+            if holder is None:
+                continue
+            if monotonic() > deadline:
                 raise TurnNotFree
             await asyncio.sleep(wait_seconds)
             wait_seconds = min(wait_seconds * 1.5, 0.2)
 
+    async def _try_open(self, phone: str, turn: bytes) -> tuple[bytes | None, Opened | None]:
+        """Who has the turn, or the phone where it was free. Neither: Redis's clock was not known yet."""
+        ends_at = 0 if self._ahead_seconds is None else int((monotonic() + self._ahead_seconds + _TURN_SECONDS) * 1000)
+        keys = (_key(phone, "turn"), _key(phone, "session"), _key(phone, "begun"))
+        times = (ends_at, int(_TURN_SECONDS * 1000), RESUME_SECONDS)
+        [answer] = await self._batches.run(("EVAL", scripts.OPEN, len(keys), *keys, turn, *times))
+        self._ahead_seconds = answer[0] / 1000 - monotonic()
+        if len(answer) == 1:
+            return None, None
+        if answer[1]:
+            return answer[1], None
+        return None, Opened(phone, turn, _read(answer[3]), is_doubtful=bool(answer[2]))
+
     async def find_resumable(self, phone: str) -> StoredSession | None:
-        """The phone's earlier session, if it may be continued or has moved money."""
-        [stored] = await self._batches.run(("GET", f"ussd:{{{phone}}}:resume"))
+        """The phone's earlier session, if it may be continued or may have done something."""
+        [stored] = await self._batches.run(("GET", _key(phone, "resume")))
         return _read(stored)
 
-    async def close(self, phone: str, stored: StoredSession, *, resume: Resume) -> None:
-        """Keeps the session for the next hop and, as `resume` says, for the next dial. Gives the turn back."""
-        key, was_kept = f"ussd:{{{phone}}}:resume", stored.session.may_be_kept
+    async def close(self, opened: Opened, stored: StoredSession, *, resume: Resume) -> None:
+        """Keeps the session for the next hop and, as `resume` says, for the next dial. Gives the turn back.
+
+        Where another hop has the turn by now, that one's session stays.
+        """
+        was_kept = stored.session.may_be_kept
         stored.session.may_be_kept = resume is not Resume.NOTHING
-        encoded = _encode(stored)
-        commands: list[Command] = [("SET", f"ussd:{{{phone}}}:session", encoded, "EX", TTL_SECONDS)]
-        if resume is Resume.THIS:
-            commands.append(("SET", key, encoded, "EX", RESUME_SECONDS))
-        elif resume is Resume.NOTHING and was_kept:
-            commands.append(("DEL", key))
-        await self._batches.run(*commands, ("DEL", f"ussd:{{{phone}}}:turn"))
+        keys = [_key(opened.phone, what) for what in ("turn", "session", "resume", "begun")]
+        how = "this" if resume is Resume.THIS else "nothing" if resume is Resume.NOTHING and was_kept else "as before"
+        arguments = (opened.turn, _encode(stored), TTL_SECONDS, RESUME_SECONDS, how)
+        await self._batches.run(("EVAL", scripts.CLOSE, len(keys), *keys, *arguments))
+
+
+def _key(phone: str, what: str) -> str:
+    return f"ussd:{{{phone}}}:{what}"
 
 
 def _read(stored: object) -> StoredSession | None:

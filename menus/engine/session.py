@@ -33,7 +33,7 @@ class Session(msgspec.Struct, array_like=True):
     conversation that broke off and may be continued. `origin` is the id of the first conversation that this one continues: what
     was confirmed there is done once, however often it is continued. `heading` stands above the menu, once. `may_be_kept`: Redis
     may hold something of this phone's that the next dial could continue. `abilities` is what the rails can do, and
-    `banner` stands above the first menu; each hop finds them out anew.
+    `banner` stands above the first menu; each hop finds them out anew. `has_acted`: something may have been done in it.
     """
 
     id: str
@@ -53,6 +53,7 @@ class Session(msgspec.Struct, array_like=True):
     may_be_kept: bool = True
     abilities: list[str] = msgspec.field(default_factory=list)
     banner: str = ""
+    has_acted: bool = False
 
     def __post_init__(self) -> None:
         self.slots = Slots(self.slots)
@@ -60,21 +61,23 @@ class Session(msgspec.Struct, array_like=True):
     @property
     def key(self) -> str:
         """The idempotency key of the next confirmation."""
-        return self._key(self.confirmed)
+        return self.keys[-1]
 
     @property
     def keys(self) -> list[str]:
         """The keys of all confirmations so far, and of one that may have got no answer."""
-        return [self._key(number) for number in range(self.confirmed + 1)]
-
-    def _key(self, number: int) -> str:
-        return f"ussd:{self.origin or self.id}:{number}"
+        return keys_of(self.origin or self.id, self.confirmed + 1)
 
     @property
     def registered(self) -> Customer:
         """The customer, on screens that only a customer can reach."""
         assert self.customer is not None, f"{self.screen} is shown to somebody who is not registered"
         return self.customer
+
+
+def keys_of(origin: str, count: int) -> list[str]:
+    """The idempotency keys of the first confirmations of a session with this id, and of those that continue it."""
+    return [f"ussd:{origin}:{number}" for number in range(count)]
 
 
 @dataclass(frozen=True, slots=True)

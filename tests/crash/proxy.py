@@ -1,7 +1,7 @@
 """A line to PostgreSQL that can be cut at the worst moment.
 
-It knows of PostgreSQL's protocol only where a message ends, and two kinds of message: the driver's `Execute`, which asks for
-the work, and the server's `ReadyForQuery`, by which it says that the work is committed.
+It knows of PostgreSQL's protocol only where a message ends, and three kinds of message: the driver's `Execute`, which asks for
+the work, its `Query`, which may be a COMMIT, and the server's `ReadyForQuery`, by which it says that the work is committed.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 SOCKET = ".s.PGSQL.5432"
 _EXECUTE = b"E"
+_COMMIT = b"COMMIT\0"
 _READY_FOR_QUERY = b"Z"
 
 
@@ -26,6 +27,7 @@ class Proxy:
         self._server = server
         self.requests_to_lose = 0
         self.answers_to_lose = 0
+        self.commits_to_lose = 0
         self.is_silent = False
         self.lost = 0
 
@@ -62,6 +64,9 @@ class Proxy:
                 return
             if message[:1] == _EXECUTE and self.answers_to_lose:
                 self.answers_to_lose -= 1
+                is_answer_lost.set()
+            if message[5:] == _COMMIT and self.commits_to_lose:
+                self.commits_to_lose -= 1
                 is_answer_lost.set()
             server.write(message)
             await server.drain()

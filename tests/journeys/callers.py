@@ -19,7 +19,7 @@ from core.i18n import LANGUAGES, translate
 from core.payments import prompts, requests
 from core.runtime import Runtime
 from core.septets import SCREEN_SEPTETS
-from gateway.ussd import road, sessions
+from gateway.ussd import failing, road, sessions
 from menus.engine.dsl import BACK, HOME
 from menus.engine.machine import Engine
 from menus.engine.session import Session, Step
@@ -30,7 +30,9 @@ from tests.phone import CALLBACK, SERVICE_CODE
 from tests.pins import found_in
 
 _APOLOGIES = frozenset(
-    translate(message, language) for message in (road.NOTHING_DONE, road.STILL_WORKING, road.MAYBE_DONE) for language in LANGUAGES
+    translate(message, language)
+    for message in (failing.NOTHING_DONE, failing.LOOK_FIRST, failing.MAYBE_DONE, road.STILL_WORKING)
+    for language in LANGUAGES
 )
 _ENGINE = Engine(SCREENS)
 _OVER = frozenset(f"END {translate(road.ENDED, language)}" for language in LANGUAGES)

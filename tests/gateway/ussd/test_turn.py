@@ -46,7 +46,7 @@ async def test_a_turn_that_is_taken_is_nobody_elses(redis_url: str, monkeypatch:
     monkeypatch.setattr(sessions, "_PATIENCE_SECONDS", 0.0)
     async with Redis.from_url(redis_url) as redis:
         await redis.flushdb()
-        assert await Sessions(redis).open(ASHA) is None
+        assert (await Sessions(redis).open(ASHA)).stored is None
         with pytest.raises(TurnNotFree):
             await Sessions(redis).open(ASHA)
         await Sessions(redis).open("+254711000009")

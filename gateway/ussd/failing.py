@@ -1,0 +1,104 @@
+"""What a customer reads where her hop has failed. One place decides it, by what was reached.
+
+"Nothing was done" is said only where that is known: this hop has handed nothing to the database, and no earlier copy of it, nor
+the session before, may have. Otherwise the receipt is looked up by its key. Where there is none she reads that it may have been
+done: it may be under way still, and not everything that is done has a receipt.
+"""
+
+from datetime import timedelta
+
+import structlog
+from redis import RedisError
+
+from core import clock
+from core.customers import profiles, wallet
+from core.customers.profiles import Customer
+from core.deadline import within
+from core.faults import is_away
+from core.faults.outage import Outage
+from core.faults.reached import Reached
+from core.i18n import LANGUAGES, _, translate
+from core.runtime import Runtime
+from core.wording import describe_done
+from gateway.ussd.sessions import RESUME_SECONDS
+from menus import approvals, opening
+from menus.engine.session import Session, keys_of
+
+_LOOK_SECONDS = 1.0
+# More than the PINs that are right in a session.
+_MOST_KEYS = 8
+
+log = structlog.get_logger()
+
+# Short enough for both languages in one screen, where the customer's is not known yet.
+NOTHING_DONE = _("Sorry, we cannot answer now. Nothing was done. Please dial again soon.")
+LOOK_FIRST = _("Sorry, we cannot answer now. Dial again soon, and look before you repeat.")
+MAYBE_DONE = _("Sorry, this takes too long. It may have been done. Please dial again and look before you repeat it.")
+
+
+class Failing:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._redis_outage = Outage("Redis")
+
+    def redis_is_back(self) -> None:
+        self._redis_outage.over()
+
+    def tell(self, error: Exception, screen: str) -> None:
+        """Writes the error to the log; where a server is away, once for all customers."""
+        if isinstance(error, RedisError):
+            self._redis_outage.fault(error)
+        elif is_away(error):
+            self._runtime.database.outage.fault(error)
+        else:
+            log.error("hop failed", screen=screen, exc_info=error)
+
+    async def answer_without_session(self, session_id: str, phone: str, *, is_first: bool) -> str:
+        """The reply where the session could not be read. On its first hop a session has done nothing; the one before may have."""
+        done = None if is_first else await self._find_done_in(session_id, phone)
+        return done or end_in_every_language(LOOK_FIRST)
+
+    def answer_dial(self, error: Exception, reached: Reached) -> str:
+        """The reply to a dial that has failed."""
+        self.tell(error, "dial")
+        return end_in_every_language(LOOK_FIRST if reached.is_handed else NOTHING_DONE)
+
+    async def answer(self, session: Session, reached: Reached) -> str:
+        """The reply to a hop that has failed on the session's screen."""
+        if not reached.is_handed:
+            return end(NOTHING_DONE, session.language)
+        keys = [session.key, *approvals.keys(session)]
+        done = None if session.customer is None else await self._find_done(session.customer, keys)
+        if done is None:
+            return end(MAYBE_DONE, session.language)
+        session.confirmed += 1
+        return done
+
+    async def _find_done_in(self, session_id: str, phone: str) -> str | None:
+        try:
+            customer = await within(_LOOK_SECONDS, profiles.find(self._runtime, phone))
+        except Exception as error:  # noqa: BLE001 - it is told, and she reads that we do not know
+            self.tell(error, "away")
+            return None
+        return None if customer is None else await self._find_done(customer, keys_of(session_id, _MOST_KEYS))
+
+    async def _find_done(self, customer: Customer, keys: list[str]) -> str | None:
+        # The network may have used a session's id before.
+        since = clock.now() - timedelta(seconds=RESUME_SECONDS)
+        try:
+            done = await within(_LOOK_SECONDS, wallet.find_last_done(self._runtime, customer, keys, since))
+        except Exception as error:  # noqa: BLE001
+            self.tell(error, "away")
+            return None
+        if done is None:
+            return None
+        heading = translate(opening.LAST_TRANSACTION, customer.language)
+        return f"END {heading}\n{describe_done(done, customer.language)}"
+
+
+def end(message: str, language: str) -> str:
+    return "END " + translate(message, language)
+
+
+def end_in_every_language(message: str) -> str:
+    return "END " + "\n".join(translate(message, language) for language in LANGUAGES)

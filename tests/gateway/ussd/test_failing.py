@@ -1,0 +1,222 @@
+"""What a customer reads when her hop fails is true: "nothing was done" only where nothing can have been."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import httpx2
+import pytest
+import redis as redis_client
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from sqlalchemy import text
+
+from core.customers import profiles, wallet
+from core.errors import Busy
+from core.i18n import LANGUAGES, translate
+from core.runtime import Runtime
+from core.septets import SCREEN_SEPTETS, count
+from core.settings import Settings
+from gateway.ussd import failing
+from gateway.ussd.failing import LOOK_FIRST, MAYBE_DONE, NOTHING_DONE
+from gateway.ussd.redis_batches import Batches
+from menus.engine import machine
+from tests import pins
+from tests.conftest import forget_sessions, running_client
+from tests.crash.proxy import Proxy, line
+from tests.phone import Phone
+
+ASHA = "+254711000001"
+SEND = "*384*96*4*0722000002*500#"
+AWAY = RedisConnectionError("cut")
+
+
+@pytest.fixture
+async def proxied(settings: Settings, redis_url: str) -> AsyncIterator[tuple[Proxy, httpx2.AsyncClient]]:
+    """The application with a line to its database that can be cut."""
+    forget_sessions(redis_url)
+    async with line(settings.database_url) as (proxy, address), running_client(replace(settings, database_url=address)) as client:
+        yield proxy, client
+
+
+async def balance_minor(runtime: Runtime, phone: str = ASHA) -> int:
+    customer = await profiles.find(runtime, phone)
+    assert customer is not None
+    return (await wallet.get_balance(runtime, customer)).minor
+
+
+@pytest.mark.parametrize(
+    ("code", "typed", "commits", "counted"),
+    [
+        ("*384*96*2*1#", "700", 1, "SELECT count(*) FROM payment WHERE direction = 'in'"),
+        ("*384*96*6*1*1*1*1#", "1", 1, "SELECT count(*) FROM application"),
+        ("*384*96*5*2*School fees*5000*2#", "1", 1, "SELECT count(*) FROM goal"),
+    ],
+    ids=["prompt", "application", "goal"],
+)
+async def test_a_commit_whose_answer_is_lost_is_not_told_as_nothing_done(
+    proxied: tuple[Proxy, httpx2.AsyncClient], runtime: Runtime, code: str, typed: str, commits: int, counted: str
+) -> None:
+    proxy, client = proxied
+    async with runtime.database.autocommit() as connection:
+        before = await connection.scalar(text(counted))
+    asha = Phone(client, ASHA)
+    await asha.dial(code)
+    proxy.commits_to_lose = commits
+    screen = await asha.type(typed)
+    async with runtime.database.autocommit() as connection:
+        assert await connection.scalar(text(counted)) == before + 1
+    assert proxy.lost == commits
+    assert screen.text == MAYBE_DONE
+    assert await asha.send_again() == screen
+
+
+async def test_a_withdrawal_whose_commit_got_no_answer_shows_its_receipt_and_the_next_one_is_another(
+    proxied: tuple[Proxy, httpx2.AsyncClient], runtime: Runtime
+) -> None:
+    proxy, client = proxied
+    asha = Phone(client, ASHA)
+    await asha.dial("*384*96*3*2*700#")
+    proxy.commits_to_lose = 2  # the counted try's, which is asked again, and the withdrawal's
+    screen = await asha.type(pins.RIGHT)
+    assert screen.text.startswith("Your last transaction:\n")
+    assert "-KES 729 To M-Pesa" in screen.text
+    assert await asha.send_again() == screen
+    assert (await asha.dial()).text.startswith(screen.text)
+    assert await balance_minor(runtime) == 1_250_000 - 72_900
+
+
+async def test_a_statement_that_never_left_is_told_as_nothing_done(proxied: tuple[Proxy, httpx2.AsyncClient]) -> None:
+    proxy, client = proxied
+    asha = Phone(client, ASHA)
+    await asha.dial(SEND)
+    proxy.requests_to_lose = 10_000
+    screen = await asha.type(pins.RIGHT)
+    proxy.requests_to_lose = 0
+    assert screen.text == NOTHING_DONE
+    assert (await asha.dial()).text.startswith("Continue where you left off?")
+    await asha.type("1")
+    assert "confirmed" in (await asha.type(pins.RIGHT)).text
+
+
+async def test_a_repetition_whose_first_copy_died_is_not_told_that_nothing_was_done(
+    proxied: tuple[Proxy, httpx2.AsyncClient], redis_url: str
+) -> None:
+    proxy, client = proxied
+    asha = Phone(client, ASHA)
+    await asha.dial(SEND)
+    with redis_client.Redis.from_url(redis_url) as redis:
+        at_the_pin = redis.get(f"ussd:{{{ASHA}}}:session") or b""
+        await asha.type(pins.RIGHT)
+        # The gateway was killed before it could close the hop.
+        redis.set(f"ussd:{{{ASHA}}}:session", at_the_pin, ex=60)
+        redis.set(f"ussd:{{{ASHA}}}:begun", b"the first", ex=60)
+    proxy.requests_to_lose = 10_000
+    screen = await asha.send_again()
+    proxy.requests_to_lose = 0
+    assert screen.text == MAYBE_DONE
+
+
+async def test_a_redial_that_fails_after_a_payment_does_not_say_that_nothing_was_done(
+    proxied: tuple[Proxy, httpx2.AsyncClient],
+) -> None:
+    proxy, client = proxied
+    asha = Phone(client, ASHA)
+    await asha.dial(SEND)
+    receipt = await asha.type(pins.RIGHT)
+    proxy.requests_to_lose = 10_000
+    for _ in range(3):
+        assert (await asha.dial()).text == "\n".join(translate(LOOK_FIRST, language) for language in LANGUAGES)
+    proxy.requests_to_lose = 0
+    assert (await asha.dial()).text.startswith(f"Your last transaction:\n{receipt.text[:10]} -KES 507")
+
+
+async def test_a_first_dial_that_fails_says_that_nothing_was_done(proxied: tuple[Proxy, httpx2.AsyncClient]) -> None:
+    proxy, client = proxied
+    proxy.requests_to_lose = 10_000
+    screen = await Phone(client, ASHA).dial()
+    proxy.requests_to_lose = 0
+    assert screen.text.startswith(NOTHING_DONE)
+
+
+@pytest.mark.parametrize("error", [AWAY, OSError("no route"), redis_client.OutOfMemoryError("full")])
+async def test_a_pin_repeated_while_redis_is_away_or_full_gets_its_receipt(
+    phone: Callable[[str], Phone], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    asha = phone(ASHA)
+    await asha.dial(SEND)
+    receipt = await asha.type(pins.RIGHT)
+
+    async def away(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Batches, "run", away)
+        again = await asha.send_again()
+        elsewhere = await asha.dial(SEND)
+        redialled = await asha.dial()
+    assert again.text.startswith(f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno")
+    assert not again.is_open
+    for screen in (elsewhere, redialled):
+        assert screen.text == "\n".join(translate(LOOK_FIRST, language) for language in LANGUAGES)
+
+
+async def test_a_copy_that_finds_redis_away_while_its_twin_is_at_work_does_not_say_that_nothing_was_done(
+    phone: Callable[[str], Phone], runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha = phone(ASHA)
+    await asha.dial(SEND)
+    asha.text += f"*{pins.RIGHT}"
+    run, calls = Batches.run, 0
+
+    async def away_for_the_second(self: Batches, *commands: tuple[object, ...]) -> list[object]:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise AWAY
+        return await run(self, *commands)
+
+    monkeypatch.setattr(Batches, "run", away_for_the_second)
+    screens = await asyncio.gather(asha.send_again(), asha.send_again())
+    assert sorted("confirmed" in screen.text for screen in screens) == [False, True]
+    assert not any("Nothing was done" in screen.text for screen in screens)
+    assert await balance_minor(runtime) == 1_250_000 - 50_700
+
+
+async def test_busy_is_not_told_as_nothing_done_where_an_earlier_copy_may_have_acted(
+    phone: Callable[[str], Phone], redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(*_: object) -> None:
+        raise Busy
+
+    asha = phone(ASHA)
+    await asha.dial(SEND)
+    async with Redis.from_url(redis_url) as redis:
+        await redis.set(f"ussd:{{{ASHA}}}:begun", b"the first", ex=60)
+    with monkeypatch.context() as patched:
+        patched.setattr(machine, "_take_input", busy)
+        assert (await asha.type(pins.RIGHT)).text == MAYBE_DONE
+    await asha.dial(SEND)
+    with monkeypatch.context() as patched:
+        patched.setattr(machine, "_take_input", busy)
+        assert (await asha.type(pins.RIGHT)).text.startswith("We are very busy. Nothing was done.")
+
+
+async def test_an_older_transaction_of_a_reused_id_is_nobodys_receipt(
+    phone: Callable[[str], Phone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha = phone(ASHA)
+    await asha.dial(SEND)
+    await asha.type(pins.RIGHT)
+
+    async def away(*_: object) -> None:
+        raise AWAY
+
+    monkeypatch.setattr(Batches, "run", away)
+    monkeypatch.setattr(failing, "RESUME_SECONDS", -60)
+    assert (await asha.send_again()).text.startswith(LOOK_FIRST)
+
+
+def test_what_is_told_in_every_language_fits_one_screen() -> None:
+    for message in (NOTHING_DONE, LOOK_FIRST):
+        assert count("\n".join(translate(message, language) for language in LANGUAGES)) <= SCREEN_SEPTETS
