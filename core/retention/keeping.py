@@ -113,4 +113,5 @@ IN_REDIS = {
     "ussd:{phone}:resume": 900,
     "ussd:{phone}:turn": 9,
     "ussd:{phone}:begun": 900,
+    "ussd:{phone}:past": 86_400,
 }

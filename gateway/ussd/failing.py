@@ -20,6 +20,7 @@ from core.faults.reached import Reached
 from core.i18n import LANGUAGES, _, translate
 from core.runtime import Runtime
 from core.wording import describe_done
+from gateway.ussd.past import first_origin
 from gateway.ussd.sessions import RESUME_SECONDS
 from menus import approvals, opening
 from menus.engine.session import Session, keys_of
@@ -55,7 +56,8 @@ class Failing:
 
     async def answer_without_session(self, session_id: str, phone: str, *, is_first: bool) -> str:
         """The reply where the session could not be read. On its first hop a session has done nothing; the one before may have."""
-        done = None if is_first else await self._find_done_in(session_id, phone)
+        origin = first_origin(session_id, clock.today(self._runtime.settings.country))
+        done = None if is_first else await self.find_done_in(origin, await self._find(phone))
         return done or end_in_every_language(LOOK_FIRST)
 
     def answer_dial(self, error: Exception, reached: Reached) -> str:
@@ -74,16 +76,19 @@ class Failing:
         session.confirmed += 1
         return done
 
-    async def _find_done_in(self, session_id: str, phone: str) -> str | None:
+    async def find_done_in(self, origin: str, customer: Customer | None) -> str | None:
+        """The reply that tells what the session with this origin has done last; None where that is nothing, or not known."""
+        return None if customer is None else await self._find_done(customer, keys_of(origin, _MOST_KEYS))
+
+    async def _find(self, phone: str) -> Customer | None:
         try:
-            customer = await within(_LOOK_SECONDS, profiles.find(self._runtime, phone))
+            return await within(_LOOK_SECONDS, profiles.find(self._runtime, phone))
         except Exception as error:  # noqa: BLE001 - it is told, and she reads that we do not know
             self.tell(error, "away")
             return None
-        return None if customer is None else await self._find_done(customer, keys_of(session_id, _MOST_KEYS))
 
     async def _find_done(self, customer: Customer, keys: list[str]) -> str | None:
-        # The network may have used a session's id before.
+        # What is older was not done by a hop that may be on its way still.
         since = clock.now() - timedelta(seconds=RESUME_SECONDS)
         try:
             done = await within(_LOOK_SECONDS, wallet.find_last_done(self._runtime, customer, keys, since))

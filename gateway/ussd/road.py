@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 from redis import RedisError
 
-from core import reading
+from core import clock, reading
 from core.customers import profiles
 from core.deadline import within
 from core.errors import Busy
@@ -20,7 +20,9 @@ from core.i18n import _
 from core.operations.switches import USSD
 from core.rail import list_abilities
 from core.runtime import Runtime
+from gateway.ussd import past
 from gateway.ussd.failing import LOOK_FIRST, MAYBE_DONE, NOTHING_DONE, Failing, end, end_in_every_language
+from gateway.ussd.past import Begun
 from gateway.ussd.sessions import Opened, Resume, Sessions, StoredSession, TurnNotFree
 from gateway.ussd.transcript import Transcript, Typed
 from menus import opening
@@ -88,6 +90,9 @@ class Road:
         await self._runtime.switches.look()
         is_off, stored = self._runtime.switches.is_off(USSD), opened.stored
         if stored is None or stored.session.id != hop.session_id:
+            earlier = past.find(opened.past, hop.session_id)
+            if stored is not None and earlier is not None and earlier.is_late(opened.now_ms):
+                return await self._answer_late(opened, earlier, stored.session)
             if is_off:
                 return await self._answer_off(hop, opened, None)
             latest = await self._dial(hop, opened, watched)
@@ -107,24 +112,44 @@ class Road:
         latest.session.has_acted |= watched.is_handed
         return await self._close(opened, latest)
 
+    async def _answer_late(self, opened: Opened, earlier: Begun, live: Session) -> Reply:
+        """A late hop of a session that another one has displaced: its customer is elsewhere, and stays there."""
+        done = await self._failing.find_done_in(earlier.origin, live.customer)
+        try:
+            await self._sessions.give_back(opened)
+        except (RedisError, OSError) as error:
+            self._failing.tell(error, "late")
+        return Reply(done or end(ENDED, live.language), "late")
+
     async def _answer_off(self, hop: Hop, opened: Opened, session: Session | None) -> Reply:
         """Takes nothing. What the customer had begun may be continued once the menu is on again."""
         language = session.language if session is not None else ""
         reply = end(OFF, language) if session is not None else end_in_every_language(OFF)
-        session = session or Session(id=hop.session_id, phone=hop.phone, language=_DEFAULT_LANGUAGE, customer=None, screen="")
+        session = session or self._make_session(hop, opened, past.find(opened.past, hop.session_id))
         stored = StoredSession(session, self._transcript.mark(hop.text), reply)
         return await self._close(opened, stored)
 
     async def _dial(self, hop: Hop, opened: Opened, watched: Reached) -> StoredSession:
         """A new session: the first screen, or as far as a direct dial's inputs lead."""
         mark = self._transcript.mark(hop.text)
-        session = Session(id=hop.session_id, phone=hop.phone, language=_DEFAULT_LANGUAGE, customer=None, screen="")
+        earlier = past.find(opened.past, hop.session_id)
+        session = self._make_session(hop, opened, earlier)
+        is_lost = earlier is not None and earlier.origin == session.origin
         try:
             # One deadline for the whole dial: each of its steps may ask the database.
-            return StoredSession(session, mark, await within(_DIAL_SECONDS, self._begin(session, hop, watched)))
+            return StoredSession(session, mark, await within(_DIAL_SECONDS, self._begin(session, hop, watched, is_lost=is_lost)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the customer is told in words
             watched.is_handed |= await self._may_have_acted(opened)
             return StoredSession(session, mark, self._failing.answer_dial(error, watched))
+
+    def _make_session(self, hop: Hop, opened: Opened, earlier: Begun | None) -> Session:
+        """A new session; where Redis has lost one, with that one's origin, so that nothing is done a second time."""
+        begun = earlier
+        if begun is None or not past.goes_on(begun, hop.text, opened.now_ms, self._transcript):
+            today = clock.today(self._runtime.settings.country)
+            begun = past.begin(earlier, hop.session_id, self._transcript.mark(hop.text), opened.now_ms, today)
+            opened.past, opened.has_begun = past.remember(opened.past, begun), True
+        return Session(hop.session_id, hop.phone, _DEFAULT_LANGUAGE, customer=None, screen="", origin=begun.origin)
 
     async def _may_have_acted(self, opened: Opened) -> bool:
         """May the phone's session before this one have done something? Then its customer dials again to hear of it."""
@@ -136,11 +161,14 @@ class Road:
         earlier = [stored.session for stored in (opened.stored, resumable) if stored is not None]
         return any(session.has_acted or session.confirmed for session in earlier)
 
-    async def _begin(self, session: Session, hop: Hop, watched: Reached) -> str:
+    async def _begin(self, session: Session, hop: Hop, watched: Reached, *, is_lost: bool) -> str:
         session.customer = await profiles.find(self._runtime, hop.phone)
         if session.customer is not None:
             session.language = session.customer.language
         self._engine.go_home(session)
+        if is_lost and (done := await self._failing.find_done_in(session.origin, session.customer)):
+            watched.is_handed = True
+            return done
         dialled = hop.text or hop.dialled
         if not dialled:
             await self._choose_opening(session)

@@ -1,7 +1,8 @@
-"""Sessions in Redis, in four keys of each phone: the session, what may be continued, its turn, and whether a hop has begun.
+"""Sessions in Redis, in five keys of each phone: the session, what may be continued, its turn, whether a hop has begun, its past.
 
 `ussd:{+254722000111}:session` is kept 120 seconds after the last hop. `ussd:{+254722000111}:resume`, kept 15 minutes, is the
-same session where it may be continued, or may have done something.
+same session where it may be continued, or may have done something. `ussd:{+254722000111}:past`, kept a day, are the sessions that
+the phone has begun (past.py).
 
 One round trip opens a hop and one closes it. Opening also takes the phone's turn, so that two hops of one phone (a hop that the
 network repeats while the first is still at work, a second session that began meanwhile) come one after the other. The braces
@@ -18,12 +19,14 @@ import msgspec
 from redis.asyncio import Redis
 
 from gateway.ussd import scripts
+from gateway.ussd.past import Begun
 from gateway.ussd.redis_batches import Batches
 from gateway.ussd.transcript import Mark
 from menus.engine.session import Session
 
 TTL_SECONDS = 120
 RESUME_SECONDS = 15 * 60
+PAST_SECONDS = 24 * 3600
 # A hop's work is bounded to less than this, so a turn that lasts longer belonged to a process that died.
 _TURN_SECONDS = 9.0
 _PATIENCE_SECONDS = 7.0
@@ -37,14 +40,21 @@ class StoredSession(msgspec.Struct, array_like=True):
     reply: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Opened:
-    """A phone whose turn this hop has, and its session. `is_doubtful`: an earlier hop began, and nobody knows how it ended."""
+    """A phone whose turn this hop has, and its session.
+
+    `is_doubtful`: an earlier hop began, and nobody knows how it ended. `now_ms` is Redis's time. `past` are the sessions
+    that the phone has begun, the newest first; `has_begun`: with this hop.
+    """
 
     phone: str
     turn: bytes
     stored: StoredSession | None
     is_doubtful: bool
+    now_ms: int
+    past: list[Begun]
+    has_begun: bool = False
 
 
 class Resume(Enum):
@@ -61,6 +71,7 @@ class TurnNotFree(Exception):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(StoredSession).decode
+_decode_past = msgspec.msgpack.Decoder(list[Begun]).decode
 
 
 class Sessions:
@@ -88,7 +99,7 @@ class Sessions:
     async def _try_open(self, phone: str, turn: bytes) -> tuple[bytes | None, Opened | None]:
         """Who has the turn, or the phone where it was free. Neither: Redis's clock was not known yet."""
         ends_at = 0 if self._ahead_seconds is None else int((monotonic() + self._ahead_seconds + _TURN_SECONDS) * 1000)
-        keys = (_key(phone, "turn"), _key(phone, "session"), _key(phone, "begun"))
+        keys = _keys(phone, "turn", "session", "begun", "past")
         times = (ends_at, int(_TURN_SECONDS * 1000), RESUME_SECONDS)
         [answer] = await self._batches.run(("EVAL", scripts.OPEN, len(keys), *keys, turn, *times))
         self._ahead_seconds = answer[0] / 1000 - monotonic()
@@ -96,11 +107,12 @@ class Sessions:
             return None, None
         if answer[1]:
             return answer[1], None
-        return None, Opened(phone, turn, _read(answer[3]), is_doubtful=bool(answer[2]))
+        is_doubtful, stored, past = bool(answer[2]), _read(answer[3]), _read_past(answer[4])
+        return None, Opened(phone, turn, stored, is_doubtful, answer[0], past)
 
     async def find_resumable(self, phone: str) -> StoredSession | None:
         """The phone's earlier session, if it may be continued or may have done something."""
-        [stored] = await self._batches.run(("GET", _key(phone, "resume")))
+        [stored] = await self._batches.run(("GET", *_keys(phone, "resume")))
         return _read(stored)
 
     async def close(self, opened: Opened, stored: StoredSession, *, resume: Resume) -> None:
@@ -110,14 +122,20 @@ class Sessions:
         """
         was_kept = stored.session.may_be_kept
         stored.session.may_be_kept = resume is not Resume.NOTHING
-        keys = [_key(opened.phone, what) for what in ("turn", "session", "resume", "begun")]
+        keys = _keys(opened.phone, "turn", "session", "begun", "past", "resume")
         how = "this" if resume is Resume.THIS else "nothing" if resume is Resume.NOTHING and was_kept else "as before"
-        arguments = (opened.turn, _encode(stored), TTL_SECONDS, RESUME_SECONDS, how)
+        past = _encode(opened.past) if opened.has_begun else b""
+        arguments = (opened.turn, _encode(stored), TTL_SECONDS, RESUME_SECONDS, how, past, PAST_SECONDS)
         await self._batches.run(("EVAL", scripts.CLOSE, len(keys), *keys, *arguments))
 
+    async def give_back(self, opened: Opened) -> None:
+        """Gives the turn back and leaves the session as it is."""
+        keys = _keys(opened.phone, "turn", "begun")
+        await self._batches.run(("EVAL", scripts.GIVE_BACK, len(keys), *keys, opened.turn))
 
-def _key(phone: str, what: str) -> str:
-    return f"ussd:{{{phone}}}:{what}"
+
+def _keys(phone: str, *names: str) -> list[str]:
+    return [f"ussd:{{{phone}}}:{name}" for name in names]
 
 
 def _read(stored: object) -> StoredSession | None:
@@ -128,3 +146,10 @@ def _read(stored: object) -> StoredSession | None:
     except msgspec.DecodeError:
         # Written by another release of the service: the customer starts again at home.
         return None
+
+
+def _read_past(stored: object) -> list[Begun]:
+    try:
+        return _decode_past(stored) if isinstance(stored, bytes) else []
+    except msgspec.DecodeError:
+        return []

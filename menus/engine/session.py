@@ -30,10 +30,11 @@ class Session(msgspec.Struct, array_like=True):
     """`slots` fill the placeholders of texts and carry answers from screen to screen; Back returns to the screens of `stack`.
 
     `items` are the lists of Pick screens, by screen. `confirmed` counts the PINs that were right. `left` is an earlier
-    conversation that broke off and may be continued. `origin` is the id of the first conversation that this one continues: what
-    was confirmed there is done once, however often it is continued. `heading` stands above the menu, once. `may_be_kept`: Redis
-    may hold something of this phone's that the next dial could continue. `abilities` is what the rails can do, and
-    `banner` stands above the first menu; each hop finds them out anew. `has_acted`: something may have been done in it.
+    conversation that broke off and may be continued. `origin` is what its keys are made of (gateway/ussd/past.py), and the
+    first one's where this conversation continues another: what was confirmed there is done once, however often it is
+    continued. `heading` stands above the menu, once. `may_be_kept`: Redis may hold something of this phone's that the next
+    dial could continue. `abilities` is what the rails can do, and `banner` stands above the first menu; each hop finds them
+    out anew. `has_acted`: something may have been done in it.
     """
 
     id: str

@@ -22,7 +22,9 @@ async def test_every_key_in_redis_ends_by_itself(phone: Callable[[str], Phone], 
         await Sessions(redis).open(ASHA)
         keys = [key.decode() async for key in redis.scan_iter()]
         left = {re.sub(r"\{[^}]+\}", "{phone}", key): await redis.pttl(key) / 1000 for key in keys}
-    assert {"ussd:{phone}:session", "ussd:{phone}:turn", "ussd:{phone}:begun"} <= left.keys() <= IN_REDIS.keys()
+    assert (
+        {"ussd:{phone}:session", "ussd:{phone}:turn", "ussd:{phone}:begun", "ussd:{phone}:past"} <= left.keys() <= IN_REDIS.keys()
+    )
     assert [key for key, seconds in left.items() if not 0 < seconds <= IN_REDIS[key]] == []
 
 
@@ -32,4 +34,5 @@ def test_the_list_has_the_times_that_the_sessions_have() -> None:
         sessions.RESUME_SECONDS,
         sessions._TURN_SECONDS,
         sessions.RESUME_SECONDS,
+        sessions.PAST_SECONDS,
     ]

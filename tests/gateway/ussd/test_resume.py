@@ -7,12 +7,14 @@ import redis as redis_client
 from redis import Redis
 from sqlalchemy import text
 
+from core import clock
 from core.customers import profiles, wallet
 from core.membership import registration
 from core.money import Money
 from core.runtime import Runtime
 from core.sending import transfers
 from core.settings import Settings
+from gateway.ussd.past import first_origin
 from gateway.ussd.sessions import RESUME_SECONDS, TTL_SECONDS
 from tests import pins
 from tests.core.jobs.market import broken
@@ -101,7 +103,7 @@ async def test_a_payment_that_was_done_after_the_customer_was_told_to_look_is_wh
     sender = await profiles.find(runtime, ASHA)
     assert sender is not None
     # The commit that the gateway did not live to see.
-    own_key = f"ussd:{asha.session_id}:0"
+    own_key = f"ussd:{first_origin(asha.session_id, clock.today(settings.country))}:0"
     amount = Money(50_000, "KES")
     done = await transfers.send(runtime, sender=sender, recipient_phone=BARAKA, amount=amount, pin=pins.RIGHT, key=own_key)
     shown = await asha.dial()

@@ -1,0 +1,142 @@
+"""A phone's earlier sessions: their late hops displace nothing, and an id that comes again is no old receipt."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+import redis as redis_client
+from redis import Redis
+
+from core import clock
+from core.customers import profiles, wallet
+from core.runtime import Runtime
+from tests import pins
+from tests.phone import Phone, Screen
+
+ASHA = "+254711000001"
+ASHA_MINOR, SENT_MINOR = 1_250_000, 50_700
+SEND = "*384*96*4*0722000002*500#"
+OVER = Screen("This session is over. Please dial again.", is_open=False)
+MakePhone = Callable[[str], Phone]
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with redis_client.Redis.from_url(redis_url) as server:
+        yield server
+
+
+def forget(redis: Redis, *names: str) -> None:
+    redis.delete(*(f"ussd:{{{ASHA}}}:{name}" for name in names))
+
+
+async def balance_minor(runtime: Runtime) -> int:
+    customer = await profiles.find(runtime, ASHA)
+    assert customer is not None
+    return (await wallet.get_balance(runtime, customer)).minor
+
+
+@pytest.mark.parametrize("late", ["", "4", "4*0722000002", "4*0722000002*500", f"4*0722000002*500*{pins.RIGHT}", "9", "4*0"])
+async def test_a_late_hop_of_an_older_session_displaces_nothing_and_pays_nothing(
+    phone: MakePhone, runtime: Runtime, late: str
+) -> None:
+    older, newer = phone(ASHA), phone(ASHA)
+    await older.dial()
+    await older.type("4", "0722000002")
+    await newer.dial()
+    await newer.type("2", "4", "0722000002")
+    older.text = late
+    assert await older.send_again() == OVER
+    assert "Send KES 300" in (await newer.type("300")).text
+    assert await older.send_again() == OVER
+    assert (await newer.type(pins.RIGHT)).text.endswith("Balance KES 12,193.")
+    assert await older.send_again() == OVER
+    assert await balance_minor(runtime) == ASHA_MINOR - 30_700
+
+
+async def test_a_late_repetition_of_an_older_sessions_pin_gets_its_receipt_and_leaves_the_newer_one(
+    phone: MakePhone, runtime: Runtime
+) -> None:
+    older, newer = phone(ASHA), phone(ASHA)
+    await older.dial(SEND)
+    receipt = await older.type(pins.RIGHT)
+    await newer.dial("*384*96*4*0722000002*300#")
+    late = await older.send_again()
+    assert late.text == f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
+    assert not late.is_open
+    assert (await newer.type(pins.RIGHT)).text.endswith("Balance KES 11,686.")
+    assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR - 30_700
+
+
+async def test_of_many_sessions_each_one_that_was_displaced_is_known(phone: MakePhone) -> None:
+    phones = [phone(ASHA) for _ in range(4)]
+    for each in phones:
+        await each.dial(SEND)
+    for each in phones[:-1]:
+        assert await each.type(pins.RIGHT) == OVER
+    assert "confirmed" in (await phones[-1].type(pins.RIGHT)).text
+
+
+@pytest.mark.parametrize("how", ["dialled at once", "step by step"])
+@pytest.mark.parametrize("lost", [["session"], ["session", "resume"]])
+async def test_an_id_that_is_used_again_is_another_payment_and_no_old_receipt(
+    phone: MakePhone, runtime: Runtime, redis: Redis, how: str, lost: list[str]
+) -> None:
+    asha = phone(ASHA)
+    asha.session_id, references = "ATUid_again", set()
+    for _ in range(3):
+        if how == "dialled at once":
+            asha.text = "4*0722000002*500"
+            await asha.send_again()
+        else:
+            asha.text = ""
+            await asha.send_again()
+            await asha.type("4", "0722000002", "500")
+        receipt = await asha.type(pins.RIGHT)
+        assert "confirmed" in receipt.text
+        assert await asha.send_again() == receipt
+        references.add(receipt.text[:10])
+        forget(redis, *lost)
+    assert len(references) == 3
+    assert await balance_minor(runtime) == ASHA_MINOR - 3 * SENT_MINOR
+
+
+async def test_an_id_that_comes_again_on_another_day_is_new_although_redis_knows_nothing_of_it(
+    phone: MakePhone, runtime: Runtime, redis: Redis
+) -> None:
+    asha = phone(ASHA)
+    asha.session_id = "ATUid_again"
+    for days in range(2):
+        with clock.at(clock.now() + timedelta(days=days)):
+            asha.text = "4*0722000002*500"
+            await asha.send_again()
+            assert "confirmed" in (await asha.type(pins.RIGHT)).text
+        redis.flushdb()
+    assert await balance_minor(runtime) == ASHA_MINOR - 2 * SENT_MINOR
+
+
+async def test_a_pin_that_is_repeated_after_its_sessions_end_gets_its_receipt_and_needs_no_pin(
+    phone: MakePhone, runtime: Runtime, redis: Redis
+) -> None:
+    asha = phone(ASHA)
+    await asha.dial()
+    await asha.type("4", "0722000002", "500")
+    receipt = await asha.type(pins.RIGHT)
+    forget(redis, "session", "resume")
+    assert (await asha.send_again()).text == f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
+    assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
+
+
+async def test_a_pin_that_comes_after_its_sessions_end_is_asked_for_again_and_pays_once(
+    phone: MakePhone, runtime: Runtime, redis: Redis
+) -> None:
+    asha = phone(ASHA)
+    await asha.dial()
+    await asha.type("4", "0722000002", "500")
+    forget(redis, "session", "resume")
+    assert "Enter PIN" in (await asha.type(pins.RIGHT)).text
+    at_the_pin = redis.get(f"ussd:{{{ASHA}}}:session") or b""
+    receipt = await asha.type(pins.RIGHT)
+    redis.set(f"ussd:{{{ASHA}}}:session", at_the_pin, ex=60)
+    assert await asha.send_again() == receipt
+    assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
