@@ -112,12 +112,13 @@ _COUNTER = (
             Option("5", _("Pay out a customer"), goto="pay_out_phone", off=WithdrawOff),
         ),
     ),
-    Choice("agent_float", _("Your float is {balance}.")),
+    Choice("agent_float", _("Your float is {balance}."), fresh=read_float),
     Choice("agent_today", _("Today\n{lines}")),
     Choice(
         "agent_commission",
         _("Your commission is {amount}."),
         options=(Option("1", _("Move it to my float"), goto="agent_commission_pin", when=has_commission, off=FloatOff),),
+        fresh=read_commission,
     ),
     Ask(
         "agent_commission_pin",
@@ -153,6 +154,7 @@ _TOP_UP = (
         "top_up_amount",
         _("How much to {recipient}? Float: {balance}."),
         do=check_top_up,
+        fresh=read_float,
         goto={
             "ok": "top_up_pin",
             "not_permitted": "home",

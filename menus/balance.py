@@ -23,7 +23,7 @@ async def read_balance(step: Step) -> Outcome:
 
 
 SCREENS = (
-    Choice("balance", _("Your balance is {balance}.\nReply 0 for menu."), navigation=False),
+    Choice("balance", _("Your balance is {balance}.\nReply 0 for menu."), navigation=False, fresh=read_balance),
     Ask(
         "balance_pin",
         _("Enter PIN to see your balance."),

@@ -11,6 +11,7 @@ from core.operations.refusals import SavingsOff
 from core.savings import goals, texts
 from core.savings.goals import Goal
 from menus import savings_goal, savings_new
+from menus.balance import read_balance
 from menus.engine import inputs
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, Pick, again, found, ok, outcomes
 from menus.engine.session import Step
@@ -92,6 +93,10 @@ def _to_take(step: Step, goal: Goal) -> Outcome:
     return ok(goal=goal.name, goal_id=goal.id, kept=goal.balance)
 
 
+async def read_kept(step: Step) -> Outcome:
+    return ok(kept=(await goals.get(step.runtime, step.session.registered, _goal_id(step))).balance)
+
+
 def _goal_id(step: Step) -> UUID:
     return UUID(step.session.slots["goal_id"])
 
@@ -169,6 +174,7 @@ SCREENS = (
         "savings_save_amount",
         _("How much to save to {goal}? You have {balance}."),
         do=quote_save,
+        fresh=read_balance,
         goto={"ok": "savings_save_pin", "bad_amount": "savings_save_amount", "not_enough": "savings_save_amount"},
     ),
     Ask(
@@ -195,6 +201,7 @@ SCREENS = (
         "savings_take_amount",
         _("How much to take out of {goal}? It has {kept}."),
         do=quote_take,
+        fresh=read_kept,
         goto={
             "ok": "savings_take_pin",
             "bad_amount": "savings_take_amount",

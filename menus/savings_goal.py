@@ -129,6 +129,7 @@ SCREENS = (
                 goto={"ok": "savings_closed", "not_permitted": "savings", "account_not_empty": "savings_goal"},
             ),
         ),
+        fresh=_again,
     ),
     Choice(
         "savings_rule",

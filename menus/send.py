@@ -8,6 +8,7 @@ from core.customers import wallet
 from core.customers.refusals import UnknownRecipient
 from core.i18n import _
 from core.sending import invitations, texts, transfers
+from menus.balance import read_balance
 from menus.engine import agreed, inputs
 from menus.engine.dsl import Ask, End, Outcome, ok, outcomes, paying_again
 from menus.engine.session import Step
@@ -96,6 +97,7 @@ SCREENS = (
         "send_amount",
         _("How much to {recipient}? You have {balance}."),
         do=quote,
+        fresh=read_balance,
         goto={
             "ok": "send_pin",
             "bad_amount": "send_amount",
@@ -130,10 +132,17 @@ SCREENS = (
         "invite_amount",
         _("{phone} is not on Jasho yet. The money waits 7 days; an SMS tells them. How much? You have {balance}."),
         do=quote_invitation,
+        fresh=read_balance,
         goto=_AFTER_INVITED_AMOUNT,
     ),
     # A refusal and the longer text together would not fit.
-    Ask("invite_amount_again", _("How much to {phone}? You have {balance}."), do=quote_invitation, goto=_AFTER_INVITED_AMOUNT),
+    Ask(
+        "invite_amount_again",
+        _("How much to {phone}? You have {balance}."),
+        do=quote_invitation,
+        fresh=read_balance,
+        goto=_AFTER_INVITED_AMOUNT,
+    ),
     Ask(
         "invite_pin",
         _("Send {amount} to {phone}, fee {fee}. Comes back after 7 days if not taken. Enter PIN"),

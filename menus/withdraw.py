@@ -7,6 +7,7 @@ from core.i18n import _
 from core.payments import requests
 from core.payments.settlements import OUT
 from core.rail import Ability
+from menus.balance import read_balance
 from menus.engine import agreed, inputs
 from menus.engine.dsl import Ask, Choice, End, Option, Outcome, ok, outcomes, paying_again
 from menus.engine.session import Session, Step
@@ -91,6 +92,7 @@ SCREENS = (
         "withdraw_amount",
         _("How much cash from {name}? You have {balance}."),
         do=quote,
+        fresh=read_balance,
         goto={
             "ok": "withdraw_pin",
             "bad_amount": "withdraw_amount",
@@ -122,6 +124,7 @@ SCREENS = (
         "withdraw_mpesa_amount",
         _("How much to M-Pesa {phone}? You have {balance}."),
         do=quote_mpesa,
+        fresh=read_balance,
         goto={
             "ok": "withdraw_mpesa_pin",
             "rail_away": "withdraw",

@@ -151,23 +151,28 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`navigation=False` leaves out the line about Back, where the text mentions it already."""
+    """`navigation=False` leaves out the line about Back, where the text mentions it already. `fresh` as of Ask."""
 
     name: str
     text: str
     options: tuple[Option, ...] = ()
     navigation: bool = True
+    fresh: Handler | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """`secret`: the answer is a PIN. No direct dial goes past such a screen."""
+    """`secret`: the answer is a PIN. No direct dial goes past such a screen.
+
+    `fresh` reads anew what the text says of money, where a refusal, Back or Continue shows it again: it may have moved meanwhile.
+    """
 
     name: str
     text: str
     do: Handler
     goto: Mapping[str, str]
     secret: bool = False
+    fresh: Handler | None = None
 
 
 @dataclass(frozen=True, slots=True)

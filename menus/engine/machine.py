@@ -5,6 +5,7 @@ handled here, so that no menu has to.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 from transitions import Machine
@@ -86,8 +87,21 @@ class Engine:
         elif typed == MORE and (session.page < 0 or render(self.screens[session.screen], session).has_more):
             session.page += 1
         else:
-            return await self._act(step)
+            refusal = await self._act(step)
+            if refusal is not None:
+                await self._freshen(step)
+            return refusal
+        await self._freshen(step)
         return None
+
+    async def _freshen(self, step: Step) -> None:
+        """Reads anew what the screen says that nobody has just asked for."""
+        screen = self.screens[step.session.screen]
+        if not isinstance(screen, Ask | Choice) or screen.fresh is None:
+            return
+        with suppress(Refusal):  # what it was about is gone: her next input will hear of it
+            outcome = await within(HANDLER_SECONDS, screen.fresh(step))
+            step.session.slots.update(outcome.slots)
 
     def show(self, session: Session, refusal: Refusal | None = None) -> tuple[str, bool]:
         """The text of the session's screen, and whether the session ends with it.
