@@ -47,9 +47,9 @@ def _forget_keys() -> None:
 
 def _deny() -> None:
     """Whatever was not answered in time is said not to have been done."""
-    from gateway.ussd import road  # noqa: PLC0415
+    from gateway.ussd import failing  # noqa: PLC0415
 
-    road.MAYBE_DONE = road.NOTHING_DONE
+    failing.MAYBE_DONE = failing.NOTHING_DONE
 
 
 def _pay_nothing() -> None:
