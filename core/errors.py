@@ -75,7 +75,7 @@ class BadAmount(Refusal):
 class BadText(Refusal):
     code = "bad_text"
     kind = Kind.UNREADABLE
-    sentence = _("Write it in a few plain words.")
+    sentence = _("Write it in a few plain words, in letters A to Z.")
 
 
 class BadDate(Refusal):

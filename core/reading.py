@@ -5,7 +5,7 @@ import unicodedata
 from datetime import date
 
 from core import phones, septets
-from core.errors import BadAmount, BadDate
+from core.errors import BadAmount, BadDate, BadText
 from core.money import Money, NotAnAmount
 from core.refusing import refuses
 
@@ -61,8 +61,23 @@ def _bare(text: str) -> str:
 
 
 def tidy(text: str) -> str:
-    """`clean` on one line, with single spaces and ligatures taken apart: a letter typed in one piece counts as what is shown."""
-    return " ".join(clean(unicodedata.normalize("NFKC", clean(text))).split())
+    """A text on one line: single spaces, plain quotes, ligatures taken apart, accents composed to be parts of their letters."""
+    plain_quotes = unicodedata.normalize("NFKC", text.translate(septets.KEYBOARD)).translate(septets.KEYBOARD)
+    return " ".join(plain_quotes.split())
+
+
+@refuses(BadText)
+def words(text: str, most_septets: int) -> str:
+    """A text that others will read on a phone, on one line: what a phone cannot show is refused, or they would read `?`."""
+    line = tidy(text)
+    if not is_shown(line, most_septets):
+        raise BadText
+    return line
+
+
+def is_shown(line: str, most_septets: int) -> bool:
+    """Is there something in the line, and can a phone show all of it in so much room?"""
+    return septets.is_shown(line) and 0 < septets.count(septets.plain(line)) <= most_septets
 
 
 @refuses(phones.parse)

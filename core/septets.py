@@ -16,8 +16,23 @@ _EXTENDED = frozenset("^{}\\[~]|€")
 _ALPHABET = _BASIC | _EXTENDED
 # What phones and word processors write for the quotes and the dash of a keyboard.
 KEYBOARD = str.maketrans(
-    dict.fromkeys("‘’‚‛`´ʹʻʼʽʾʿˈ′", "'") | dict.fromkeys("“”„‟«»″", '"') | dict.fromkeys("‐‑‒–—―−﹣", "-") | {"…": "..."}
+    dict.fromkeys("‘’‚‛`´ʹʻʼʽʾʿˈ′Ꞌꞌ", "'") | dict.fromkeys("“”„‟«»″", '"') | dict.fromkeys("‐‑‒–—―−﹣", "-") | {"…": "..."}
 )
+# Letters that the alphabet lacks and that have no accent to drop: as people write them on a phone that has none.
+_LETTERS = {
+    "ŋ": "ng'",
+    "Ŋ": "Ng'",
+    "ɲ": "ny",
+    "Ɲ": "Ny",
+    "ɣ": "gh",
+    "Ɣ": "Gh",
+    "þ": "th",
+    "Þ": "Th",
+    "œ": "oe",
+    "Œ": "Oe",
+    "ẞ": "ß",
+    **dict(zip("ɔƆɛƐɓƁɗƊɖƉƙƘƒƑʋƲɩƖʊƱǝƎəƏɨƗʉɄƴƳɠƓłŁđĐðÐħĦıŧŦ", "oOeEbBdDdDkKfFvViIuUeEeEiIuUyYgGlLdDdDhHitT", strict=True)),
+}
 
 
 def count(text: str) -> int:
@@ -60,11 +75,22 @@ def plain(text: str) -> str:
     """
     if _ALPHABET.issuperset(text):
         return text
-    likeness = []
-    for character in text.translate(KEYBOARD):
-        if character in _ALPHABET:
-            likeness.append(character)
-            continue
-        bare = unicodedata.normalize("NFKD", character)
-        likeness.append("".join(part for part in bare if part in _ALPHABET) or ("" if unicodedata.combining(character) else "?"))
-    return "".join(likeness)
+    likenesses = map(_likeness, text.translate(KEYBOARD))
+    return "".join("?" if likeness is None else likeness for likeness in likenesses)
+
+
+def is_shown(text: str) -> bool:
+    """Can a phone show all of the text, by a likeness where the alphabet lacks a letter?"""
+    return _ALPHABET.issuperset(text) or None not in map(_likeness, text.translate(KEYBOARD))
+
+
+def _likeness(character: str) -> str | None:
+    """What stands for a character in the alphabet: an empty text for an accent or an invisible sign, None where nothing can."""
+    if character in _ALPHABET:
+        return character
+    if character in _LETTERS:
+        return _LETTERS[character]
+    if unicodedata.combining(character) or unicodedata.category(character) == "Cf":
+        return ""
+    bare = [part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part)]
+    return "".join(bare) if bare and _ALPHABET.issuperset(bare) else None

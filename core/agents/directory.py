@@ -35,7 +35,7 @@ CASH_IN, CASH_OUT = "cash_in", "cash_out"
 MOST_NAME_CHARACTERS, MOST_PLACE_CHARACTERS = 40, 20
 MOST_NEAR = 12
 _LEAST_SEARCHED = 2
-_WORDS = re.compile(r"[^\W_](?:[^\W_]|[ &'’.-])*")
+_WORDS = re.compile(r"[^\W_](?:[^\W_]|[ &'.-])*")
 _NUMBER = re.compile(r"[0-9]{6}")
 
 
@@ -116,7 +116,7 @@ async def get_on_record(connection: AsyncConnection, customer_id: UUID) -> Agent
 @refuses(NoAgentNear)
 async def list_near(runtime: Runtime, place: str) -> list[Shop]:
     """Agents whose place or shop is spelt like `place`, nearest spelling first; 12 at most."""
-    searched = " ".join(place.split()).lower()
+    searched = reading.tidy(place).lower()
     if len(searched) < _LEAST_SEARCHED or not searched.isprintable():
         raise NoAgentNear
     place_column, name_column = func.lower(agent_table.c.place), func.lower(agent_table.c.name)
@@ -232,8 +232,8 @@ def _candidates() -> Iterator[str]:
 
 def _tidy(text: str, most: int) -> str:
     """The name of a shop or a place, on one line."""
-    name = reading.tidy(text)
-    if len(name) > most or not _WORDS.fullmatch(name):
+    name = reading.words(text, most)
+    if not _WORDS.fullmatch(name):
         raise BadText
     return name
 

@@ -22,8 +22,8 @@ from core.tables.customers import customer as customer_table
 from core.tables.ledger import account as account_table
 
 MOST_NAME_CHARACTERS = 40
-_WORD = r"[^\W\d_]+(?:['’.-]{1,2}[^\W\d_]+)*\.?"
-_NAME = re.compile(rf"{_WORD}(?: {_WORD})+")
+_WORD = r"'?[^\W\d_]+(?:['.-]{1,2}[^\W\d_]+)*\.?"
+_NAME = re.compile(rf"(?=.*[^\W\d_].*[^\W\d_]){_WORD}(?: {_WORD})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,11 @@ async def check_owned_since(runtime: Runtime, customer: Customer, moment: dateti
 
 @refuses(BadName)
 def read_name(text: str) -> str:
-    """A person's full name, tidied: two words of letters or more, at most 40 characters."""
-    # `tidy` composes accents: one that is typed apart would be no letter to the pattern.
+    """A person's name, tidied: one word of letters or more that phones can show, in 40 septets at most."""
     name = reading.tidy(text)
     if name in (name.lower(), name.upper()):
-        name = re.sub(r"[^\W\d_]+(?:['’][^\W\d_]+)*", lambda word: word[0].capitalize(), name)  # Ng'ang'a is one word
-    if len(name) > MOST_NAME_CHARACTERS or not _NAME.fullmatch(name):
+        name = re.sub(r"[^\W\d_]+(?:'[^\W\d_]+)*", lambda word: word[0].capitalize(), name)  # Ng'ang'a is one word
+    if not reading.is_shown(name, MOST_NAME_CHARACTERS) or not _NAME.fullmatch(name):
         raise BadName
     return name
 

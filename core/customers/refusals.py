@@ -7,7 +7,7 @@ from core.i18n import _
 class BadName(Refusal):
     code = "bad_name"
     kind = Kind.UNREADABLE
-    sentence = _("Write your first and last name in letters.")
+    sentence = _("Write your name in letters A to Z, like Asha Wanjiku.")
 
 
 class BadNationalId(Refusal):

@@ -60,8 +60,8 @@ class Claim:
 @refuses(BadText)
 def read_text(text: str) -> str:
     """A few plain words with a letter in them, tidied and in the phone's alphabet: 60 septets at most."""
-    words = septets.plain(reading.tidy(text))
-    if septets.count(words) > MOST_TEXT_CHARACTERS or not any(character.isalpha() for character in words):
+    words = septets.plain(reading.words(text, MOST_TEXT_CHARACTERS))
+    if not any(character.isalpha() for character in words):
         raise BadText
     return words
 

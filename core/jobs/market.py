@@ -42,10 +42,10 @@ PAID, REFUNDED, CANCELLED, EXPIRED = "paid", "refunded", "cancelled", "expired"
 MOST_LISTED = 40
 MOST_PLACE_CHARACTERS, MOST_TITLE_CHARACTERS = 20, 30
 _LEAST_CHARACTERS = 2
-_WORD = r"[^\W_]+(?:['’][^\W_]+)*"
+_WORD = r"[^\W_]+(?:'[^\W_]+)*"
 _PLACE = re.compile(rf"{_WORD}(?:[ .-]{{1,2}}{_WORD})*")
 # No braces: what stands in braces in a notice is filled in later.
-_TITLE = re.compile(r"[^\W_](?:[^\W_]|[ ,.'’/&()+-])*")
+_TITLE = re.compile(r"[^\W_](?:[^\W_]|[ ,.'/&()+-])*")
 _NUMBER = re.compile(r"#?([0-9]{4,6})")
 
 
@@ -82,8 +82,8 @@ class Job:
 @refuses(BadText)
 def read_place(text: str) -> str:
     """The name of a place, each word capitalised, 20 characters at most."""
-    place = reading.tidy(text)
-    if not _LEAST_CHARACTERS <= len(place) <= MOST_PLACE_CHARACTERS or not _PLACE.fullmatch(place) or place.isdecimal():
+    place = reading.words(text, MOST_PLACE_CHARACTERS)
+    if len(place) < _LEAST_CHARACTERS or not _PLACE.fullmatch(place) or place.isdecimal():
         raise BadText
     return re.sub(_WORD, lambda word: word[0].capitalize(), place)
 
@@ -91,8 +91,8 @@ def read_place(text: str) -> str:
 @refuses(BadText)
 def read_title(text: str) -> str:
     """A job's title: what is to be done, in 30 characters at most."""
-    title = reading.tidy(text)
-    if not _LEAST_CHARACTERS <= len(title) <= MOST_TITLE_CHARACTERS or not _TITLE.fullmatch(title) or title.isdecimal():
+    title = reading.words(text, MOST_TITLE_CHARACTERS)
+    if len(title) < _LEAST_CHARACTERS or not _TITLE.fullmatch(title) or title.isdecimal():
         raise BadText
     return title[0].upper() + title[1:]
 

@@ -34,7 +34,7 @@ _NAME = re.compile(rf"(?=.*[^\W\d_])[\w .,'&+/()!-]{{1,{_MOST_NAME_CHARACTERS}}}
 @refuses(BadText)
 def read_name(text: str) -> str:
     """A goal's name, tidied: up to 20 plain characters, with a letter among them."""
-    name = septets.plain(reading.tidy(text))
+    name = septets.plain(reading.words(text, _MOST_NAME_CHARACTERS))
     if not _NAME.fullmatch(name):
         raise BadText
     return name

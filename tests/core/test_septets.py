@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.septets import SCREEN_SEPTETS, count, foreign, parts, plain
+from core.septets import SCREEN_SEPTETS, count, foreign, is_shown, parts, plain
 
 EXTENDED = "^{}\\[~]|€"
 
@@ -63,10 +63,22 @@ def test_what_would_cut_a_screen_to_seventy_characters_is_named(text: str, stran
         ("Ksh\u00a0500", "Ksh 500"),
         ("日本", "??"),
         ("a\tb", "a?b"),
+        ("Ng`ang`a", "Ng'ang'a"),
+        ("Ngʼangʼa", "Ng'ang'a"),
+        ("Aŋelo Ɔkello", "Ang'elo Okello"),
+        ("Ɛdi Łukasz Þór", "Edi Lukasz Thor"),
+        ("A\u200esha\ufeff", "Asha"),
+        ("½", "?"),
+        ("Ольга", "?????"),
     ],
 )
 def test_a_customer_recognises_her_name_on_the_screen(written: str, shown: str) -> None:
     assert plain(written) == shown
+
+
+@given(st.text())
+def test_a_text_is_shown_where_nothing_of_it_becomes_a_question_mark(text: str) -> None:
+    assert is_shown(text) is ("?" not in plain(text.replace("?", "")))
 
 
 @given(st.text())

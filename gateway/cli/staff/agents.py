@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from core import phones
+from core import phones, reading
 from core.agents import directory, floats
 from core.agents.directory import Agent
 from core.customers import profiles
@@ -75,7 +75,7 @@ def add(phone: str, name: str, place: str, amount: str | None, yes: bool) -> Non
             except KeyConflict as error:
                 raise Failure(f"{phone} was given another float to begin with: add to it with `jasho float buy`") from error
     click.echo(f"Agent number: {added.number}")
-    if (added.name, added.place) != (" ".join(name.split()), " ".join(place.split())):
+    if (added.name, added.place) != (reading.tidy(name), reading.tidy(place)):
         click.echo(f"jasho: {phone} was an agent already, as {added.name!r} in {added.place!r}: that stays", err=True)
 
 
