@@ -30,6 +30,8 @@ _SHOWN = ("env", "public_url", "service_code", "country", "callback_allow")
 _SECRETS = ("callback_secret", "pin_pepper", "data_key")
 # A delivery report may come two days late, and a provider may deliver an SMS again a day later.
 LEAST_DAYS, MOST_DAYS = 7, 3650
+# With a longer one, some texts would take a second SMS or screen: the lint of menus proves them with this.
+MOST_SERVICE_CODE_CHARACTERS = 16
 # For `jasho migrate`, `backup` and `restore`. Whoever breaks into a process that answers strangers does not get them there.
 _OWNERS = ("migrate_database_url", "backup_key")
 _NEEDED_IN_PRODUCTION = ("database_url", "redis_url", *_SECRETS)
@@ -216,7 +218,8 @@ def _malformed(settings: Settings) -> list[str]:
     checks = {
         "env": settings.env in ("local", "production"),
         "country": settings.country in COUNTRIES,
-        "service_code": re.fullmatch(r"\*[0-9]+(\*[0-9]+)*#", settings.service_code) is not None,
+        "service_code": len(settings.service_code) <= MOST_SERVICE_CODE_CHARACTERS
+        and re.fullmatch(r"\*[0-9]+(\*[0-9]+)*#", settings.service_code) is not None,
         "public_url": re.fullmatch(r"https?://[^\s/]+/?", settings.public_url) is not None,
         "database_url": _DATABASE_URL.match(settings.database_url) is not None,
         "migrate_database_url": _DATABASE_URL.match(settings.migrate_database_url) is not None,
@@ -230,7 +233,7 @@ def _malformed(settings: Settings) -> list[str]:
     sentences = {
         "env": "must be local or production",
         "country": f"must be one of {', '.join(COUNTRIES)}",
-        "service_code": "must look like *384*96#",
+        "service_code": f"must look like *384*96#, in {MOST_SERVICE_CODE_CHARACTERS} characters at most: texts fit with that",
         "public_url": "must be the service's address, like https://jasho.example",
         "database_url": "must be a postgresql:// address, in whose password @ is %40 and / is %2F",
         "migrate_database_url": "must be a postgresql:// address, in whose password @ is %40 and / is %2F",

@@ -11,8 +11,6 @@ WITHDRAWN = _("{reference} confirmed. {amount} in cash at {name} {number}. Fee {
 PAY_CASH = _("{reference} confirmed. Pay {amount} in cash to {name} {phone}. Float {balance}.")
 FLOAT_BOUGHT = _("{reference} confirmed. {amount} was added to your float. Float {balance}.")
 FLOAT_SOLD = _("{reference} confirmed. {amount} was paid out of your float. Float {balance}.")
-APPROVAL_ASKED = _(
-    "{name}, agent {number}, asks to pay you {amount} from your account, fee {fee}. Dial {service_code} to answer."
-)
+APPROVAL_ASKED = _("{name}, agent {number}, asks to pay you {amount}, fee {fee}, from your account. Dial {service_code}.")
 APPROVAL_REFUSED = _("{name} {phone} said no. Do not pay out {amount}.")
 APPROVAL_EXPIRED = _("{name} {phone} did not answer within a day. Do not pay out {amount}.")

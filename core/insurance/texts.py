@@ -16,4 +16,4 @@ COVER_UNPAID = _(
 COVER_ENDED = _("Your {product} cover has ended. Dial {service_code} to buy it again.")
 CLAIM_MADE = _("Your claim {number} for {product} has reached us. We will tell you by SMS what we decide.")
 CLAIM_PAID = _("{reference} confirmed. Your claim {number} for {product} is paid: {amount}. Balance {balance}.")
-CLAIM_DECLINED = _("Your claim {number} for {product} was not paid: {why}. Questions? Dial {service_code} and choose 7.")
+CLAIM_DECLINED = _("Your claim {number} for {product} was not paid: {why}. Questions? Dial {service_code}, 7.")

@@ -6,9 +6,7 @@ SENT = _("{reference} confirmed. {amount} sent to {name} {phone}. Fee {fee}. Bal
 SENT_ROUNDED = _("{reference}: {amount} sent to {name} {phone}. Fee {fee}. Saved {saved}. Balance {balance}.")
 RECEIVED = _("{reference} confirmed. You received {amount} from {name} {phone}. Balance {balance}.")
 INVITED = _("{reference} confirmed. {amount} waits for {phone} until {moment}, then comes back. Fee {fee}. Balance {balance}.")
-INVITATION = _(
-    "{name} {phone} sent you {amount}. Dial {service_code} before {moment}, open a free Jasho account and it is yours."
-)
+INVITATION = _("{name} {phone} sent you {amount}. Dial {service_code} before {moment}, join Jasho for free and it is yours.")
 INVITED_CAME = _("{name} {phone} has joined Jasho and received your {amount}. Reference {reference}.")
 INVITED_NEVER_CAME = _(
     "{reference} confirmed. {phone} did not join in time: your {amount} is back, fee included. Balance {balance}."

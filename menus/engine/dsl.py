@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from core.countries import COUNTRIES
 from core.errors import BadChoice, Busy, Refusal, TooLong
 from core.refusing import refused_by
+from core.settings import MOST_SERVICE_CODE_CHARACTERS
 from menus.engine.session import Item, Session, Step
 
 BACK, HOME, MORE = "0", "00", "98"
@@ -44,7 +45,7 @@ LONGEST = {
     "phone": "0" * max(country.phone_digits for country in COUNTRIES.values()),
     "rail": "Airtel Money",
     "reference": "M" * 10,
-    "service_code": "*384*96#",
+    "service_code": "*" + "0" * (MOST_SERVICE_CODE_CHARACTERS - 2) + "#",
     "tries_left": "2",
     "lines": "",
     "number": "0" * 6,

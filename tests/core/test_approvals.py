@@ -52,7 +52,7 @@ async def test_nothing_moves_when_only_the_agent_wants_it(runtime: Runtime) -> N
     await ask(runtime)
     assert await held(runtime, ASHA) == 1_250_000
     assert await held(runtime, NJERI, "float") == 10_000_000
-    words = "Mama Njeri Shop, agent 200100, asks to pay you KES 2,000 from your account, fee KES 29. Dial *384*96# to answer."
+    words = "Mama Njeri Shop, agent 200100, asks to pay you KES 2,000, fee KES 29, from your account. Dial *384*96#."
     assert await received(runtime, ASHA, words) == 1
 
 

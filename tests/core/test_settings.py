@@ -109,6 +109,7 @@ def test_production_refuses_a_developers_secret(name: str) -> None:
         ("JASHO_KEEP_MESSAGES_DAYS", "Xq7"),
         ("JASHO_SERVICE_CODE", "*384*96Xq7"),
         ("JASHO_SERVICE_CODE", "*384**Xq7#"),
+        ("JASHO_SERVICE_CODE", "*384*1234*567890#"),
         ("JASHO_PUBLIC_URL", "jasho.example/Xq7"),
         ("JASHO_PUBLIC_URL", "https://jasho.example/Xq7/path"),
         ("JASHO_DATABASE_URL", "mysql://jasho:Xq7@db/jasho"),

@@ -13,6 +13,7 @@ from core.settings import Settings
 from core.support import questions
 from core.support.answers import NEVER_WRITE_PIN, RULES, UNKNOWN
 from gateway import wiring
+from menus.engine.dsl import LONGEST
 from menus.engine.screen import BACK_LINE
 from tests.pins import RIGHT
 
@@ -97,7 +98,7 @@ async def test_any_text_gets_an_answer(runtime: Runtime, question: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_answer_fits_one_screen(language: str) -> None:
     for text in [*(rule.answer for rule in RULES), UNKNOWN]:
-        shown = translate(text, language).format(service_code="*384*96#") + "\n" + translate(BACK_LINE, language)
+        shown = translate(text, language).format(service_code=LONGEST["service_code"]) + "\n" + translate(BACK_LINE, language)
         assert not septets.foreign(shown)
         assert septets.count(shown) <= SCREEN_SEPTETS, shown
 

@@ -105,6 +105,14 @@ def test_settings_that_cannot_be_read_are_a_finding(settings: Settings) -> None:
     assert CANARY not in done.stdout
 
 
+@pytest.mark.system
+def test_a_service_code_that_texts_do_not_fit_with_is_a_finding(settings: Settings) -> None:
+    done = jasho(["doctor", "--json"], settings, JASHO_SERVICE_CODE="*384*1234*567890#")
+    assert done.returncode == 1
+    [finding] = json.loads(done.stdout)["checks"]
+    assert "JASHO_SERVICE_CODE" in finding["seen"]
+
+
 @pytest.mark.parametrize(
     ("url", "state"),
     [
