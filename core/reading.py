@@ -12,7 +12,7 @@ from core.refusing import refuses
 # Day, month, year, separated or not: some phones' keypads have no slash.
 _DATE = re.compile(r"(\d{1,2})[/. -](\d{1,2})[/. -](\d{4}|\d{2})|(\d{2})(\d{2})(\d{4})", re.ASCII)
 # What may stand before a number and behind it, and is none of its signs.
-_QUOTES, _ENDS = " \"'", " \"'.,;:!?#"
+_QUOTES, _ENDS = " \"';", " \"'.,;:!?#"
 # Nothing is seen of these, though Unicode counts them among marks, letters and signs: fillers, variation selectors, keycaps.
 _UNSEEN = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u20e3\u2800\u3164\uffa0"
@@ -49,10 +49,13 @@ def _seen(character: str) -> str:
 
 
 def without_pictures(text: str) -> str:
-    """A cleaned text with a space for each emoji; what a bad byte became stays, because nobody knows what it was."""
+    """A cleaned text with a semicolon for each emoji: one parts what is on both its sides.
+
+    What a bad byte became stays, because nobody knows what it was.
+    """
     if text.isascii():
         return text
-    return "".join(" " if unicodedata.category(sign) in ("So", "Sk") and sign != "\ufffd" else sign for sign in text)
+    return "".join(" ; " if unicodedata.category(sign) in ("So", "Sk") and sign != "\ufffd" else sign for sign in text)
 
 
 def _bare(text: str) -> str:

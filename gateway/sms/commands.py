@@ -36,8 +36,10 @@ _SWAHILI = frozenset(
 )
 _LANGUAGE_OF_WORD = {"EN": "en", "ENGLISH": "en", "KIINGEREZA": "en", "SW": "sw", "SWAHILI": "sw", "KISWAHILI": "sw"}
 _FILLER = re.compile(
-    "to|for|of|please|pls|number|amount|cash|money|from|kwa|ya|na|tafadhali|namba|nambari|pesa|kiasi|[-.*]+", re.IGNORECASE
+    "to|for|of|please|pls|number|amount|cash|money|from|kwa|ya|na|tafadhali|namba|nambari|pesa|kiasi", re.IGNORECASE
 )
+# Stands where a little word or a sign stood: what is on both sides of it is not one number (`1 to 500`).
+_BETWEEN = "|"
 # Beside the digits of a code or a job.
 _BESIDE_DIGITS = re.compile(r"my|is|the|code|job|jobs|kodi|kazi|ni|thanks|asante", re.IGNORECASE)
 # People who share a short code with other services begin with this one's name.
@@ -48,7 +50,7 @@ _PIN_WORD = re.compile(
 )
 # Signs around a text or a piece of it. A dash or a point before digits says something.
 _WORD = re.compile(r"[^\W\d_]+")
-_DASHES = ("/-", "/=", "=")
+_DASHES = ("/-", "/=", "=", "-")
 # What is ordered by them must be written in full, with nothing but a code before the word.
 _MOVING = ("send", "save", "confirm", "apply")
 _SIGNS_BEFORE, _SIGNS_BEHIND = " \"'([{<*_#:,;!?~/\\|", " \"')]}>*_#:,;!?~.|"
@@ -99,7 +101,7 @@ def parse(text: str, country: str) -> Command:
     typed = _without_keyword(typed)
     word = _WORD.search(typed)
     before, behind = (typed, "") if word is None else (typed[: word.start()], typed[word.end() :])
-    before_tokens, tokens = _tokens(before), _tokens(behind)
+    before_tokens, tokens = [token for token in _tokens(before) if token not in (_BETWEEN, "-")], _tokens(behind)
     if word is None:
         if all(token.isdecimal() for token in before_tokens) and len(digits := "".join(before_tokens)) == 4:
             return Command("confirm", number=digits)  # the code alone, or a PIN: only a waiting order can tell
@@ -107,9 +109,11 @@ def parse(text: str, country: str) -> Command:
     verb = _VERB_OF_WORD.get(word[0].upper())
     if verb is None or verb == "stop":
         raise NotUnderstood("" if verb else _nearest(word[0].upper()))
-    if verb in _MOVING and (len(typed) > _MOST_CHARACTERS or len(tokens) > _MOST_TOKENS or (before_tokens and verb != "confirm")):
+    is_long = len(text) > _MOST_READ or len(typed) > _MOST_CHARACTERS or len(tokens) > _MOST_TOKENS
+    if verb in _MOVING and (is_long or (before_tokens and verb != "confirm")):
         raise NotUnderstood(verb)
-    return _READERS.get(verb, _without_more)(verb, before_tokens + tokens, country)
+    tokens = before_tokens + (tokens if verb in ("send", "save") else [token for token in tokens if token != _BETWEEN])
+    return _READERS.get(verb, _without_more)(verb, tokens, country)
 
 
 def language_of(text: str) -> str:
@@ -127,8 +131,10 @@ def _without_keyword(typed: str) -> str:
 
 
 def _tokens(text: str) -> list[str]:
-    pieces = (piece.lstrip(_SIGNS_BEFORE).rstrip(_SIGNS_BEHIND) if piece not in _DASHES else piece for piece in text.split())
-    return [piece for piece in pieces if piece]
+    """The pieces of a text without the signs around them; signs by themselves are _BETWEEN."""
+    return [
+        piece if piece in _DASHES else piece.lstrip(_SIGNS_BEFORE).rstrip(_SIGNS_BEHIND) or _BETWEEN for piece in text.split()
+    ]
 
 
 def _nearest(word: str) -> str:
@@ -149,7 +155,7 @@ def _refuse_pin(tokens: list[str]) -> None:
 
 def _send(verb: str, rest: list[str], country: str) -> Command:
     """A phone and an amount, in any order, each perhaps in several pieces. There must be exactly one way to read them."""
-    tokens = [token for token in rest if not _FILLER.fullmatch(token)]
+    tokens = _without_fillers(rest)
     readings = _transfers(tokens, country)
     if len(readings) == 1:
         [(phone, amount)] = readings
@@ -164,12 +170,22 @@ def _transfers(tokens: list[str], country: str) -> set[tuple[str, Money]]:
     readings: set[tuple[str, Money]] = set()
     for begin in range(len(tokens)):
         for end in range(begin + 1, min(begin + _MOST_PHONE_TOKENS, len(tokens)) + 1):
-            before, behind = tokens[:begin], tokens[end:]
+            before, behind = _trimmed(tokens[:begin]), _trimmed(tokens[end:])
             phone = _phone(" ".join(tokens[begin:end]), country)
             amount = None if before and behind else _amount(before or behind, country)
             if phone is not None and amount is not None:
                 readings.add((phone, amount))
     return readings
+
+
+def _without_fillers(tokens: list[str]) -> list[str]:
+    return _trimmed([_BETWEEN if _FILLER.fullmatch(token) else token for token in tokens])
+
+
+def _trimmed(tokens: list[str]) -> list[str]:
+    """The tokens between what only parts them from others: little words, a dash."""
+    places = [place for place, token in enumerate(tokens) if token not in (_BETWEEN, "-")]
+    return tokens[places[0] : places[-1] + 1] if places else []
 
 
 def _without_four_digits(tokens: list[str]) -> list[list[str]]:
@@ -184,7 +200,7 @@ def _without_four_digits(tokens: list[str]) -> list[list[str]]:
 
 def _save(verb: str, rest: list[str], country: str) -> Command:
     """An amount, and perhaps the name of a goal before or behind it."""
-    tokens = [token for token in rest if not _FILLER.fullmatch(token)]
+    tokens = _without_fillers(rest)
     savings = _savings(tokens, country)
     if len(savings) == 1:
         [(amount, words)] = savings
@@ -202,7 +218,9 @@ def _savings(tokens: list[str], country: str) -> list[tuple[Money, str]]:
         longest = next(((begin, end, amount) for end in ends if (amount := _amount(tokens[begin:end], country))), None)
         if longest is not None and not (spans and longest[1] <= spans[-1][1]):
             spans.append(longest)
-    return [(amount, " ".join(tokens[:begin] + tokens[end:])) for begin, end, amount in spans]
+    return [
+        (amount, " ".join(token for token in tokens[:begin] + tokens[end:] if token != _BETWEEN)) for begin, end, amount in spans
+    ]
 
 
 def _number(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG001 - one shape for all readers

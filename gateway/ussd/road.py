@@ -32,6 +32,8 @@ from menus.engine.session import MenuChanged, Session, Step
 # More inputs than any direct dial needs.
 _MOST_DIALLED = 20
 _DIAL_SECONDS = 6.0
+# Of a longer input no phone is the author.
+_MOST_CLEANED = 2_000
 _DEFAULT_LANGUAGE = "en"
 
 log = structlog.get_logger()
@@ -258,6 +260,8 @@ class Road:
 
 def _read(typed: str) -> str:
     """What was typed, cleaned. `#` ends what is dialled, and many end with it whatever they type."""
+    if len(typed) > _MOST_CLEANED:  # the engine refuses it
+        return typed
     return reading.clean(typed).removesuffix("#").rstrip()
 
 
