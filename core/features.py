@@ -53,13 +53,15 @@ from core.tables.sending import invitation
 class Duty:
     """Work that a background worker does in rounds. A round returns how many things it did; after a 0 the duty rests.
 
-    `switch`: the feature that it begins something of. Duties that end, return or tell have none: they go on.
+    `switch`: the feature that it begins something of. Duties that end, return or tell have none: they go on. `most_seconds`:
+    a round that takes longer is ended, and the next one goes on where it was.
     """
 
     name: str
     round: Callable[[Runtime], Awaitable[int]]
     rest_seconds: float
     switch: str = ""
+    most_seconds: float = 20.0
 
     async def do(self, runtime: Runtime) -> int:
         """A round, or nothing while the switch is off."""
@@ -184,8 +186,8 @@ FAMILIES = (
     Family(
         "retention",
         duties=(
-            Duty("retention: periods", periods.turn_over, rest_seconds=60),
-            Duty("retention: delete", deletion.delete_ended, rest_seconds=60),
+            Duty("retention: periods", periods.turn_over, rest_seconds=60, most_seconds=periods.MOST_SECONDS),
+            Duty("retention: delete", deletion.delete_ended, rest_seconds=60, most_seconds=120),
         ),
     ),
 )

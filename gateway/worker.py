@@ -7,11 +7,13 @@ sends them. A message whose worker died may have left or not: it waits for a del
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from core import chores, features
+from core.db import Database
 from core.faults.outage import Outage, blame
 from core.runtime import Runtime
 from gateway.backoff import growing_pauses
@@ -22,6 +24,9 @@ from gateway.sms.pool import ProviderPool
 _OUTBOX_SECONDS = 0.25
 _DEAD_SECONDS = 5.0
 _REPORTS_SECONDS = 1.0
+_ROUND_SECONDS = 20.0
+# One for the lease, one for answers, and some for messages that go to another provider.
+_SENDER_CONNECTIONS = 4
 
 log = structlog.get_logger()
 
@@ -37,19 +42,32 @@ async def work(runtime: Runtime, pool: ProviderPool | None) -> None:
         tasks.create_task(_repeat(runtime, "sms: release", lambda: sending.release(runtime, pool), _DEAD_SECONDS))
         tasks.create_task(_repeat(runtime, "sms: catch up", lambda: sending.catch_up(runtime, pool), _REPORTS_SECONDS))
         for duty in features.DUTIES:
-            tasks.create_task(_repeat(runtime, duty.name, partial(duty.do, runtime), duty.rest_seconds))
+            tasks.create_task(_repeat(runtime, duty.name, partial(duty.do, runtime), duty.rest_seconds, duty.most_seconds))
 
 
-async def _repeat(runtime: Runtime, duty: str, work_once: Callable[[], Awaitable[int]], rest_seconds: float) -> None:
-    """Works in rounds. It rests after a round that had nothing to do, and longer and longer after rounds that failed."""
+async def _repeat(
+    runtime: Runtime,
+    duty: str,
+    work_once: Callable[[], Awaitable[int]],
+    rest_seconds: float,
+    most_seconds: float = _ROUND_SECONDS,
+) -> None:
+    """Works in rounds. It rests after a round that had nothing to do, and longer and longer after rounds that failed.
+
+    A round that takes too long is ended: what it waits for may never come.
+    """
     structlog.contextvars.bind_contextvars(duty=duty)
     outage = Outage("a duty")
     pauses = growing_pauses()
     while True:
         try:
-            count = await work_once()
+            async with asyncio.timeout(most_seconds) as time_left:
+                count = await work_once()
         except Exception as error:  # noqa: BLE001 - whatever it is, the next round may do better
-            blame(error, runtime.database.outage, outage)
+            if time_left.expired():
+                outage.fault(error)
+            else:
+                blame(error, runtime.database.outage, outage)
             await asyncio.sleep(next(pauses))
         else:
             outage.over()
@@ -71,7 +89,13 @@ async def drain(runtime: Runtime, pool: ProviderPool | None = None) -> int:
 async def _send(runtime: Runtime, pool: ProviderPool | None) -> None:
     """Keeps the outbox empty."""
     if pool is not None:
-        await sending.keep_sending(runtime, pool)
+        # Where all that customers and duties have are in use, or silent, a code leaves all the same.
+        database = Database(runtime.settings.database_url, connections=_SENDER_CONNECTIONS)
+        database.outage = runtime.database.outage
+        try:
+            await sending.keep_sending(replace(runtime, database=database), pool)
+        finally:
+            await database.close()
         return
     if not runtime.settings.is_local:
         log.warning("no provider of SMS is configured: messages wait, and expire")

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from sqlalchemy import text
 
 from core.db import Database
+from core.faults.silence import patience
 from core.ledger.chart import PEOPLES_KINDS, list_system_accounts
 from core.ledger.proof import MOST_NAMED, SealName, prove
 
@@ -171,19 +172,20 @@ class _Checked:
 
 async def _check(database: Database, announce: Callable[[str], None], invariants: Mapping[str, str]) -> _Checked:
     findings = []
-    async with database.transaction() as connection:
-        await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        await connection.execute(text("SET LOCAL statement_timeout = 0"))
-        await connection.execute(text("SET LOCAL work_mem = '256MB'"))
-        for invariant, query in invariants.items():
-            announce(invariant)
-            named = f"SELECT * FROM ({query}) AS broken LIMIT {MOST_NAMED}"  # noqa: S608 - our own queries
-            findings += [(invariant, row) for row in await connection.scalars(text(named))]
-        counted = await connection.execute(
-            text(
-                "SELECT (SELECT count(*) FROM transfer), (SELECT count(*) FROM posting),"
-                " (SELECT coalesce(sum(transfers), 0)::bigint FROM seal)"
+    with patience(None):
+        async with database.transaction() as connection:
+            await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            await connection.execute(text("SET LOCAL statement_timeout = 0"))
+            await connection.execute(text("SET LOCAL work_mem = '256MB'"))
+            for invariant, query in invariants.items():
+                announce(invariant)
+                named = f"SELECT * FROM ({query}) AS broken LIMIT {MOST_NAMED}"  # noqa: S608 - our own queries
+                findings += [(invariant, row) for row in await connection.scalars(text(named))]
+            counted = await connection.execute(
+                text(
+                    "SELECT (SELECT count(*) FROM transfer), (SELECT count(*) FROM posting),"
+                    " (SELECT coalesce(sum(transfers), 0)::bigint FROM seal)"
+                )
             )
-        )
-        transfers, postings, sealed = counted.one()
+            transfers, postings, sealed = counted.one()
     return _Checked((transfers, postings, sealed), findings)

@@ -13,11 +13,14 @@ from sqlalchemy.exc import DBAPIError
 
 from core import clock
 from core.errors import Busy
+from core.faults.silence import patience
 from core.retention.present import present
 from core.runtime import Runtime
 from core.settings import Settings
 
 _A_KEEPING_TIME = 6
+# A little more than its two statements may take.
+MOST_SECONDS = 2 * 600 + 60
 
 log = structlog.get_logger()
 
@@ -45,7 +48,8 @@ async def turn_over(runtime: Runtime) -> int:
                 await connection.execute(text("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"))
                 # It reads a period through before it drops it, beside everybody else.
                 await connection.execute(text("SET LOCAL statement_timeout = '10min'"))
-                count += int(await connection.scalar(select(call)) or 0)
+                with patience(MOST_SECONDS):
+                    count += int(await connection.scalar(select(call)) or 0)
         except (Busy, DBAPIError) as error:
             if isinstance(error, DBAPIError) and not isinstance(error.orig, CheckViolation):
                 raise

@@ -15,10 +15,11 @@ from sqlalchemy.exc import OperationalError
 from core.errors import Busy
 from core.faults import is_away
 from core.faults.outage import Outage, blame
+from core.faults.silence import patience
 from core.messaging import outbox, reports
 from core.messaging.deliveries import AnsweredAttempt, Attempt, SendOutcome
 from core.runtime import Runtime
-from gateway.backoff import growing_pauses
+from gateway.backoff import short_pauses
 from gateway.sms.pool import ProviderPool
 from gateway.sms.provider import MOST_THREADS
 
@@ -28,6 +29,7 @@ MOST_IN_HAND = 48
 _LEAST_AT_ONCE = 6
 _GATHER_SECONDS = 0.015
 _IDLE_SECONDS = 0.25
+_ANSWER_SECONDS = 3.0
 
 log = structlog.get_logger()
 
@@ -89,27 +91,29 @@ async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
     """Sends until it is cancelled, and then waits for the calls under way. The database may go away and come back."""
     hands = _Hands()
     outage = Outage("leasing messages")
-    pauses = growing_pauses()
-    recorder = asyncio.create_task(_keep_recording(runtime, pool, hands))
-    try:
-        while True:
-            # In a task of its own: were we cancelled amid its commit, the leased messages would be nobody's.
-            step = asyncio.create_task(_lease_some(runtime, pool, hands))
-            try:
-                await asyncio.shield(step)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next lease may do better
-                blame(error, runtime.database.outage, outage)
-                await asyncio.sleep(next(pauses))
-            else:
-                outage.over()
-                pauses = growing_pauses()
-    finally:
-        await asyncio.wait({step})
-        if hands.under_way:
-            await asyncio.wait(hands.under_way)
-        hands.is_closing = True
-        hands.news.set()
-        await recorder
+    pauses = short_pauses()
+    # A line that died while it was silent is found out before a customer gives up waiting for her code.
+    with patience(_ANSWER_SECONDS):
+        recorder = asyncio.create_task(_keep_recording(runtime, pool, hands))
+        try:
+            while True:
+                # In a task of its own: were we cancelled amid its commit, the leased messages would be nobody's.
+                step = asyncio.create_task(_lease_some(runtime, pool, hands))
+                try:
+                    await asyncio.shield(step)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the next lease may do better
+                    blame(error, runtime.database.outage, outage)
+                    await asyncio.sleep(next(pauses))
+                else:
+                    outage.over()
+                    pauses = short_pauses()
+        finally:
+            await asyncio.wait({step})
+            if hands.under_way:
+                await asyncio.wait(hands.under_way)
+            hands.is_closing = True
+            hands.news.set()
+            await recorder
 
 
 async def _lease_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
@@ -131,7 +135,7 @@ async def _lease_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> No
 
 
 async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
-    pauses = growing_pauses()
+    pauses = short_pauses()
     while not (hands.is_closing and not hands.answers):
         await hands.news.wait()
         if not hands.is_closing:
@@ -147,7 +151,7 @@ async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -
             await asyncio.sleep(next(pauses))
             hands.news.set()
         else:
-            pauses = growing_pauses()
+            pauses = short_pauses()
             del hands.answers[: len(batch)]
             if hands.is_short or hands.free >= _LEAST_AT_ONCE:
                 hands.room.set()

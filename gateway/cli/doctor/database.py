@@ -32,8 +32,8 @@ _CONNECTIONS = text("""
     SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most,
         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS used
 """)
-# The pool, two lanes to the ledger and the look at readiness; two processes that answer, and a worker.
-_TAKEN_BY_A_SERVICE = 3 * (16 + 2 + 1)
+# The pool, what sends SMS, two lanes to the ledger and the look at readiness; two processes that answer, and a worker.
+_TAKEN_BY_A_SERVICE = 3 * (16 + 4 + 2 + 1)
 _UNSEALED_LONG = timedelta(minutes=5)
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 

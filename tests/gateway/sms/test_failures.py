@@ -127,15 +127,15 @@ async def test_an_sms_that_meets_a_broken_database_is_asked_for_again_and_answer
     assert len(await asha.read()) == before + 2
 
 
-@pytest.mark.parametrize("error", [AWAY, Busy()])
+@pytest.mark.parametrize(("error", "event"), [(AWAY, "an outage begins"), (Busy(), "SMS callback not taken")])
 async def test_a_report_that_cannot_be_recorded_is_asked_for_again(
-    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, error: Exception
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, error: Exception, event: str
 ) -> None:
     form = {"id": "ATXid_1", "status": "Success", "phoneNumber": "+254711000001"}
     with monkeypatch.context() as patched, capture_logs() as lines:
         patched.setattr(reports, "record", failing(error, times=1, then=reports.record))
         assert (await client.post("/api/sms/africastalking/local/delivery", data=form)).status_code == 503
-    assert [line["event"] for line in lines if line["log_level"] == "error"] == ["SMS callback not taken"]
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == [event]
     assert (await client.post("/api/sms/africastalking/local/delivery", data=form)).status_code == 200
 
 

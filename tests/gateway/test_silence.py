@@ -1,0 +1,128 @@
+"""A line to the database that falls silent: no duty is held by it for long, and SMS leave when it is back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
+
+from core import features
+from core.db import SESSION, Database
+from core.faults import is_away
+from core.faults.silence import ANSWER_SECONDS, patience
+from core.messaging import kinds
+from core.runtime import Runtime
+from core.settings import Settings
+from gateway import wiring, worker
+from tests.crash.silent_line import SilentLine, silent_line
+from tests.gateway.post_office import PostOffice, connected
+from tests.gateway.vendors import Vendor
+
+# After the line is back.
+CODE_SECONDS = 5
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[Runtime]:
+    runtime = wiring.runtime(settings)
+    task = asyncio.create_task(worker.work(runtime, wiring.sms_pool(settings, runtime.switches)))
+    try:
+        yield runtime
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await runtime.close()
+
+
+async def is_carried(post: PostOffice, vendor: Vendor, body: str, seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while body not in [request.body for request in vendor.requests]:
+            await post.statuses()
+
+
+async def is_noticed(post: PostOffice, line: SilentLine, lines: list[dict[str, str]]) -> None:
+    async with asyncio.timeout(60):
+        while not line.swallowed or not any(line["event"] == "an outage begins" for line in lines):
+            await post.statuses()
+
+
+@pytest.mark.parametrize("forgets", [True, False])
+@pytest.mark.parametrize("is_long", [True, False])
+async def test_a_code_leaves_within_seconds_when_a_silent_line_is_back(
+    post: PostOffice, settings: Settings, africastalking: Vendor, *, forgets: bool, is_long: bool
+) -> None:
+    async with silent_line(settings.database_url) as (line, by_way):
+        with capture_logs() as lines:
+            async with working(connected(replace(settings, database_url=by_way), africastalking)):
+                await post.queue("before")
+                await is_carried(post, africastalking, "before", 30)
+                line.fall_silent(forgets=forgets)
+                await post.queue("the code", phone="+254722000002", kind=kinds.CODE)
+                if is_long:
+                    await is_noticed(post, line, lines)  # type: ignore[arg-type]
+                line.come_back()
+                await is_carried(post, africastalking, "the code", CODE_SECONDS)
+    assert [request.body for request in africastalking.requests] == ["before", "the code"]
+
+
+async def test_a_silent_line_is_given_up_and_whoever_comes_next_gets_another(settings: Settings) -> None:
+    async with silent_line(settings.database_url) as (line, by_way):
+        database = Database(by_way, connections=1)
+        async with database.autocommit() as connection:
+            await connection.scalar(text("SELECT 1"))
+        line.fall_silent(forgets=True)
+        with patience(0.2), pytest.raises(OperationalError) as caught:
+            async with database.autocommit() as connection:
+                await connection.scalar(text("SELECT 1"))
+        assert is_away(caught.value)
+        line.come_back()
+        async with asyncio.timeout(20), database.autocommit() as connection:
+            assert await connection.scalar(text("SELECT 1")) == 1
+        await database.close()
+
+
+async def test_a_slow_statement_is_ended_by_the_server_and_not_taken_for_a_silent_line(settings: Settings) -> None:
+    assert int(SESSION["statement_timeout"].removesuffix("s")) < ANSWER_SECONDS
+    database = Database(settings.database_url, connections=1)
+    async with database.autocommit() as connection:
+        backend = await connection.scalar(text("SELECT pg_backend_pid()"))
+        await connection.execute(text("SET statement_timeout = '50ms'"))
+        with pytest.raises(OperationalError) as caught:
+            await connection.execute(text("SELECT pg_sleep(5)"))
+    assert isinstance(caught.value.orig, psycopg.errors.QueryCanceled)
+    async with database.autocommit() as connection:
+        assert await connection.scalar(text("SELECT pg_backend_pid()")) == backend
+    await database.close()
+
+
+async def test_a_duty_that_hangs_is_ended_and_does_its_next_round(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "growing_pauses", lambda: iter([0.0] * 9))
+    rounds, has_gone_on = 0, asyncio.Event()
+
+    async def hang_once() -> int:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            await asyncio.Event().wait()
+        has_gone_on.set()
+        return 0
+
+    with capture_logs() as lines:
+        task = asyncio.create_task(worker._repeat(runtime, "a test's", hang_once, 60, most_seconds=0.05))
+        async with asyncio.timeout(20):
+            await has_gone_on.wait()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    assert [(line["event"], line["what"]) for line in lines if line["log_level"] == "error"] == [("an outage begins", "a duty")]
+
+
+def test_every_duty_has_a_deadline_that_its_work_can_meet() -> None:
+    for duty in features.DUTIES:
+        assert ANSWER_SECONDS < duty.most_seconds <= 30 or duty.name in ("retention: periods", "retention: delete")
