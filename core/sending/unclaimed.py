@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import chores, clock, ids, phones
 from core.errors import Busy, Refusal
+from core.faults import is_away
 from core.ledger import limits
 from core.ledger.chart import UNCLAIMED, WALLET, SystemAccount, name_account
 from core.ledger.post import post_one
@@ -74,8 +75,11 @@ async def credit(runtime: Runtime, phone: str) -> int:
             waiting = (await connection.scalars(query)).all()
         for invitation_id in waiting:
             count += await _settle(runtime, invitation_id, _credit_registered)
-    except Exception:
-        log.exception("waiting money was not credited at registration")
+    except Exception as error:
+        if is_away(error):
+            runtime.database.outage.fault(error)
+        else:
+            log.exception("waiting money was not credited at registration")
     return count
 
 

@@ -135,6 +135,7 @@ async def _lease_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> No
 
 
 async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> None:
+    outage = Outage("recording answers")
     pauses = short_pauses()
     while not (hands.is_closing and not hands.answers):
         await hands.news.wait()
@@ -144,13 +145,14 @@ async def _keep_recording(runtime: Runtime, pool: ProviderPool, hands: _Hands) -
         batch = list(hands.answers)
         try:
             await _record(runtime, pool, batch)
-        except Exception:
-            log.exception("answers not recorded")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next try may do better
+            blame(error, runtime.database.outage, outage)
             if hands.is_closing:
                 return
             await asyncio.sleep(next(pauses))
             hands.news.set()
         else:
+            outage.over()
             pauses = short_pauses()
             del hands.answers[: len(batch)]
             if hands.is_short or hands.free >= _LEAST_AT_ONCE:
@@ -188,8 +190,11 @@ async def _carry(runtime: Runtime, pool: ProviderPool, attempt: Attempt) -> Answ
         tried.append(attempt.provider)
         try:
             next_attempt = await outbox.lease_again(runtime, answered, tried, pool)
-        except Exception:
-            log.exception("the next provider was not asked")
+        except Exception as error:
+            if is_away(error):
+                runtime.database.outage.fault(error)
+            else:
+                log.exception("the next provider was not asked")
             return answered
         if next_attempt is None:
             return answered

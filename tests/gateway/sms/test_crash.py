@@ -130,7 +130,7 @@ async def test_answers_that_come_while_the_database_is_away_are_recorded_when_it
         log = LOGS / "sms-worker.log"
 
         async def has_failed() -> bool:
-            return "answers not recorded" in log.read_text()
+            return "an outage begins" in log.read_text()
 
         await until(has_failed)
         await elsewhere.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(Identifier(name)))
