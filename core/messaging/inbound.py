@@ -35,10 +35,11 @@ async def lease(runtime: Runtime, provider: str, provider_id: str, phone: str) -
         .on_conflict_do_nothing()
         .returning(inbound.c.provider_id)
     )
+    # One that is far in the future is that of a gateway whose clock was wrong.
     this_sms = (inbound.c.provider == provider) & (inbound.c.provider_id == provider_id)
     lease_again = (
         update(inbound)
-        .where(this_sms, inbound.c.answered_at.is_(None), inbound.c.claimed_at < now - _LEASE)
+        .where(this_sms, inbound.c.answered_at.is_(None), ~inbound.c.claimed_at.between(now - _LEASE, now + _LEASE))
         .values(claimed_at=now)
         .returning(inbound.c.provider_id)
     )

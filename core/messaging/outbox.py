@@ -92,8 +92,11 @@ class _Move:
     provider: str | None
 
 
-async def lease(runtime: Runtime, most: int, pool: Pool) -> Leased:
-    """Leases up to `most` messages, one for each recipient, so that no other worker sends them."""
+async def lease(runtime: Runtime, most: int, pool: Pool, in_doubt: list[Attempt] | None = None) -> Leased:
+    """Leases up to `most` messages, one for each recipient, so that no other worker sends them.
+
+    Where it raises, `in_doubt` has what may have been leased all the same: ask `list_begun` when the database answers again.
+    """
     now = clock.now()
     async with runtime.database.transaction() as connection:
         wanted, settled = await turns.select_next_of_each(connection, most, now)
@@ -106,7 +109,34 @@ async def lease(runtime: Runtime, most: int, pool: Pool) -> Leased:
                 await _move(connection, [_Move(row.id, row.status, now + _UNREADABLE_RESTS, None)])
         if attempts:
             await _begin(connection, attempts, now)
+            if in_doubt is not None:
+                in_doubt[:] = attempts
+    if in_doubt is not None:
+        in_doubt.clear()
     return Leased(attempts, settled)
+
+
+async def list_begun(runtime: Runtime, attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Those of a lease in doubt that were leased: nobody else sends them, and no provider has been called.
+
+    One whose lease is half over is left to whoever releases messages of dead workers.
+    """
+    begun = (
+        select(sms_attempt.c.id)
+        .join(outbox, outbox.c.id == sms_attempt.c.outbox_id)
+        .where(
+            sms_attempt.c.id.in_([attempt.id for attempt in attempts]),
+            sms_attempt.c.outbox_id.in_([attempt.message.id for attempt in attempts]),
+            sms_attempt.c.outcome.is_(None),
+            outbox.c.id.in_([attempt.message.id for attempt in attempts]),
+            outbox.c.status == "sending",
+            outbox.c.attempts == sms_attempt.c.number,
+            outbox.c.claimed_at > clock.now() - LEASE / 2,
+        )
+    )
+    async with runtime.database.autocommit() as connection:
+        ids_begun = set(await connection.scalars(begun))
+    return [attempt for attempt in attempts if attempt.id in ids_begun]
 
 
 async def _add_attempt(runtime: Runtime, row: Row[Any], provider: str, attempts: list[Attempt]) -> bool:

@@ -67,6 +67,7 @@ class _Hands:
     answers: list[AnsweredAttempt] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     room: asyncio.Event = field(default_factory=asyncio.Event)
+    in_doubt: list[Attempt] = field(default_factory=list)  # whether they were leased: the answer to the commit was lost
     is_short: bool = False  # there was less to lease than there was room for: each record may let another message go
     is_closing: bool = False
 
@@ -121,8 +122,12 @@ async def _lease_some(runtime: Runtime, pool: ProviderPool, hands: _Hands) -> No
     hands.room.clear()
     # Before the lease and not within it: a transaction waits for nobody.
     await runtime.switches.look()
+    if hands.in_doubt:
+        for attempt in await outbox.list_begun(runtime, hands.in_doubt):
+            hands.begin(_carry(runtime, pool, attempt))
+        hands.in_doubt.clear()
     free = hands.free
-    leased = await outbox.lease(runtime, free, pool) if free > 0 else outbox.Leased([], 0)
+    leased = await outbox.lease(runtime, free, pool, hands.in_doubt) if free > 0 else outbox.Leased([], 0)
     for attempt in leased.attempts:
         hands.begin(_carry(runtime, pool, attempt))
     hands.is_short = len(leased.attempts) < free

@@ -1,6 +1,7 @@
 """What providers bring and nobody can handle is kept aside and does not come again for hours; everything else comes again."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
 from structlog.testing import capture_logs
 
+from core import clock
 from core.customers import profiles
 from core.errors import Busy
 from core.messaging import aside, inbound, optouts, reports
@@ -123,6 +125,15 @@ async def test_what_a_server_that_is_away_fails_at_is_taken_when_it_is_back(
     assert await rows(runtime) == []
     if path == "delivery":
         assert await status_of(runtime, message) == "delivered"
+
+
+async def test_an_sms_that_a_gateway_an_hour_ahead_had_taken_is_answered_when_it_comes_again(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched, clock.at(clock.now() + timedelta(hours=1)):
+        patched.setattr(profiles, "find", fails(AWAY))
+        assert (await client.post(f"{AT}/inbound", data=FORMS["inbound"])).status_code == 503
+    assert (await client.post(f"{AT}/inbound", data=FORMS["inbound"])).status_code == 200
 
 
 async def test_while_a_server_is_away_the_log_says_so_once_and_not_for_each_callback(

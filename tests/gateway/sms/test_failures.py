@@ -90,6 +90,39 @@ async def test_a_lease_that_fails_is_tried_again_and_every_message_leaves_once(
     assert africastalking.bodies == ["x"]
 
 
+@pytest.mark.parametrize("is_leased", [True, False])
+async def test_a_message_whose_lease_got_no_answer_does_not_wait_until_the_worker_is_taken_for_dead(
+    post: PostOffice, africastalking: Vendor, monkeypatch: pytest.MonkeyPatch, *, is_leased: bool
+) -> None:
+    message = await post.queue("x")
+    lease, calls = outbox.lease, 0
+
+    async def lose_answer(runtime: Any, most: int, pool: Any, in_doubt: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            return await lease(runtime, most, pool, in_doubt)
+        with clock.at(clock.now() if is_leased else clock.now() - timedelta(seconds=31)):
+            leased = await lease(runtime, most, pool)
+        in_doubt[:] = leased.attempts
+        raise AWAY
+
+    monkeypatch.setattr(outbox, "lease", lose_answer)
+    async with sender(post):
+        if is_leased:
+            await is_sent(post, 1)
+        else:
+            await calls_are(lambda: calls > 3, post)
+    assert africastalking.bodies == (["x"] if is_leased else [])
+    assert await post.status(message) == ("sent" if is_leased else "sending")
+
+
+async def calls_are(is_enough: Callable[[], bool], post: PostOffice) -> None:
+    async with asyncio.timeout(20):
+        while not is_enough():
+            await post.statuses()
+
+
 async def test_answers_that_cannot_be_recorded_are_recorded_later_and_nothing_is_sent_again(
     post: PostOffice, africastalking: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
