@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, DateTime, func, literal
+from sqlalchemy import ColumnElement, DateTime, func, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.countries import COUNTRIES
 
@@ -23,6 +24,11 @@ def in_database() -> ColumnElement[datetime]:
     For what one process writes and another compares within minutes. It moves on within a transaction.
     """
     return literal(_played[-1], _MOMENT) if _played else func.clock_timestamp(type_=_MOMENT)
+
+
+async def read_in_database(connection: AsyncConnection) -> datetime:
+    """`in_database` as a value, for what is computed with it here."""
+    return _played[-1] if _played else (await connection.execute(select(in_database()))).scalar_one()
 
 
 def apart_from(other: datetime) -> timedelta:

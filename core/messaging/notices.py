@@ -88,7 +88,7 @@ async def _enqueue(
 ) -> None:
     row = {"phone": phone, "language": language, "body": body, "code_id": code_id, "kind": kind}
     priority = kinds.by_name()[kind].priority
-    await connection.execute(insert(outbox).values(id=ids.new_id(), priority=priority, created_at=clock.now(), **row))
+    await connection.execute(insert(outbox).values(id=ids.new_id(), priority=priority, created_at=clock.in_database(), **row))
 
 
 def _service_code(runtime: Runtime) -> dict[str, object]:

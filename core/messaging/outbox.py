@@ -97,8 +97,8 @@ async def lease(runtime: Runtime, most: int, pool: Pool, in_doubt: list[Attempt]
 
     Where it raises, `in_doubt` has what may have been leased all the same: ask `list_begun` when the database answers again.
     """
-    now = clock.now()
     async with runtime.database.transaction() as connection:
+        now = await clock.read_in_database(connection)
         wanted, settled = await turns.select_next_of_each(connection, most, now)
         providers = await pool.assign(connection, [row.avoided for row in wanted]) if wanted else []
         attempts: list[Attempt] = []
@@ -155,10 +155,11 @@ async def lease_again(runtime: Runtime, failed: AnsweredAttempt, tried: Sequence
         provider = await pool.choose_another(connection, tried)
         if provider is None or not rows or not _is_latest(rows[0], failed.attempt):
             return None
-        await _record(connection, [failed])
+        now = await clock.read_in_database(connection)
+        await _record(connection, [failed], now)
         await pool.note_answers(connection, [failed])
         attempt = Attempt(ids.new_id(), message, failed.attempt.number + 1, provider)
-        await _begin(connection, [attempt], clock.now())
+        await _begin(connection, [attempt], now)
     return attempt
 
 
@@ -167,8 +168,10 @@ async def record_answers(runtime: Runtime, answers: Sequence[AnsweredAttempt], p
     async with runtime.database.transaction() as connection:
         messages = {answered.attempt.id: answered.attempt.message.id for answered in answers}
         rows = {row.attempt_id: row for row in await lock_attempts(connection, messages)}
-        await _record(connection, answers)
-        await _move(connection, [move for answered in answers if (move := _move_after(rows.get(answered.attempt.id), answered))])
+        now = await clock.read_in_database(connection)
+        await _record(connection, answers, now)
+        moves = [_move_after(rows.get(answered.attempt.id), answered, now) for answered in answers]
+        await _move(connection, [move for move in moves if move is not None])
         for answered in answers:
             if answered.answer.has_opted_out:
                 await optouts.opt_out(connection, answered.attempt.message.phone, answered.attempt.provider)
@@ -177,10 +180,11 @@ async def record_answers(runtime: Runtime, answers: Sequence[AnsweredAttempt], p
 
 async def release_dead(runtime: Runtime, most: int = 500) -> int:
     """Messages of dead workers become unsure. Returns how many there were."""
-    database, now = runtime.database, clock.now()
+    database = runtime.database
     is_next = chores.is_not_passed_over(database, _RELEASE, outbox.c.id)
-    dead = select(outbox.c.id).where(_is_dead(now), is_next).order_by(outbox.c.claimed_at, outbox.c.id).limit(most)
     async with database.autocommit() as connection:
+        now = await clock.read_in_database(connection)
+        dead = select(outbox.c.id).where(_is_dead(now), is_next).order_by(outbox.c.claimed_at, outbox.c.id).limit(most)
         message_ids = (await connection.scalars(dead)).all()
     return await chores.try_each(database, _RELEASE, message_ids, partial(_release_dead, runtime, now))
 
@@ -211,8 +215,8 @@ def _is_dead(now: datetime) -> ColumnElement[bool]:
 
 async def hand_over(runtime: Runtime, most: int, provider: str) -> int:
     """Delivers up to `most` messages at once, for a provider that asks nobody. Returns how many it looked at."""
-    now = clock.now()
     async with runtime.database.transaction() as connection:
+        now = await clock.read_in_database(connection)
         wanted, settled = await turns.select_all_due(connection, most, now)
         if wanted:
             await connection.execute(
@@ -251,9 +255,9 @@ async def lock_attempts(connection: AsyncConnection, messages: Mapping[UUID, UUI
     return (await connection.execute(query)).all()
 
 
-async def _record(connection: AsyncConnection, answers: Sequence[AnsweredAttempt]) -> None:
+async def _record(connection: AsyncConnection, answers: Sequence[AnsweredAttempt], now: datetime) -> None:
     params = {
-        "now": clock.now(),
+        "now": now,
         "ids": [answered.attempt.id for answered in answers],
         "messages": [answered.attempt.message.id for answered in answers],
         "outcomes": [str(answered.answer.outcome) for answered in answers],
@@ -275,9 +279,9 @@ async def _move(connection: AsyncConnection, moves: Sequence[_Move]) -> None:
         await connection.execute(_MOVE, params)
 
 
-def _move_after(row: Row[Any] | None, answered: AnsweredAttempt) -> _Move | None:
+def _move_after(row: Row[Any] | None, answered: AnsweredAttempt, now: datetime) -> _Move | None:
     """What becomes of the message; None where it is gone, or a faster delivery report or a later attempt has decided that."""
-    outcome, now = answered.answer.outcome, clock.now()
+    outcome = answered.answer.outcome
     if row is None or row.reported in ("delivered", "undelivered"):
         return None
     if outcome is SendOutcome.SENT or row.reported == "sent":

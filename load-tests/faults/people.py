@@ -114,7 +114,7 @@ class Customer:
         self._wrong_pins = 0
         self._older: list[_Hop] = []
         self._confirmed: set[Payment | None] = set()
-        self._first_versions: dict[_Hop, int | None] = {}
+        self._first_versions: dict[tuple[str, str], int | None] = {}
         self._seen_sms = 0
         # What she ordered by SMS and has no answer to yet: then nobody knows which of her payments an SMS is about.
         self._ordered: Payment | None = None
@@ -239,7 +239,7 @@ class Customer:
     async def _ask(self, hop: _Hop, *, late_seconds: float = 0, patience_seconds: float = GIVEN_UP_SECONDS) -> str | None:
         await asyncio.sleep(late_seconds)
         version = await self._town.versions.read(self._phone)
-        first = self._first_versions.setdefault(hop, version)
+        first = self._first_versions.setdefault((hop.session, hop.text), version)
         form = {"sessionId": hop.session, "phoneNumber": self._phone, "serviceCode": SERVICE_CODE, "text": hop.text}
         began_seconds = time.monotonic()
         screen = None

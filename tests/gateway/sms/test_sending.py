@@ -11,13 +11,14 @@ from core import clock
 from core.credentials import codes
 from core.customers import profiles
 from core.hashing import code_digits
-from core.messaging import notices, optouts
+from core.messaging import notices, optouts, outbox
 from core.messaging.deliveries import ProviderAnswer, SendOutcome
 from core.messaging.kinds import CODE
 from core.runtime import Runtime
 from gateway import worker
 from gateway.sms.pool import ProviderPool
 from gateway.sms.provider import Threads
+from tests.clocks import move_clock
 from tests.gateway import vendors
 from tests.gateway.post_office import ASHA, BARAKA, PostOffice, africastalking_of, connected, twilio_of
 from tests.gateway.vendors import Vendor
@@ -79,6 +80,36 @@ async def test_a_one_time_code_leaves_filled_in_and_is_in_no_row(post: PostOffic
     assert africastalking.bodies == [f"{right} is your code"]
     assert right not in str(await post.message(message))
     assert right not in str(await post.attempts(message))
+
+
+@pytest.mark.parametrize(("writer_ahead", "worker_ahead"), [(0, 900), (-900, 0), (900, 0), (0, -900)])
+async def test_a_one_time_code_leaves_in_time_whichever_machines_clock_is_wrong(
+    post: PostOffice, africastalking: Vendor, monkeypatch: pytest.MonkeyPatch, writer_ahead: int, worker_ahead: int
+) -> None:
+    """Its message lasts for minutes: by two clocks it would be over before it began, or wait for the one that is behind."""
+    asha = await profiles.find(post.runtime, ASHA)
+    assert asha is not None
+    with monkeypatch.context() as patched:
+        move_clock(patched, writer_ahead)
+        async with post.runtime.database.transaction() as connection:
+            code_id = await codes.issue(connection, asha.id, codes.SMS, timedelta(minutes=5))
+            await notices.tell(post.runtime, connection, asha, "{code} is your code", code_id=code_id)
+    with monkeypatch.context() as patched:
+        move_clock(patched, worker_ahead)
+        await post.all_rounds()
+    right = code_digits(post.runtime.settings.pin_pepper, code_id, codes.SMS)
+    assert africastalking.bodies == [f"{right} is your code"]
+
+
+@pytest.mark.usefixtures("africastalking")
+async def test_a_worker_whose_clock_is_ahead_takes_no_live_worker_for_dead(
+    post: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = await post.queue("hello")
+    await outbox.lease(post.runtime, 10, post.pool)
+    move_clock(monkeypatch, 900)
+    assert await outbox.release_dead(post.runtime) == 0
+    assert await post.status(message) == "sending"
 
 
 async def test_what_a_long_message_costs_is_known_by_its_parts(post: PostOffice) -> None:
