@@ -1,8 +1,8 @@
 """Hops that are repeated, overtaken, interleaved or cut off: nothing is done twice and nothing is lost."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import redis.asyncio
@@ -199,26 +199,14 @@ async def test_a_pin_locked_in_one_session_is_locked_in_another_process(phone: M
 
 
 @pytest.mark.parametrize("guesses", [20])
-async def test_guesses_sent_all_at_once_get_no_more_tries_than_three(
-    runtime: Runtime, guesses: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_guesses_sent_all_at_once_get_no_more_tries_than_three(runtime: Runtime, guesses: int) -> None:
+    """Each may be compared, as far as there are places; what comes of more than three is said to nobody."""
     from core.credentials.pins import check
     from core.credentials.refusals import PinLocked, WrongPin
 
     asha = await profiles.find(runtime, ASHA)
     assert asha is not None
-    matches, looked_at = runtime.pin_hasher.matches, 0
-
-    async def count(*arguments: Any) -> bool:
-        nonlocal looked_at
-        looked_at += 1
-        return await matches(*arguments)
-
-    monkeypatch.setattr(runtime.pin_hasher, "matches", count)
     results = await asyncio.gather(*(check(runtime, asha.id, pins.WRONG) for _ in range(guesses)), return_exceptions=True)
-    assert looked_at == 3
-    # The third one may be judged before the two that began before it: they hear of the lock then.
-    assert {type(result) for result in results} <= {WrongPin, PinLocked}
-    assert sum(isinstance(result, PinLocked) for result in results) >= guesses - 2
+    assert Counter(type(result) for result in results) == {WrongPin: 2, PinLocked: guesses - 2}
     with pytest.raises(PinLocked):
         await check(runtime, asha.id, pins.RIGHT)
