@@ -114,4 +114,5 @@ IN_REDIS = {
     "ussd:{phone}:turn": 9,
     "ussd:{phone}:begun": 900,
     "ussd:{phone}:past": 86_400,
+    "ussd:process:{name}": 2,
 }

@@ -76,6 +76,10 @@ class Road:
     async def take(self, hop: Hop) -> Reply:
         """Answers a hop. Whatever breaks, the customer is told in words."""
         structlog.contextvars.bind_contextvars(session=hop.session_id)
+        with self._sessions.heartbeat.beating():
+            return await self._take(hop)
+
+    async def _take(self, hop: Hop) -> Reply:
         try:
             opened = await self._sessions.open(hop.phone)
             self._failing.redis_is_back()
@@ -85,8 +89,11 @@ class Road:
             self._failing.tell(error, "away")
             body = await self._failing.answer_without_session(hop.session_id, hop.phone, is_first=not hop.text)
             return Reply(body, "away")
-        with reached.watching(is_handed=opened.is_doubtful) as watched:
-            return await self._answer(hop, opened, watched)
+        try:
+            with reached.watching(is_handed=opened.is_doubtful) as watched:
+                return await self._answer(hop, opened, watched)
+        finally:
+            self._sessions.heartbeat.let_go(opened.turn)
 
     async def _answer(self, hop: Hop, opened: Opened, watched: Reached) -> Reply:
         await self._runtime.switches.look()

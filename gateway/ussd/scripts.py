@@ -5,16 +5,16 @@ A script sees Redis's own clock, so that no process's clock decides when a turn 
 
 # Answers {Redis's time}, {time, holder} where another hop has the turn, or {time, 0, is_doubtful, session, past}. Redis may have
 # hung and take this long after its hop has given up, so that it begins no turn that would be over. `begun` outlives the turn:
-# where it is still there, an earlier hop began and never said what became of it.
+# where it is still there, an earlier hop began and never said what became of it. `gone` is a holder whose process has died.
 OPEN = """
 local turn, session, begun, past = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local nonce, ends, most, keep = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local nonce, ends, most, keep, gone = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local left = math.min(ends - now, most)
 if left <= 0 then return {now} end
 local holder = redis.call('GET', turn)
-if holder and holder ~= nonce then return {now, holder} end
+if holder and holder ~= nonce and holder ~= gone then return {now, holder} end
 redis.call('SET', turn, nonce, 'PX', left)
 local earlier = redis.call('GET', begun)
 if not earlier then redis.call('SET', begun, nonce, 'EX', keep) end
@@ -46,5 +46,11 @@ local turn, begun = KEYS[1], KEYS[2]
 local nonce = ARGV[1]
 if redis.call('GET', begun) == nonce then redis.call('DEL', begun) end
 if redis.call('GET', turn) == nonce then redis.call('DEL', turn) end
+return 1
+"""
+
+# A turn whose hop could not be closed, of which nobody can tell now how it ended.
+LEAVE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1
 """

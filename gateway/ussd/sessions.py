@@ -10,7 +10,6 @@ keep one phone's keys in one slot of a Redis Cluster.
 """
 
 import asyncio
-import os
 from dataclasses import dataclass
 from enum import Enum
 from time import monotonic
@@ -19,8 +18,9 @@ import msgspec
 from redis.asyncio import Redis
 
 from gateway.ussd import scripts
+from gateway.ussd.heartbeat import Heartbeat
 from gateway.ussd.past import Begun
-from gateway.ussd.redis_batches import Batches
+from gateway.ussd.redis_batches import Batches, Command
 from gateway.ussd.transcript import Mark
 from menus.engine.session import Session
 
@@ -77,17 +77,22 @@ _decode_past = msgspec.msgpack.Decoder(list[Begun]).decode
 class Sessions:
     def __init__(self, redis: Redis) -> None:
         self._batches = Batches(redis)
+        self.heartbeat = Heartbeat(self._batches)
         # How far Redis's clock is ahead of this machine's own, which nobody sets. Each answer tells it.
         self._ahead_seconds: float | None = None
 
     async def open(self, phone: str) -> Opened:
-        """Takes the phone's turn and loads its session. Raises TurnNotFree, or redis.RedisError where Redis is away."""
+        """Takes the phone's turn and loads its session. Raises TurnNotFree, or redis.RedisError where Redis is away.
+
+        A turn whose process has died is taken over. The caller's process beats meanwhile (heartbeat.py).
+        """
         deadline = monotonic() + _PATIENCE_SECONDS
         wait_seconds = 0.02
-        turn = os.urandom(8)
+        turn, gone = self.heartbeat.make_turn(), b""
         while True:
-            holder, opened = await self._try_open(phone, turn)
+            holder, opened = await self._try_open(phone, turn, gone)
             if opened is not None:
+                self.heartbeat.hold(turn)
                 return opened
             if holder is None:
                 continue
@@ -95,13 +100,16 @@ class Sessions:
                 raise TurnNotFree
             await asyncio.sleep(wait_seconds)
             wait_seconds = min(wait_seconds * 1.5, 0.2)
+            gone = holder if await self.heartbeat.has_died(holder) else b""
 
-    async def _try_open(self, phone: str, turn: bytes) -> tuple[bytes | None, Opened | None]:
+    async def _try_open(self, phone: str, turn: bytes, gone: bytes) -> tuple[bytes | None, Opened | None]:
         """Who has the turn, or the phone where it was free. Neither: Redis's clock was not known yet."""
         ends_at = 0 if self._ahead_seconds is None else int((monotonic() + self._ahead_seconds + _TURN_SECONDS) * 1000)
         keys = _keys(phone, "turn", "session", "begun", "past")
         times = (ends_at, int(_TURN_SECONDS * 1000), RESUME_SECONDS)
-        [answer] = await self._batches.run(("EVAL", scripts.OPEN, len(keys), *keys, turn, *times))
+        # A turn is nobody's before its process is known to live.
+        beat = self.heartbeat.beat()
+        [*_, answer] = await self._batches.run(*beat, ("EVAL", scripts.OPEN, len(keys), *keys, turn, *times, gone))
         self._ahead_seconds = answer[0] / 1000 - monotonic()
         if len(answer) == 1:
             return None, None
@@ -126,12 +134,21 @@ class Sessions:
         how = "this" if resume is Resume.THIS else "nothing" if resume is Resume.NOTHING and was_kept else "as before"
         past = _encode(opened.past) if opened.has_begun else b""
         arguments = (opened.turn, _encode(stored), TTL_SECONDS, RESUME_SECONDS, how, past, PAST_SECONDS)
-        await self._batches.run(("EVAL", scripts.CLOSE, len(keys), *keys, *arguments))
+        await self._run_last(opened, ("EVAL", scripts.CLOSE, len(keys), *keys, *arguments))
 
     async def give_back(self, opened: Opened) -> None:
         """Gives the turn back and leaves the session as it is."""
         keys = _keys(opened.phone, "turn", "begun")
-        await self._batches.run(("EVAL", scripts.GIVE_BACK, len(keys), *keys, opened.turn))
+        await self._run_last(opened, ("EVAL", scripts.GIVE_BACK, len(keys), *keys, opened.turn))
+
+    async def _run_last(self, opened: Opened, command: Command) -> None:
+        try:
+            await self._batches.run(command)
+        except BaseException:
+            self.heartbeat.leave(("EVAL", scripts.LEAVE, 1, *_keys(opened.phone, "turn"), opened.turn))
+            raise
+        finally:
+            self.heartbeat.let_go(opened.turn)
 
 
 def _keys(phone: str, *names: str) -> list[str]:
