@@ -26,6 +26,8 @@ from menus import approvals, opening
 from menus.engine.session import Session, keys_of
 
 _LOOK_SECONDS = 1.0
+# Of the hop's budget, to keep the session.
+_SPARE_SECONDS = 0.6
 # More than the PINs that are right in a session.
 _MOST_KEYS = 8
 
@@ -82,7 +84,7 @@ class Failing:
 
     async def _find(self, phone: str) -> Customer | None:
         try:
-            return await within(_LOOK_SECONDS, profiles.find(self._runtime, phone))
+            return await within(_LOOK_SECONDS, profiles.find(self._runtime, phone), spare_seconds=_SPARE_SECONDS)
         except Exception as error:  # noqa: BLE001 - it is told, and she reads that we do not know
             self.tell(error, "away")
             return None
@@ -91,7 +93,8 @@ class Failing:
         # What is older was not done by a hop that may be on its way still.
         since = clock.now() - timedelta(seconds=RESUME_SECONDS)
         try:
-            done = await within(_LOOK_SECONDS, wallet.find_last_done(self._runtime, customer, keys, since))
+            looking = wallet.find_last_done(self._runtime, customer, keys, since)
+            done = await within(_LOOK_SECONDS, looking, spare_seconds=_SPARE_SECONDS)
         except Exception as error:  # noqa: BLE001
             self.tell(error, "away")
             return None

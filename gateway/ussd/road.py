@@ -4,6 +4,7 @@ It loads the session. Is this hop a repetition? Then it sends the stored reply. 
 engine take it, keeps the session and answers. Whatever breaks on the way, failing.py decides what the customer reads.
 """
 
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from redis import RedisError
 
 from core import clock, reading
 from core.customers import profiles
-from core.deadline import within
+from core.deadline import budget, within
 from core.errors import Busy
 from core.faults import describe, reached
 from core.faults.reached import Reached
@@ -31,9 +32,14 @@ from menus.engine.session import MenuChanged, Session, Step
 
 # More inputs than any direct dial needs.
 _MOST_DIALLED = 20
+# Turn, database and Redis together: networks wait ten seconds, of which they need some themselves.
+_HOP_SECONDS = 8.0
 _DIAL_SECONDS = 6.0
 # Of a longer input no phone is the author.
 _MOST_CLEANED = 2_000
+_LOOK_SECONDS = 1.0
+# Of the budget, to keep the session.
+_SPARE_SECONDS = 0.6
 _DEFAULT_LANGUAGE = "en"
 
 log = structlog.get_logger()
@@ -76,7 +82,7 @@ class Road:
     async def take(self, hop: Hop) -> Reply:
         """Answers a hop. Whatever breaks, the customer is told in words."""
         structlog.contextvars.bind_contextvars(session=hop.session_id)
-        with self._sessions.heartbeat.beating():
+        with budget(_HOP_SECONDS), self._sessions.heartbeat.beating():
             return await self._take(hop)
 
     async def _take(self, hop: Hop) -> Reply:
@@ -96,7 +102,8 @@ class Road:
             self._sessions.heartbeat.let_go(opened.turn)
 
     async def _answer(self, hop: Hop, opened: Opened, watched: Reached) -> Reply:
-        await self._runtime.switches.look()
+        with suppress(TimeoutError):  # then they stand as they were seen last
+            await within(_LOOK_SECONDS, self._runtime.switches.look())
         is_off, stored = self._runtime.switches.is_off(USSD), opened.stored
         if stored is None or stored.session.id != hop.session_id:
             earlier = past.find(opened.past, hop.session_id)
@@ -163,7 +170,8 @@ class Road:
     async def _may_have_acted(self, opened: Opened) -> bool:
         """May the phone's session before this one have done something? Then its customer dials again to hear of it."""
         try:
-            resumable = await self._sessions.find_resumable(opened.phone)
+            looking = self._sessions.find_resumable(opened.phone)
+            resumable = await within(_LOOK_SECONDS, looking, spare_seconds=_SPARE_SECONDS)
         except (RedisError, OSError) as error:
             self._failing.tell(error, "away")
             return True

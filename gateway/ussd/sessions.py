@@ -15,8 +15,10 @@ from enum import Enum
 from time import monotonic
 
 import msgspec
+from redis import RedisError
 from redis.asyncio import Redis
 
+from core.deadline import within
 from gateway.ussd import scripts
 from gateway.ussd.heartbeat import Heartbeat
 from gateway.ussd.past import Begun
@@ -29,7 +31,10 @@ RESUME_SECONDS = 15 * 60
 PAST_SECONDS = 24 * 3600
 # A hop's work is bounded to less than this, so a turn that lasts longer belonged to a process that died.
 _TURN_SECONDS = 9.0
-_PATIENCE_SECONDS = 7.0
+# Behind another hop. What a hop has left of its budget then is enough to be answered.
+_PATIENCE_SECONDS = 5.0
+_LAST_TRY_SECONDS = 0.5
+_LAST_SECONDS = 2.0
 
 
 class StoredSession(msgspec.Struct, array_like=True):
@@ -82,13 +87,22 @@ class Sessions:
         self._ahead_seconds: float | None = None
 
     async def open(self, phone: str) -> Opened:
-        """Takes the phone's turn and loads its session. Raises TurnNotFree, or redis.RedisError where Redis is away.
+        """Takes the phone's turn and loads its session.
 
-        A turn whose process has died is taken over. The caller's process beats meanwhile (heartbeat.py).
+        Raises TurnNotFree, or redis.RedisError or TimeoutError where Redis is away. A turn whose process has died is taken over.
+        The caller's process beats meanwhile (heartbeat.py).
         """
+        turn = self.heartbeat.make_turn()
+        try:
+            return await within(_PATIENCE_SECONDS + _LAST_TRY_SECONDS, self._open(phone, turn))
+        except (RedisError, OSError):
+            # Redis may have given it to us, or may do so yet.
+            self.heartbeat.leave(("EVAL", scripts.LEAVE, 1, *_keys(phone, "turn"), turn))
+            raise
+
+    async def _open(self, phone: str, turn: bytes) -> Opened:
         deadline = monotonic() + _PATIENCE_SECONDS
-        wait_seconds = 0.02
-        turn, gone = self.heartbeat.make_turn(), b""
+        wait_seconds, gone = 0.02, b""
         while True:
             holder, opened = await self._try_open(phone, turn, gone)
             if opened is not None:
@@ -143,7 +157,7 @@ class Sessions:
 
     async def _run_last(self, opened: Opened, command: Command) -> None:
         try:
-            await self._batches.run(command)
+            await within(_LAST_SECONDS, self._batches.run(command), spare_seconds=0)
         except BaseException:
             self.heartbeat.leave(("EVAL", scripts.LEAVE, 1, *_keys(opened.phone, "turn"), opened.turn))
             raise

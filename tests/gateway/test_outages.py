@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 import psutil
 import pytest
+from redis.asyncio import Redis
 
 from core import demo, migrations
 from core.settings import Settings
@@ -113,6 +114,27 @@ async def test_a_payment_that_hangs_before_anything_left_says_that_nothing_was_d
                 screen = await in_time(asyncio.ensure_future(asha.type(pins.RIGHT)))
             assert screen.text == NOTHING_DONE
             assert await asha.send_again() == screen
+            assert (await asha.dial("*384*96*1#")).text.startswith("Your balance is KES 12,500.")
+
+
+@pytest.mark.parametrize("server", ["postgres", "valkey-server"])
+async def test_a_hop_that_waited_for_its_turn_and_meets_a_silent_database_is_answered_in_time(
+    own_folder: Path, server: str
+) -> None:
+    with own_servers(own_folder) as settings:
+        await prepare(settings)
+        async with running_client(settings) as client, Redis.from_url(settings.redis_url) as redis:
+            asha = Phone(client, ASHA)
+            await asha.dial("*384*96*4*0722000002*500#")
+            # Of a hop that does not end.
+            await redis.set(f"ussd:{{{ASHA}}}:turn", b"another", px=4_000)
+            answer = asyncio.ensure_future(asha.type(pins.RIGHT))
+            await asyncio.sleep(0)
+            if server == "valkey-server":
+                await asyncio.wait({answer}, timeout=3)
+            with frozen(own_folder, server):
+                screen = await in_time(answer)
+            assert screen.text.startswith(APOLOGIES[server])
             assert (await asha.dial("*384*96*1#")).text.startswith("Your balance is KES 12,500.")
 
 
