@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 from redis import RedisError
 
-from core import clock
+from core import clock, septets
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
 from core.deadline import within
@@ -101,7 +101,7 @@ class Failing:
         if done is None:
             return None
         heading = translate(opening.LAST_TRANSACTION, customer.language)
-        return f"END {heading}\n{describe_done(done, customer.language)}"
+        return "END " + septets.plain(f"{heading}\n{describe_done(done, customer.language)}")
 
 
 def end(message: str, language: str) -> str:

@@ -233,7 +233,9 @@ class Road:
             text, is_over = self._engine.show(session, refusal)
         except MenuChanged:
             return await self._begin_again(session, watched)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the customer is told in words
+        except Exception as error:
+            if is_dialled:  # what the session before may have done matters, too
+                raise
             self._failing.tell(error, session.screen)
             return await self._failing.answer(session, watched)
         return ("END " if is_over else "CON ") + text

@@ -15,7 +15,7 @@ from core.customers import profiles, wallet
 from core.errors import Busy
 from core.i18n import LANGUAGES, translate
 from core.runtime import Runtime
-from core.septets import SCREEN_SEPTETS, count
+from core.septets import SCREEN_SEPTETS, count, foreign
 from core.settings import Settings
 from gateway.ussd import failing
 from gateway.ussd.failing import LOOK_FIRST, MAYBE_DONE, NOTHING_DONE
@@ -129,6 +129,40 @@ async def test_a_redial_that_fails_after_a_payment_does_not_say_that_nothing_was
         assert (await asha.dial()).text == "\n".join(translate(LOOK_FIRST, language) for language in LANGUAGES)
     proxy.requests_to_lose = 0
     assert (await asha.dial()).text.startswith(f"Your last transaction:\n{receipt.text[:10]} -KES 507")
+
+
+@pytest.mark.parametrize(("pays", "sentence"), [(True, LOOK_FIRST), (False, NOTHING_DONE)])
+async def test_a_direct_dial_that_fails_on_its_way_says_the_same(
+    phone: Callable[[str], Phone], monkeypatch: pytest.MonkeyPatch, *, pays: bool, sentence: str
+) -> None:
+    async def away(*_: object) -> None:
+        raise TimeoutError
+
+    asha = phone(ASHA)
+    if pays:
+        await asha.dial(SEND)
+        await asha.type(pins.RIGHT)
+    monkeypatch.setattr(wallet, "get_balance", away)
+    assert (await asha.dial("*384*96*1#")).text == "\n".join(translate(sentence, language) for language in LANGUAGES)
+
+
+@pytest.mark.usefixtures("contrived")
+async def test_a_receipt_that_is_looked_up_can_be_shown_by_every_phone(
+    phone: Callable[[str], Phone], runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with runtime.database.autocommit() as connection:
+        await connection.execute(text("UPDATE customer SET name = 'Baraka N\u02bcgoti\u0113no' WHERE phone = '+254722000002'"))
+    asha = phone(ASHA)
+    await asha.dial(SEND)
+    await asha.type(pins.RIGHT)
+
+    async def away(*_: object) -> None:
+        raise AWAY
+
+    monkeypatch.setattr(Batches, "run", away)
+    shown = (await asha.send_again()).text
+    assert "-KES 507 Baraka" in shown
+    assert foreign(shown) == ""
 
 
 async def test_a_first_dial_that_fails_says_that_nothing_was_done(proxied: tuple[Proxy, httpx2.AsyncClient]) -> None:
