@@ -16,9 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import Busy
-from core.faults import is_away, reached
+from core.faults import is_away, reached, silence
 from core.faults.outage import Outage
-from core.faults.silence import Connection
 
 # The application never works as the tables' owner. This role may read the journal but not write it.
 APPLICATION_ROLE = "jasho_app"
@@ -88,7 +87,7 @@ class Database:
             pool_timeout=3,
             # A connection that died while idle is replaced before it is used.
             pool_pre_ping=True,
-            connect_args={**_CONNECTION, "async_creator_fn": Connection.connect},
+            connect_args={**_CONNECTION, "async_creator_fn": silence.Connection.connect},
         )
         event.listen(self.engine.sync_engine, "before_cursor_execute", _note_write)
         self.outage = Outage("PostgreSQL")
