@@ -131,7 +131,7 @@ async def list_begun(runtime: Runtime, attempts: Sequence[Attempt]) -> list[Atte
             outbox.c.id.in_([attempt.message.id for attempt in attempts]),
             outbox.c.status == "sending",
             outbox.c.attempts == sms_attempt.c.number,
-            outbox.c.claimed_at > clock.now() - LEASE / 2,
+            outbox.c.claimed_at > clock.now() - LEASE // 2,
         )
     )
     async with runtime.database.autocommit() as connection:

@@ -7,8 +7,9 @@ import structlog
 from starlette.responses import PlainTextResponse, Response
 
 from core import phones, reading
+from core.deadline import within
 from core.errors import BadPhone
-from core.faults import is_away
+from core.faults import describe, is_away
 from core.messaging import aside, reports
 from core.messaging.aside import Brought
 from core.messaging.reports import DeliveryReport
@@ -20,6 +21,8 @@ from gateway.sms.inbound import answer as answer_sms
 from gateway.sms.pool import ProviderPool
 
 _MOST_ID_CHARACTERS = 128
+# As for an SMS (inbound.py).
+_ANSWER_SECONDS = 8.0
 _MOST_REASON_CHARACTERS = 64
 
 log = structlog.get_logger()
@@ -63,17 +66,21 @@ async def answer(runtime: Runtime, callback: Callback, work: Work, fields: Field
     Where something is broken, the answer makes the provider come again; not with what would be of no more use then.
     """
     try:
-        await _work(runtime, callback, work, fields, query)
+        await within(_ANSWER_SECONDS, _work(runtime, callback, work, fields, query))
     except Malformed:
         raise
-    except Exception as error:
-        if is_away(error):
-            runtime.database.outage.fault(error)
-        else:
-            log.exception("SMS callback not taken")
+    except Exception as error:  # noqa: BLE001 - told, and kept aside where it comes again
+        _tell(runtime, error)
         if not await is_kept_aside(runtime, callback.brought(fields), error):
             return PlainTextResponse("try again", status_code=503)
     return PlainTextResponse("")
+
+
+def _tell(runtime: Runtime, error: Exception) -> None:
+    if is_away(error):
+        runtime.database.outage.fault(error)
+    else:
+        log.error("SMS callback not taken", error=describe(error))
 
 
 async def _work(runtime: Runtime, callback: Callback, work: Work, fields: Fields, query: Mapping[str, str]) -> None:
@@ -92,10 +99,9 @@ async def take(runtime: Runtime, callback: Callback, fields: Fields, sender_fiel
         sms = read(fields)
     except NoMobile:
         try:
-            await aside.keep_sender(runtime, callback.brought(fields), fields[sender_field])
-        except Exception as error:
-            if not is_away(error):
-                log.exception("SMS callback not taken")
+            await within(_ANSWER_SECONDS, aside.keep_sender(runtime, callback.brought(fields), fields[sender_field]))
+        except Exception as error:  # noqa: BLE001 - told; it comes again
+            _tell(runtime, error)
             return False
         return True
     return await answer_sms(runtime, sms)
