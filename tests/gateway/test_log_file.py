@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -164,15 +165,16 @@ def test_customers_are_served_and_their_money_moves_where_the_log_cannot_be_writ
             pay(url)
             # The web server, a library and a callback that makes no sense each want a line.
             assert httpx2.post(f"{url}{CALLBACK}", data={"text": "1"}).status_code == 400
-            assert dial(url, "ATUid_after", "1").startswith("CON Your balance is KES 11,9")
+            assert dial(url, f"ATUid_{uuid4().hex}", "1").startswith("CON Your balance is KES 11,9")
     finally:
         os.close(full)
         os.close(writer)
 
 
 def pay(url: str) -> None:
-    assert "Enter PIN" in dial(url, "ATUid_pay", "4*0722000002*500")
-    assert "sent to" in dial(url, "ATUid_pay", f"4*0722000002*500*{pins.RIGHT}")
+    session = f"ATUid_{uuid4().hex}"
+    assert "Enter PIN" in dial(url, session, "4*0722000002*500")
+    assert "sent to" in dial(url, session, f"4*0722000002*500*{pins.RIGHT}")
 
 
 def dial(url: str, session: str, text: str) -> str:

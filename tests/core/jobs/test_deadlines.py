@@ -45,7 +45,7 @@ async def told(market: Market) -> tuple[int, int, int, int]:
     decides = await market.sms(ASHA, "is not paid after 7 days"), await market.sms(BARAKA, "haijalipwa kwa siku 7")
     assert decides[0] == decides[1]
     off_list = await market.sms(ASHA, "Nobody was hired"), await market.sms(BARAKA, "haipo tena")
-    return (*off_list, await market.sms(ASHA, "was done on"), decides[0])
+    return (*off_list, await market.sms(ASHA, "waits for KES"), decides[0])
 
 
 async def test_an_open_job_leaves_the_list_after_thirty_days_and_everybody_is_told_once(market: Market) -> None:

@@ -15,7 +15,7 @@ from core.tables import metadata
 LEFT_OUT = {
     *("pin", "one_time_code", "attempt", "chore", "canary"),
     *("switch_change", "banner_change"),
-    *("outbox", "sms_attempt", "sms_report", "sms_provider", "sms_inbound", "sms_order", "opt_out"),
+    *("outbox", "sms_attempt", "sms_aside", "sms_report", "sms_provider", "sms_inbound", "sms_order", "opt_out"),
     *("account", "transfer", "posting", "hold_leg", "open_hold", "reversal", "exchange", "seal"),
     *("agent_day", "float_trade"),
     *("heartbeat", "ledger_era", "schema_contract"),
