@@ -100,8 +100,9 @@ def copy(server_url: str, template_name: str) -> str:
     """The address of a fresh copy of the template."""
     name = f"{template_name.removesuffix('_template')}_{uuid4().hex[:12]}"
     with psycopg.connect(make_conninfo(server_url), autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [_TURN])
-        connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template_name)))
+        # Copies side by side, of files: by the WAL they would take twice as long.
+        made = SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(Identifier(name), Identifier(template_name))
+        connection.execute(made)
     return url_of(server_url, name)
 
 
