@@ -225,12 +225,23 @@ async def approve(
     return ApprovalReceipt(ids.reference(answer.transfer_id), request.amount, fee, balance)
 
 
+async def _find_refused(runtime: Runtime, customer: Customer, approval_id: UUID) -> UUID | None:
+    is_hers = (approval_table.c.id == approval_id) & (approval_table.c.customer_id == customer.id)
+    async with runtime.database.autocommit() as connection:
+        refused: UUID | None = await connection.scalar(
+            select(approval_table.c.id).where(is_hers, approval_table.c.status == "refused")
+        )
+    return refused
+
+
+@repeats(_find_refused)
 @refuses(ApprovalClosed)
-async def refuse(runtime: Runtime, customer: Customer, approval_id: UUID, carriers: Carriers) -> None:
-    """Closes the request, and tells the agent whose it was. Moves nothing."""
+async def refuse(runtime: Runtime, customer: Customer, approval_id: UUID, carriers: Carriers) -> UUID:
+    """Closes the request, and tells the agent whose it was. Moves nothing. A repetition gets the same answer."""
     async with runtime.database.transaction() as connection:
         request = _request(await _close(connection, customer, approval_id, "refused"))
         await carriers[request.kind].tell_refused(runtime, connection, customer, request)
+    return approval_id
 
 
 async def expire(runtime: Runtime, carriers: Carriers) -> int:

@@ -87,7 +87,7 @@ async def test_a_yes_and_a_no_at_the_same_moment_end_in_one_of_them(runtime: Run
     approval_id, asha = await ask(runtime), await person(runtime, ASHA)
     told = await outcomes(approve(runtime, approval_id), consent.refuse(runtime, asha, approval_id, CARRIERS))
     moved = await held(runtime, ASHA) != 1_250_000
-    assert told == (["ApprovalClosed", "ApprovalReceipt"] if moved else ["ApprovalClosed", "NoneType"])
+    assert told == (["ApprovalClosed", "ApprovalReceipt"] if moved else ["ApprovalClosed", "UUID"])
     assert await status(runtime) == ("approved" if moved else "refused")
 
 
@@ -115,6 +115,15 @@ async def test_her_no_moves_nothing_and_the_agent_is_told_not_to_pay(runtime: Ru
     with pytest.raises(ApprovalClosed):
         await approve(runtime, approval_id)
     assert await held(runtime, ASHA) == 1_250_000
+
+
+async def test_a_no_that_comes_again_is_a_no_again_and_the_agent_is_told_once(runtime: Runtime) -> None:
+    approval_id, asha = await ask(runtime), await person(runtime, ASHA)
+    told = await outcomes(*(consent.refuse(runtime, asha, approval_id, CARRIERS) for _ in range(3)))
+    assert told == ["UUID"] * 3
+    assert await received(runtime, NJERI, "said no. Do not pay out KES 2,000.") == 1
+    with pytest.raises(ApprovalClosed):
+        await consent.refuse(runtime, await person(runtime, BARAKA), approval_id, CARRIERS)
 
 
 async def test_somebody_elses_yes_or_no_counts_for_nothing(runtime: Runtime) -> None:

@@ -91,6 +91,12 @@ async def _approved(runtime: Runtime) -> Request:
     return Request(lambda pin: consent.approve(runtime, asha, waiting, pin, CARRIERS, agreed_fee=kes(90)))
 
 
+async def _refused(runtime: Runtime) -> Request:
+    asha = await person(runtime, ASHA)
+    waiting = await send_approval.ask(runtime, asha, BARAKA, kes(9_000), KEY)
+    return Request(lambda _: consent.refuse(runtime, asha, waiting, CARRIERS))
+
+
 async def _topped_up(runtime: Runtime) -> Request:
     agent, baraka = await shop(runtime), await person(runtime, BARAKA)
     return Request(
@@ -215,6 +221,7 @@ REQUESTS: dict[str, Callable[[Runtime], Awaitable[Request]]] = {
     "core.sending.invitations.send": _invited,
     "core.sending.approval.ask": _ordered,
     "core.approvals.consent.approve": _approved,
+    "core.approvals.consent.refuse": _refused,
     "core.agents.cash.top_up": _topped_up,
     "core.agents.cash.withdraw": _withdrawn,
     "core.agents.approval.ask": _asked_by_agent,
@@ -236,6 +243,7 @@ REQUESTS: dict[str, Callable[[Runtime], Awaitable[Request]]] = {
 # Their key is all that they are asked with, or they are for a person or a product and for no amount.
 WITHOUT_AMOUNT = {
     "core.approvals.consent.approve",
+    "core.approvals.consent.refuse",
     "core.jobs.hiring.hire",
     "core.jobs.hiring.pay",
     "core.insurance.covers.buy",

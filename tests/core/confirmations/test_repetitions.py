@@ -36,7 +36,6 @@ from tests.core.operations.turning import turn_off
 KEYS = {"key", "reference", "approval_id"}
 # These take a key, and nobody asks them again for what they did.
 WITHOUT = {
-    "core.approvals.consent.refuse": "it moves nothing, and says that the request is over",
     "core.jobs.escrow": "it works within the transaction of hiring, which answers",
     "core.orders.sms_orders.place_send": "it moves nothing: what it places is answered by its code, or as an approval",
 }
