@@ -31,6 +31,11 @@ async def choose_to_save(step: Step) -> Outcome:
     return found("savings_save_goal", _list_items(step, open_goals)) if open_goals else Outcome("empty")
 
 
+async def read_goals(step: Step) -> Outcome:
+    """The list that is shown, as the goals are now."""
+    return found(step.session.screen, _list_items(step, await goals.list_goals(step.runtime, step.session.registered)))
+
+
 @outcomes("ok", calls=(goals.get,))
 async def pick_to_save(step: Step) -> Outcome:
     return await _to_save(step, await goals.get(step.runtime, step.session.registered, UUID(step.picked)))
@@ -154,6 +159,7 @@ SCREENS = (
         "savings_goals",
         _("My goals"),
         do=savings_goal.show,
+        fresh=read_goals,
         goto={"ok": "savings_goal", "not_permitted": "savings"},
     ),
     Choice(
@@ -168,6 +174,7 @@ SCREENS = (
         "savings_save_goal",
         _("Save to which goal?"),
         do=pick_to_save,
+        fresh=read_goals,
         goto={"ok": "savings_save_amount", "not_permitted": "savings"},
     ),
     Ask(
@@ -195,6 +202,7 @@ SCREENS = (
         "savings_take_goal",
         _("Withdraw from which goal?"),
         do=pick_to_take,
+        fresh=read_goals,
         goto={"ok": "savings_take_amount", "not_permitted": "savings", "goal_locked": "savings_take_goal"},
     ),
     Ask(

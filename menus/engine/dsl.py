@@ -165,7 +165,8 @@ class Choice:
 class Ask:
     """`secret`: the answer is a PIN. No direct dial goes past such a screen.
 
-    `fresh` reads anew what the text says of money, where a refusal, Back or Continue shows it again: it may have moved meanwhile.
+    `fresh` reads anew what the screen says of money, where a refusal, Back or Continue shows it again: it may have moved
+    meanwhile. Where that fails, the text hides it.
     """
 
     name: str
@@ -184,12 +185,16 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A list to choose from, numbered 1, 2, 3 ... over as many pages as it takes. `do` gets the choice in `step.picked`."""
+    """A list to choose from, numbered 1, 2, 3 ... over as many pages as it takes.
+
+    `do` gets the choice in `step.picked`. `fresh` as of Ask.
+    """
 
     name: str
     text: str
     do: Handler
     goto: Mapping[str, str]
+    fresh: Handler | None = None
 
 
 Screen = Choice | Ask | Pick | End

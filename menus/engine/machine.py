@@ -5,16 +5,17 @@ handled here, so that no menu has to.
 """
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 
+import structlog
 from transitions import Machine
 
 from core.deadline import within
 from core.errors import BadChoice, Busy, Refusal, TooLong
+from core.faults import describe
 from menus.engine.dsl import BACK, CONTINUE, HOME, HOME_SCREEN, MAIN_MENU, MORE, Ask, Choice, End, Option, Outcome, Pick, Screen
-from menus.engine.screen import give_up, render, visible
-from menus.engine.session import Session, Slots, Step
+from menus.engine.screen import HIDDEN, give_up, render, visible
+from menus.engine.session import MenuChanged, Session, Slots, Step
 
 RESUME_SCREEN = "resume"
 # The first screen of somebody who has no account yet.
@@ -26,8 +27,16 @@ FINISH_SCREEN = "register_finish"
 MOST_INPUT_CHARACTERS = 182
 # The network gives us ten seconds, the customer's patience fewer.
 HANDLER_SECONDS = 6.0
+# Of what a handler leaves: its refusal is not to be lost over it.
+_FRESH_SECONDS = 1.0
 MOST_REFUSALS = 3
 MOST_BACK = 20
+
+
+# The slots that a `fresh` reads anew. Where it cannot, nobody reads the money of a while ago.
+MONEY_READ = ("balance", "kept", "commission")
+
+log = structlog.get_logger()
 
 
 class UndeclaredOutcome(RuntimeError):
@@ -96,12 +105,21 @@ class Engine:
 
     async def _freshen(self, step: Step) -> None:
         """Reads anew what the screen says that nobody has just asked for."""
-        screen = self.screens[step.session.screen]
-        if not isinstance(screen, Ask | Choice) or screen.fresh is None:
+        session, screen = step.session, self.screens[step.session.screen]
+        if isinstance(screen, End) or screen.fresh is None:
             return
-        with suppress(Refusal):  # what it was about is gone: her next input will hear of it
-            outcome = await within(HANDLER_SECONDS, screen.fresh(step))
-            step.session.slots.update(outcome.slots)
+        try:
+            outcome = await within(_FRESH_SECONDS, screen.fresh(step))
+        except Refusal:
+            return  # what it was about is gone: her next input will hear of it
+        except Exception as error:
+            if isinstance(screen, Pick) or isinstance(error, MenuChanged):
+                raise  # a list's lines are made of it
+            log.info("money not read anew", screen=screen.name, error=describe(error))
+            session.slots.update({name: HIDDEN for name in MONEY_READ if name in session.slots})
+            return
+        session.slots.update(outcome.slots)
+        session.items.update(outcome.items)
 
     def show(self, session: Session, refusal: Refusal | None = None) -> tuple[str, bool]:
         """The text of the session's screen, and whether the session ends with it.
@@ -123,12 +141,15 @@ class Engine:
 
     def _continue(self, session: Session, left: Session) -> None:
         """Goes on where an earlier session broke off; goes home where that screen no longer exists."""
+        is_doubtful = left.is_doubtful or session.is_doubtful
         self.go_home(session)
         if not self.is_known(left):
             return
         session.screen, session.stack = left.screen, self._known(left.stack)
         session.slots, session.items = left.slots, left.items
         session.origin, session.confirmed = left.origin or left.id, left.confirmed
+        if is_doubtful:
+            session.doubt()
         # A PIN that the next one is compared with is never kept, so the customer types both again.
         while session.stack and self._is_secret(session.stack[-1]):
             session.screen = session.stack.pop()

@@ -34,7 +34,8 @@ class Session(msgspec.Struct, array_like=True):
     first one's where this conversation continues another: what was confirmed there is done once, however often it is
     continued. `heading` stands above the menu, once. `may_be_kept`: Redis may hold something of this phone's that the next
     dial could continue. `abilities` is what the rails can do, and `banner` stands above the first menu; each hop finds them
-    out anew. `has_acted`: something may have been done in it.
+    out anew. `has_acted`: something may have been done in it. `doubtful_key` is the last key under which something may have
+    been done that nobody has heard of.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Session(msgspec.Struct, array_like=True):
     abilities: list[str] = msgspec.field(default_factory=list)
     banner: str = ""
     has_acted: bool = False
+    doubtful_key: str = ""
 
     def __post_init__(self) -> None:
         self.slots = Slots(self.slots)
@@ -68,6 +70,15 @@ class Session(msgspec.Struct, array_like=True):
     def keys(self) -> list[str]:
         """The keys of all confirmations so far, and of one that may have got no answer."""
         return keys_of(self.origin or self.id, self.confirmed + 1)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """May the next confirmation have been done already?"""
+        return self.doubtful_key == self.key
+
+    def doubt(self) -> None:
+        """Notes that the next confirmation may have been done already."""
+        self.doubtful_key, self.has_acted = self.key, True
 
     @property
     def registered(self) -> Customer:

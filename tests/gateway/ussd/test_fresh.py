@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from core.agents import cash, directory, floats
-from core.customers import profiles
+from core.customers import profiles, wallet
 from core.money import Money
 from core.runtime import Runtime
 from core.savings import goals, opening
@@ -111,6 +111,43 @@ async def test_a_number_that_is_not_on_the_list_under_a_balance_tells_the_one_of
     await asha.dial("*384*96*1#")
     await spend(runtime)
     assert "Your balance is KES 100." in (await asha.type("7")).text
+
+
+@pytest.mark.parametrize("error", [TimeoutError, OSError, RuntimeError])
+async def test_what_cannot_be_read_anew_costs_nobody_the_answer_and_shows_no_money_of_before(
+    phone: MakePhone, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    async def away(*_: object) -> None:
+        raise error
+
+    asha = phone(ASHA)
+    assert "You have KES 12,500." in (await asha.dial("*384*96*4*0722000002#")).text
+    with monkeypatch.context() as patched:
+        patched.setattr(wallet, "get_balance", away)
+        unreadable = await asha.type("abc")
+        assert unreadable.text.startswith("Write the amount in whole numbers")
+        assert "You have ***." in unreadable.text
+        assert unreadable.is_open
+    assert "Enter PIN" in (await asha.type("500")).text
+    await spend(runtime)
+    monkeypatch.setattr(wallet, "get_balance", away)
+    assert (await asha.type(pins.RIGHT)).text.startswith(
+        "Not enough money. You need KES 507.\nHow much to Baraka Otieno? You have ***."
+    )
+
+
+@pytest.mark.parametrize("code", ["*384*96*5*1#", "*384*96*5*3#", "*384*96*5*4#"], ids=["goals", "save", "take out"])
+async def test_a_list_that_is_shown_again_tells_what_the_goals_have_now(phone: MakePhone, runtime: Runtime, code: str) -> None:
+    customer = await profiles.find(runtime, ASHA)
+    assert customer is not None
+    for name in ("Fees", "Roof"):
+        goal = await opening.open_goal(
+            runtime, customer, name=name, target=Money(10_000, "KES"), due=None, is_locked=False, key=name
+        )
+    asha = phone(ASHA)
+    assert "Roof: KES 0 (0%)" in (await asha.dial(code)).text
+    await goals.save(runtime, customer, goal.id, Money(4_000, "KES"), pin=pins.RIGHT, key="save")
+    assert "Roof: KES 40 (40%)" in (await asha.type("7")).text
 
 
 @pytest.mark.parametrize("screen", [screen for screen in SCREENS if isinstance(screen, Ask | Choice)], ids=lambda it: it.name)
