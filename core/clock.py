@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.countries import COUNTRIES
 
 _MOMENT = DateTime(timezone=True)
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _played: list[datetime] = []
 
 
@@ -29,6 +30,11 @@ def in_database() -> ColumnElement[datetime]:
 async def read_in_database(connection: AsyncConnection) -> datetime:
     """`in_database` as a value, for what is computed with it here."""
     return _played[-1] if _played else (await connection.execute(select(in_database()))).scalar_one()
+
+
+def in_redis(now_ms: int) -> datetime:
+    """The present moment by Redis's clock, which shows `now_ms`."""
+    return _played[-1] if _played else _EPOCH + timedelta(milliseconds=now_ms)
 
 
 def apart_from(other: datetime) -> timedelta:

@@ -5,6 +5,8 @@ the session before, may have. Otherwise the receipt is looked up by its key. Whe
 done: it may be under way still, and not everything that is done has a receipt.
 """
 
+import re
+from collections.abc import Iterable
 from datetime import timedelta
 
 import structlog
@@ -20,7 +22,7 @@ from core.faults.reached import Reached
 from core.i18n import LANGUAGES, _, translate
 from core.runtime import Runtime
 from core.wording import describe_done
-from gateway.ussd.past import first_origin
+from gateway.ussd.past import likely_origins
 from gateway.ussd.sessions import RESUME_SECONDS
 from menus import approvals, opening
 from menus.engine.session import Session, keys_of
@@ -30,6 +32,7 @@ _LOOK_SECONDS = 1.0
 _SPARE_SECONDS = 0.6
 # More than the PINs that are right in a session.
 _MOST_KEYS = 8
+_AFTER_PIN = re.compile(r".*\*\s*[0-9]{4}\s*#?\s*", re.DOTALL)
 
 log = structlog.get_logger()
 
@@ -56,10 +59,13 @@ class Failing:
         else:
             log.error("hop failed", screen=screen, exc_info=error)
 
-    async def answer_without_session(self, session_id: str, phone: str, *, is_first: bool) -> str:
-        """The reply where the session could not be read. On its first hop a session has done nothing; the one before may have."""
-        origin = first_origin(session_id, clock.today(self._runtime.settings.country))
-        done = None if is_first else await self.find_done_in(origin, await self._find(phone))
+    async def answer_without_session(self, session_id: str, phone: str, text: str) -> str:
+        """The reply where the session could not be read. `text` may end with the PIN of what was done a moment ago.
+
+        After other inputs the last thing that the session did is not what she asks for.
+        """
+        origins = likely_origins(session_id, self._runtime.settings.country)
+        done = await self.find_done_in(origins, await self._find(phone)) if _AFTER_PIN.fullmatch(text) else None
         return done or end_in_every_language(LOOK_FIRST)
 
     def answer_dial(self, error: Exception, reached: Reached) -> str:
@@ -69,8 +75,9 @@ class Failing:
 
     async def answer(self, session: Session, reached: Reached) -> str:
         """The reply to a hop that has failed on the session's screen."""
-        if not reached.is_handed:
+        if not (reached.is_handed or session.is_doubtful):
             return end(NOTHING_DONE, session.language)
+        session.doubt()
         keys = [session.key, *approvals.keys(session)]
         done = None if session.customer is None else await self._find_done(session.customer, keys)
         if done is None:
@@ -78,9 +85,10 @@ class Failing:
         session.confirmed += 1
         return done
 
-    async def find_done_in(self, origin: str, customer: Customer | None) -> str | None:
-        """The reply that tells what the session with this origin has done last; None where that is nothing, or not known."""
-        return None if customer is None else await self._find_done(customer, keys_of(origin, _MOST_KEYS))
+    async def find_done_in(self, origins: Iterable[str], customer: Customer | None) -> str | None:
+        """The reply that tells what sessions with these origins have done last; None where that is nothing, or not known."""
+        keys = [key for origin in origins for key in keys_of(origin, _MOST_KEYS)]
+        return None if customer is None else await self._find_done(customer, keys)
 
     async def _find(self, phone: str) -> Customer | None:
         try:

@@ -30,6 +30,7 @@ class Heartbeat:
         # Of this process's own turns it knows itself whether a hop still has them.
         self._held: set[bytes] = set()
         self._left: list[Command] = []
+        self._tried_seconds = float("-inf")
         self._beaten_seconds = float("-inf")
         self._beating: asyncio.Task[None] | None = None
 
@@ -37,13 +38,24 @@ class Heartbeat:
         """What names a turn of this process."""
         return self._name + os.urandom(_NAME_BYTES)
 
-    def beat(self) -> list[Command]:
-        """The commands of a beat that is due, to send along with others."""
-        if monotonic() - self._beaten_seconds < _BEAT_SECONDS:
-            return []
-        self._beaten_seconds = monotonic()
+    async def beat(self) -> None:
+        """Beats where it is due. Raises redis.RedisError where Redis does not know by then that this process lives."""
+        began_seconds = monotonic()
+        is_known = began_seconds < self._beaten_seconds + LIVES_SECONDS - _BEAT_SECONDS
+        if is_known and began_seconds < self._tried_seconds + _BEAT_SECONDS:
+            return
+        self._tried_seconds = began_seconds
+        await self._batches.run(("SET", _key(self._name), b"", "PX", LIVES_SECONDS * 1000))
+        self._beaten_seconds = began_seconds
+        await self._give_back_left()
+
+    async def _give_back_left(self) -> None:
         left, self._left = self._left, []
-        return [("SET", _key(self._name), b"", "PX", LIVES_SECONDS * 1000), *left]
+        # Each by itself: one that fails takes no other with it.
+        failures = await asyncio.gather(*(self._batches.run(command) for command in left), return_exceptions=True)
+        for command, failure in zip(left, failures, strict=True):
+            if isinstance(failure, BaseException):
+                self.leave(command)
 
     def hold(self, turn: bytes) -> None:
         """A hop of this process has the turn, until `let_go`."""
@@ -53,7 +65,7 @@ class Heartbeat:
         self._held.discard(turn)
 
     def leave(self, give_back: Command) -> None:
-        """A turn that could not be given back: it is tried again with the next beat."""
+        """A turn that could not be given back: it is tried again with each beat, until Redis answers."""
         if len(self._left) < _MOST_LEFT:
             self._left.append(give_back)
 
@@ -85,9 +97,8 @@ class Heartbeat:
     async def _beat_on(self) -> None:
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
-            if commands := self.beat():
-                with suppress(RedisError, OSError):  # whoever needs Redis tells of it
-                    await self._batches.run(*commands)
+            with suppress(RedisError, OSError):  # whoever needs Redis tells of it
+                await self.beat()
 
 
 def _key(name: bytes) -> str:

@@ -6,10 +6,12 @@ first hop, when it began by Redis's clock, and its origin, of which its idempote
 
 import hashlib
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
+from msgspec import structs
 
+from core import clock
 from gateway.ussd.transcript import Mark, Transcript, Typed
 
 MOST_REMEMBERED = 4
@@ -42,15 +44,34 @@ def goes_on(session: Begun, text: str, now_ms: int, transcript: Transcript) -> b
     return session.is_late(now_ms) and isinstance(transcript.read(text, session.first), Typed)
 
 
-def begin(earlier: Begun | None, session_id: str, first: Mark, now_ms: int, day: date) -> Begun:
-    """A new session. `earlier` had the same id; without one its origin can be made anew where Redis has lost everything."""
-    origin = first_origin(session_id, day)
-    return Begun(_digest(session_id), first, now_ms, origin if earlier is None else f"{origin}:{now_ms}")
+def begin(session_id: str, first: Mark, now_ms: int, country: str, *, is_again: bool) -> Begun:
+    """A new session. `is_again`: another had its id; without one its origin can be made anew where Redis has lost everything."""
+    origin = first_origin(session_id, clock.day(clock.in_redis(now_ms), country))
+    return Begun(_digest(session_id), first, now_ms, f"{origin}:{now_ms}" if is_again else origin)
+
+
+def yesterdays_origin(session_id: str, now_ms: int, country: str) -> str | None:
+    """The origin that a session which Redis has forgotten had if it began before midnight; None where that is too long ago."""
+    now = clock.in_redis(now_ms)
+    began = clock.day(now - timedelta(milliseconds=_LATE_MS), country)
+    return None if began == clock.day(now, country) else first_origin(session_id, began)
+
+
+def likely_origins(session_id: str, country: str) -> list[str]:
+    """The origins that a session of now may have, where only this process's clock can be read, which may be wrong."""
+    today = clock.today(country)
+    return [first_origin(session_id, today + timedelta(days=days)) for days in (0, -1, 1)]
 
 
 def first_origin(session_id: str, day: date) -> str:
     """The origin of the day's first session with this id."""
     return f"{session_id}:{day:%y%m%d}"
+
+
+def note_origin(begun: Iterable[Begun], session_id: str, origin: str) -> list[Begun]:
+    """With the origin that the session has by now: where it goes on with another, its keys are that one's."""
+    digest = _digest(session_id)
+    return [structs.replace(session, origin=origin) if session.id == digest else session for session in begun]
 
 
 def remember(begun: Iterable[Begun], session: Begun) -> list[Begun]:

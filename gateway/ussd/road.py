@@ -11,17 +11,17 @@ from dataclasses import dataclass
 import structlog
 from redis import RedisError
 
-from core import clock, reading
+from core import reading
 from core.customers import profiles
 from core.deadline import budget, within
-from core.errors import Busy
+from core.errors import Busy, Kind
 from core.faults import describe, reached
 from core.faults.reached import Reached
 from core.i18n import _
 from core.operations.switches import USSD
 from core.rail import list_abilities
 from core.runtime import Runtime
-from gateway.ussd import past
+from gateway.ussd import displaced, past
 from gateway.ussd.failing import LOOK_FIRST, MAYBE_DONE, NOTHING_DONE, Failing, end, end_in_every_language
 from gateway.ussd.past import Begun
 from gateway.ussd.sessions import Opened, Resume, Sessions, StoredSession, TurnNotFree
@@ -71,6 +71,14 @@ class Reply:
     screen: str
 
 
+class _BusyDial(Exception):
+    """A direct dial was refused as busy. `reply` says that nothing was done."""
+
+    def __init__(self, reply: str) -> None:
+        super().__init__()
+        self.reply = reply
+
+
 class Road:
     def __init__(self, runtime: Runtime, sessions: Sessions, engine: Engine) -> None:
         self._runtime = runtime
@@ -93,26 +101,31 @@ class Road:
             return Reply(end_in_every_language(STILL_WORKING), "busy")
         except (RedisError, OSError) as error:
             self._failing.tell(error, "away")
-            body = await self._failing.answer_without_session(hop.session_id, hop.phone, is_first=not hop.text)
+            body = await self._failing.answer_without_session(hop.session_id, hop.phone, hop.text)
             return Reply(body, "away")
         try:
             with reached.watching(is_handed=opened.is_doubtful) as watched:
                 return await self._answer(hop, opened, watched)
+        except BaseException:
+            self._sessions.abandon(opened)
+            raise
         finally:
             self._sessions.heartbeat.let_go(opened.turn)
 
     async def _answer(self, hop: Hop, opened: Opened, watched: Reached) -> Reply:
         with suppress(TimeoutError):  # then they stand as they were seen last
             await within(_LOOK_SECONDS, self._runtime.switches.look())
+        displaced.give_back(opened, hop.session_id, hop.text, self._transcript)
         is_off, stored = self._runtime.switches.is_off(USSD), opened.stored
-        if stored is None or stored.session.id != hop.session_id:
-            earlier = past.find(opened.past, hop.session_id)
-            if stored is not None and earlier is not None and earlier.is_late(opened.now_ms):
-                return await self._answer_late(opened, earlier, stored.session)
+        if stored is None or stored.session.id != hop.session_id or _begins_again(hop, stored):
+            if (late := await self._find_late(hop, opened)) is not None:
+                return await self._answer_late(opened, late)
             if is_off:
                 return await self._answer_off(hop, opened, None)
             latest = await self._dial(hop, opened, watched)
         else:
+            if opened.is_doubtful:
+                stored.session.doubt()
             typed = self._transcript.read(hop.text, stored.mark)
             if not isinstance(typed, Typed):
                 # The hop was taken already, or a later one was: it gets the same screen again, and nothing else happens.
@@ -128,20 +141,31 @@ class Road:
         latest.session.has_acted |= watched.is_handed
         return await self._close(opened, latest)
 
-    async def _answer_late(self, opened: Opened, earlier: Begun, live: Session) -> Reply:
+    async def _find_late(self, hop: Hop, opened: Opened) -> str | None:
+        """The reply to a late hop of a session that the phone had before."""
+        live = opened.stored
+        if live is None or live.session.id == hop.session_id:
+            return None
+        repeated = displaced.find_repeated(opened, hop.session_id, hop.text, self._transcript)
+        earlier = past.find(opened.past, hop.session_id)
+        if repeated is not None or earlier is None or not earlier.is_late(opened.now_ms):
+            return repeated
+        done = await self._failing.find_done_in([earlier.origin], live.session.customer)
+        return done or end(ENDED, live.session.language)
+
+    async def _answer_late(self, opened: Opened, reply: str) -> Reply:
         """A late hop of a session that another one has displaced: its customer is elsewhere, and stays there."""
-        done = await self._failing.find_done_in(earlier.origin, live.customer)
         try:
             await self._sessions.give_back(opened)
         except (RedisError, OSError) as error:
             self._failing.tell(error, "late")
-        return Reply(done or end(ENDED, live.language), "late")
+        return Reply(reply, "late")
 
     async def _answer_off(self, hop: Hop, opened: Opened, session: Session | None) -> Reply:
         """Takes nothing. What the customer had begun may be continued once the menu is on again."""
         language = session.language if session is not None else ""
         reply = end(OFF, language) if session is not None else end_in_every_language(OFF)
-        session = session or self._make_session(hop, opened, past.find(opened.past, hop.session_id))
+        session = session or self._make_session(hop, opened)
         stored = StoredSession(session, self._transcript.mark(hop.text), reply)
         return await self._close(opened, stored)
 
@@ -149,23 +173,39 @@ class Road:
         """A new session: the first screen, or as far as a direct dial's inputs lead."""
         mark = self._transcript.mark(hop.text)
         earlier = past.find(opened.past, hop.session_id)
-        session = self._make_session(hop, opened, earlier)
-        is_lost = earlier is not None and earlier.origin == session.origin
+        session = self._make_session(hop, opened)
+        # What it may have done before Redis has forgotten it.
+        lost = self._lost_origins(session, hop, opened, earlier)
+        if opened.is_doubtful or lost:
+            session.doubt()
         try:
             # One deadline for the whole dial: each of its steps may ask the database.
-            return StoredSession(session, mark, await within(_DIAL_SECONDS, self._begin(session, hop, watched, is_lost=is_lost)))
+            reply = await within(_DIAL_SECONDS, self._begin(session, hop, watched, lost))
+        except _BusyDial as busy:
+            may_have_acted = session.has_acted or watched.is_handed or await self._may_have_acted(opened)
+            reply = end_in_every_language(LOOK_FIRST) if may_have_acted else busy.reply
         except Exception as error:  # noqa: BLE001 - whatever it is, the customer is told in words
-            watched.is_handed |= await self._may_have_acted(opened)
-            return StoredSession(session, mark, self._failing.answer_dial(error, watched))
+            watched.is_handed |= session.has_acted or await self._may_have_acted(opened)
+            reply = self._failing.answer_dial(error, watched)
+        is_typed = bool(hop.text or hop.dialled)
+        return StoredSession(session, mark, reply, None if is_typed else displaced.displace(opened))
 
-    def _make_session(self, hop: Hop, opened: Opened, earlier: Begun | None) -> Session:
+    def _make_session(self, hop: Hop, opened: Opened) -> Session:
         """A new session; where Redis has lost one, with that one's origin, so that nothing is done a second time."""
-        begun = earlier
+        begun, mark = past.find(opened.past, hop.session_id), self._transcript.mark(hop.text)
         if begun is None or not past.goes_on(begun, hop.text, opened.now_ms, self._transcript):
-            today = clock.today(self._runtime.settings.country)
-            begun = past.begin(earlier, hop.session_id, self._transcript.mark(hop.text), opened.now_ms, today)
+            is_again = begun is not None or (opened.stored is not None and opened.stored.session.id == hop.session_id)
+            country = self._runtime.settings.country
+            begun = past.begin(hop.session_id, mark, opened.now_ms, country, is_again=is_again)
             opened.past, opened.has_begun = past.remember(opened.past, begun), True
         return Session(hop.session_id, hop.phone, _DEFAULT_LANGUAGE, customer=None, screen="", origin=begun.origin)
+
+    def _lost_origins(self, session: Session, hop: Hop, opened: Opened, earlier: Begun | None) -> list[str]:
+        """The origins under which a session that Redis has forgotten may have done something."""
+        if earlier is not None:
+            return [session.origin] if earlier.origin == session.origin else []
+        yesterdays = past.yesterdays_origin(hop.session_id, opened.now_ms, self._runtime.settings.country)
+        return [session.origin, yesterdays] if yesterdays is not None and "*" in hop.text else []
 
     async def _may_have_acted(self, opened: Opened) -> bool:
         """May the phone's session before this one have done something? Then its customer dials again to hear of it."""
@@ -178,12 +218,12 @@ class Road:
         earlier = [stored.session for stored in (opened.stored, resumable) if stored is not None]
         return any(session.has_acted or session.confirmed for session in earlier)
 
-    async def _begin(self, session: Session, hop: Hop, watched: Reached, *, is_lost: bool) -> str:
+    async def _begin(self, session: Session, hop: Hop, watched: Reached, lost: list[str]) -> str:
         session.customer = await profiles.find(self._runtime, hop.phone)
         if session.customer is not None:
             session.language = session.customer.language
         self._engine.go_home(session)
-        if is_lost and (done := await self._failing.find_done_in(session.origin, session.customer)):
+        if lost and (done := await self._failing.find_done_in(lost, session.customer)):
             watched.is_handed = True
             return done
         dialled = hop.text or hop.dialled
@@ -227,7 +267,7 @@ class Road:
                 refusal = await self._engine.step(self._step(session, typed))
                 if refusal is not None or self._engine.has_ended(session):
                     break
-            if was_handed and isinstance(refusal, Busy):
+            if refusal is not None and refusal.kind is Kind.AWAY and not refusal.switch and (was_handed or session.is_doubtful):
                 # It says that nothing was done. An earlier copy of this hop may have been.
                 return await self._failing.answer(session, watched)
             text, is_over = self._engine.show(session, refusal)
@@ -238,7 +278,10 @@ class Road:
                 raise
             self._failing.tell(error, session.screen)
             return await self._failing.answer(session, watched)
-        return ("END " if is_over else "CON ") + text
+        reply = ("END " if is_over else "CON ") + text
+        if isinstance(refusal, Busy) and is_dialled:
+            raise _BusyDial(reply)
+        return reply
 
     async def _begin_again(self, session: Session, watched: Reached) -> str:
         """Goes home with a session that another release has brought to where this one cannot go on."""
@@ -260,12 +303,16 @@ class Road:
         return Step(self._runtime, session, _read(typed.text), _read(typed.previous), session.key)
 
     async def _close(self, opened: Opened, stored: StoredSession) -> Reply:
+        session = stored.session
+        noted = past.note_origin(opened.past, session.id, session.origin)
+        if noted != opened.past:
+            opened.past, opened.has_begun = noted, True
         try:
             await self._sessions.close(opened, stored, resume=self._resume(stored))
         except (RedisError, OSError) as error:
             # What was done is done, and the customer should read it rather than wonder.
             log.warning("session not kept", error=describe(error))
-        return Reply(stored.reply, stored.session.screen)
+        return Reply(stored.reply, session.screen)
 
     def _resume(self, stored: StoredSession) -> Resume:
         session = stored.session
@@ -273,6 +320,11 @@ class Road:
             return Resume.AS_BEFORE
         has_acted = session.confirmed or session.has_acted
         return Resume.THIS if self._may_go_on(stored) or has_acted else Resume.NOTHING
+
+
+def _begins_again(hop: Hop, stored: StoredSession) -> bool:
+    """Is it the first hop of another session, although the one with this id is over for less than two minutes?"""
+    return not hop.text and not hop.dialled and stored.mark.length > 0 and stored.reply.startswith("END ")
 
 
 def _read(typed: str) -> str:

@@ -15,7 +15,6 @@ from enum import Enum
 from time import monotonic
 
 import msgspec
-from redis import RedisError
 from redis.asyncio import Redis
 
 from core.deadline import within
@@ -38,11 +37,15 @@ _LAST_SECONDS = 2.0
 
 
 class StoredSession(msgspec.Struct, array_like=True):
-    """A session as Redis keeps it: the conversation, the mark of the last hop's text, and the last reply."""
+    """A session as Redis keeps it: the conversation, the mark of the last hop's text, and the last reply.
+
+    `displaced` is the open session that this one has taken the phone from, until something is typed in this one.
+    """
 
     session: Session
     mark: Mark
     reply: str
+    displaced: "StoredSession | None" = None
 
 
 @dataclass(slots=True)
@@ -74,6 +77,7 @@ class TurnNotFree(Exception):
     """An earlier hop of the same phone is still at work."""
 
 
+_HOW = {Resume.THIS: "this", Resume.NOTHING: "nothing", Resume.AS_BEFORE: "as before"}
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(StoredSession).decode
 _decode_past = msgspec.msgpack.Decoder(list[Begun]).decode
@@ -93,11 +97,14 @@ class Sessions:
         The caller's process beats meanwhile (heartbeat.py).
         """
         turn = self.heartbeat.make_turn()
+        # From now on: Redis may have given it to us before we hear of it.
+        self.heartbeat.hold(turn)
         try:
             return await within(_PATIENCE_SECONDS + _LAST_TRY_SECONDS, self._open(phone, turn))
-        except (RedisError, OSError):
-            # Redis may have given it to us, or may do so yet.
-            self.heartbeat.leave(("EVAL", scripts.LEAVE, 1, *_keys(phone, "turn"), turn))
+        except BaseException as error:
+            self.heartbeat.let_go(turn)
+            if not isinstance(error, TurnNotFree):
+                self._leave(phone, turn)
             raise
 
     async def _open(self, phone: str, turn: bytes) -> Opened:
@@ -106,7 +113,6 @@ class Sessions:
         while True:
             holder, opened = await self._try_open(phone, turn, gone)
             if opened is not None:
-                self.heartbeat.hold(turn)
                 return opened
             if holder is None:
                 continue
@@ -121,10 +127,12 @@ class Sessions:
         ends_at = 0 if self._ahead_seconds is None else int((monotonic() + self._ahead_seconds + _TURN_SECONDS) * 1000)
         keys = _keys(phone, "turn", "session", "begun", "past")
         times = (ends_at, int(_TURN_SECONDS * 1000), RESUME_SECONDS)
-        # A turn is nobody's before its process is known to live.
-        beat = self.heartbeat.beat()
-        [*_, answer] = await self._batches.run(*beat, ("EVAL", scripts.OPEN, len(keys), *keys, turn, *times, gone))
-        self._ahead_seconds = answer[0] / 1000 - monotonic()
+        opening = self._batches.run(("EVAL", scripts.OPEN, len(keys), *keys, turn, *times, gone))
+        began_seconds = monotonic()
+        # In one exchange, and in this order: a turn is nobody's before its process is known to live.
+        _, [answer] = await asyncio.gather(self.heartbeat.beat(), opening)
+        # Rather more than less, by what the exchange took: a turn that is too short ends before its hop does.
+        self._ahead_seconds = answer[0] / 1000 - began_seconds
         if len(answer) == 1:
             return None, None
         if answer[1]:
@@ -145,7 +153,7 @@ class Sessions:
         was_kept = stored.session.may_be_kept
         stored.session.may_be_kept = resume is not Resume.NOTHING
         keys = _keys(opened.phone, "turn", "session", "begun", "past", "resume")
-        how = "this" if resume is Resume.THIS else "nothing" if resume is Resume.NOTHING and was_kept else "as before"
+        how = "nothing kept" if resume is Resume.NOTHING and not was_kept else _HOW[resume]
         past = _encode(opened.past) if opened.has_begun else b""
         arguments = (opened.turn, _encode(stored), TTL_SECONDS, RESUME_SECONDS, how, past, PAST_SECONDS)
         await self._run_last(opened, ("EVAL", scripts.CLOSE, len(keys), *keys, *arguments))
@@ -155,11 +163,18 @@ class Sessions:
         keys = _keys(opened.phone, "turn", "begun")
         await self._run_last(opened, ("EVAL", scripts.GIVE_BACK, len(keys), *keys, opened.turn))
 
+    def abandon(self, opened: Opened) -> None:
+        """Gives the turn back as soon as Redis answers. What the hop has begun stays open."""
+        self._leave(opened.phone, opened.turn)
+
+    def _leave(self, phone: str, turn: bytes) -> None:
+        self.heartbeat.leave(("EVAL", scripts.LEAVE, 1, *_keys(phone, "turn"), turn))
+
     async def _run_last(self, opened: Opened, command: Command) -> None:
         try:
             await within(_LAST_SECONDS, self._batches.run(command), spare_seconds=0)
         except BaseException:
-            self.heartbeat.leave(("EVAL", scripts.LEAVE, 1, *_keys(opened.phone, "turn"), opened.turn))
+            self.abandon(opened)
             raise
         finally:
             self.heartbeat.let_go(opened.turn)

@@ -23,12 +23,17 @@ from gateway.ussd.redis_batches import Batches
 from menus.engine import machine
 from tests import pins
 from tests.conftest import forget_sessions, running_client
+from tests.core.jobs.market import broken
 from tests.crash.proxy import Proxy, line
 from tests.phone import Phone
 
 ASHA = "+254711000001"
 SEND = "*384*96*4*0722000002*500#"
 AWAY = RedisConnectionError("cut")
+
+
+async def busy(*_: object) -> None:
+    raise Busy
 
 
 @pytest.fixture
@@ -220,9 +225,6 @@ async def test_a_copy_that_finds_redis_away_while_its_twin_is_at_work_does_not_s
 async def test_busy_is_not_told_as_nothing_done_where_an_earlier_copy_may_have_acted(
     phone: Callable[[str], Phone], redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def busy(*_: object) -> None:
-        raise Busy
-
     asha = phone(ASHA)
     await asha.dial(SEND)
     async with Redis.from_url(redis_url) as redis:
@@ -234,6 +236,106 @@ async def test_busy_is_not_told_as_nothing_done_where_an_earlier_copy_may_have_a
     with monkeypatch.context() as patched:
         patched.setattr(machine, "_take_input", busy)
         assert (await asha.type(pins.RIGHT)).text.startswith("We are very busy. Nothing was done.")
+
+
+@pytest.mark.parametrize("failure", ["busy", "cut off"])
+@pytest.mark.parametrize("redials", [1, 2])
+async def test_a_payment_that_may_have_been_done_is_not_told_as_nothing_done_where_it_is_continued(
+    proxied: tuple[Proxy, httpx2.AsyncClient], settings: Settings, monkeypatch: pytest.MonkeyPatch, failure: str, redials: int
+) -> None:
+    proxy, client = proxied
+    asha = Phone(client, ASHA)
+    await asha.dial(SEND)
+    with broken(settings.database_url, "posting"):
+        assert (await asha.type(pins.RIGHT)).text == MAYBE_DONE
+    for _ in range(redials):
+        assert (await asha.dial()).text.startswith("Continue where you left off?")
+    assert "Enter PIN" in (await asha.type("1")).text
+    with monkeypatch.context() as patched:
+        if failure == "busy":
+            patched.setattr(machine, "_take_input", busy)
+        else:
+            proxy.requests_to_lose = 10_000
+        assert (await asha.type(pins.RIGHT)).text == MAYBE_DONE
+    proxy.requests_to_lose = 0
+
+
+@pytest.mark.parametrize("between", ["an older hop repeated", "a redial", "two redials", "a late first hop"])
+async def test_the_doubt_about_a_hop_that_died_outlives_what_comes_between(
+    proxied: tuple[Proxy, httpx2.AsyncClient], redis_url: str, monkeypatch: pytest.MonkeyPatch, between: str
+) -> None:
+    _, client = proxied
+    asha, other = Phone(client, ASHA), Phone(client, ASHA)
+    await asha.dial(SEND)
+    with redis_client.Redis.from_url(redis_url) as redis:
+        redis.set(f"ussd:{{{ASHA}}}:begun", b"the first", ex=60)
+    if between == "an older hop repeated":
+        await asha.send_again()
+    elif between == "a late first hop":
+        await other.dial()
+    else:
+        for _ in range(1 + (between == "two redials")):
+            assert (await asha.dial()).text.startswith("Continue where you left off?")
+        await asha.type("1")
+    with monkeypatch.context() as patched:
+        patched.setattr(machine, "_take_input", busy)
+        assert (await asha.type(pins.RIGHT)).text == MAYBE_DONE
+
+
+async def test_a_doubt_that_is_settled_by_a_receipt_makes_no_later_hop_doubtful(
+    phone: Callable[[str], Phone], redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha = phone(ASHA)
+    await asha.dial("*384*96*3*2*700#")
+    async with Redis.from_url(redis_url) as redis:
+        await redis.set(f"ussd:{{{ASHA}}}:begun", b"the first", ex=60)
+    await asha.type(pins.RIGHT)
+    await asha.dial(SEND)
+    with monkeypatch.context() as patched:
+        patched.setattr(machine, "_take_input", busy)
+        assert (await asha.type(pins.RIGHT)).text.startswith("We are very busy. Nothing was done.")
+
+
+@pytest.mark.parametrize(("pays", "says"), [(True, LOOK_FIRST), (False, "We are very busy. Nothing was done.")])
+async def test_a_busy_direct_dial_does_not_say_that_nothing_was_done_after_a_session_that_may_have_acted(
+    phone: Callable[[str], Phone], monkeypatch: pytest.MonkeyPatch, *, pays: bool, says: str
+) -> None:
+    asha = phone(ASHA)
+    if pays:
+        await asha.dial(SEND)
+        await asha.type(pins.RIGHT)
+    monkeypatch.setattr(machine, "_take_input", busy)
+    screen = await asha.dial(SEND)
+    assert screen.text.startswith(says)
+    assert not screen.is_open
+
+
+async def test_what_is_typed_behind_a_last_screen_ends_no_doubt(
+    phone: Callable[[str], Phone], redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha = phone(ASHA)
+    await asha.dial()
+    assert not (await asha.type("x", "x", "x")).is_open
+    async with Redis.from_url(redis_url) as redis:
+        await redis.set(f"ussd:{{{ASHA}}}:begun", b"the first", ex=60)
+    await asha.type("1")
+    monkeypatch.setattr(machine, "_take_input", busy)
+    assert (await asha.dial(SEND)).text.startswith(LOOK_FIRST)
+
+
+@pytest.mark.parametrize("typed", ["300", "0", "0722000002"])
+async def test_while_redis_is_away_only_a_pin_gets_the_receipt_of_what_was_done_last(
+    phone: Callable[[str], Phone], monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    asha = phone(ASHA)
+    await asha.dial(SEND)
+    await asha.type(pins.RIGHT)
+
+    async def away(*_: object) -> None:
+        raise AWAY
+
+    monkeypatch.setattr(Batches, "run", away)
+    assert (await asha.type(typed)).text.startswith(LOOK_FIRST)
 
 
 async def test_an_older_transaction_of_a_reused_id_is_nobodys_receipt(

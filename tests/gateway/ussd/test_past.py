@@ -6,10 +6,14 @@ from datetime import timedelta
 import pytest
 import redis as redis_client
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from core import clock
 from core.customers import profiles, wallet
 from core.runtime import Runtime
+from gateway.ussd import past
+from gateway.ussd.redis_batches import Batches
+from gateway.ussd.transcript import Transcript
 from tests import pins
 from tests.phone import Phone, Screen
 
@@ -140,3 +144,93 @@ async def test_a_pin_that_comes_after_its_sessions_end_is_asked_for_again_and_pa
     redis.set(f"ussd:{{{ASHA}}}:session", at_the_pin, ex=60)
     assert await asha.send_again() == receipt
     assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
+
+
+@pytest.mark.parametrize("typed", [[], ["4"], ["4", "0722000002"]])
+@pytest.mark.parametrize("lost", [[], ["past"], ["past", "resume"]])
+async def test_a_late_first_hop_of_a_session_that_nobody_knows_takes_the_phone_from_nobody(
+    phone: MakePhone, runtime: Runtime, redis: Redis, typed: list[str], lost: list[str]
+) -> None:
+    """Also where the release before has remembered no sessions."""
+    asha, late = phone(ASHA), phone(ASHA)
+    shown = await asha.dial()
+    if typed:
+        shown = await asha.type(*typed)
+    await late.dial()
+    if lost:
+        forget(redis, *lost)
+    assert await asha.send_again() == shown
+    rest = ["4", "0722000002", "500"][len(typed) :]
+    assert "Send KES 500 to Baraka Otieno" in (await asha.type(*rest)).text
+    assert "confirmed" in (await asha.type(pins.RIGHT)).text
+    assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
+    if not lost:
+        assert await late.type("1") == OVER
+
+
+async def test_a_session_that_is_over_gets_no_phone_back(phone: MakePhone) -> None:
+    older, newer = phone(ASHA), phone(ASHA)
+    await older.dial(SEND)
+    await older.type(pins.RIGHT)
+    await newer.dial()
+    assert (await older.type("1")).text.startswith("Your last transaction:")
+    assert (await newer.type("1")).text.startswith("Your balance is KES 11,993.")
+
+
+async def test_an_id_that_is_dialled_again_right_after_its_receipt_is_another_session(phone: MakePhone, runtime: Runtime) -> None:
+    asha = phone(ASHA)
+    asha.session_id = "ATUid_again_at_once"
+    for _ in range(2):
+        asha.text = ""
+        assert "1. Check Balance" in (await asha.send_again()).text
+        assert "confirmed" in (await asha.type("4", "0722000002", "500", pins.RIGHT)).text
+    assert await balance_minor(runtime) == ASHA_MINOR - 2 * SENT_MINOR
+
+
+async def test_a_late_repetition_of_a_pin_in_a_session_that_went_on_with_another_gets_its_receipt(phone: MakePhone) -> None:
+    asha, newer = phone(ASHA), phone(ASHA)
+    await asha.dial(SEND)
+    await asha.dial()
+    receipt = await asha.type("1", pins.RIGHT)
+    await newer.dial("*384*96*1#")
+    assert (await asha.send_again()).text == f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
+
+
+async def test_what_was_done_before_midnight_is_read_after_it_although_redis_has_lost_everything(
+    phone: MakePhone, runtime: Runtime, redis: Redis
+) -> None:
+    asha, midnight = phone(ASHA), clock.now().replace(hour=21, minute=0, second=0)  # in Nairobi
+    with clock.at(midnight - timedelta(seconds=20)):
+        await asha.dial()
+        await asha.type("4", "0722000002", "500")
+        receipt = await asha.type(pins.RIGHT)
+    redis.flushdb()
+    with clock.at(midnight + timedelta(seconds=20)):
+        assert (await asha.send_again()).text == f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
+    assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
+
+
+async def test_while_redis_is_away_what_was_done_before_midnight_is_found_after_it(
+    phone: MakePhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise RedisConnectionError
+
+    asha, midnight = phone(ASHA), clock.now().replace(hour=21, minute=0, second=0)
+    with clock.at(midnight - timedelta(seconds=20)):
+        await asha.dial()
+        await asha.type("4", "0722000002", "500")
+        receipt = await asha.type(pins.RIGHT)
+    monkeypatch.setattr(Batches, "run", away)
+    with clock.at(midnight + timedelta(seconds=20)):
+        assert (await asha.send_again()).text == f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
+
+
+def test_the_day_of_a_key_is_that_of_redis_and_of_no_process() -> None:
+    before_midnight_ms = 1_767_214_799_000  # 2025-12-31 23:59:59 in Nairobi
+    first = Transcript("a secret").mark("")
+    begun = past.begin("ATUid_1", first, before_midnight_ms, "KE", is_again=False)
+    assert begun.origin == "ATUid_1:251231"
+    assert past.begin("ATUid_1", first, before_midnight_ms + 1_000, "KE", is_again=False).origin == "ATUid_1:260101"
+    assert past.yesterdays_origin("ATUid_1", before_midnight_ms, "KE") is None
+    assert past.yesterdays_origin("ATUid_1", before_midnight_ms + 1_000, "KE") == "ATUid_1:251231"

@@ -4,17 +4,21 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from redis.asyncio import Redis
 
 from core import clock
+from core.errors import Busy
 from core.i18n import LANGUAGES
 from core.operations import board, switches
 from core.operations.board import Banner
 from core.runtime import Runtime
 from core.septets import SCREEN_SEPTETS, count
 from gateway.app import connect_redis
+from gateway.ussd.failing import MAYBE_DONE
 from gateway.ussd.road import Hop, Road
 from gateway.ussd.sessions import Sessions
 from menus import home
+from menus.engine import machine
 from menus.engine.machine import Engine
 from menus.screens import SCREENS
 from tests.conftest import forget_sessions
@@ -94,6 +98,28 @@ async def test_a_menu_that_is_off_ends_in_words_and_what_was_begun_may_be_contin
     assert count(both[4:]) <= SCREEN_SEPTETS
     await turn_on(runtime, switches.USSD)
     assert "1. Endelea" in await Caller(road, BARAKA).dial()
+
+
+async def test_a_menu_that_was_off_has_ended_no_doubt_about_a_payment(
+    road: Road, runtime: Runtime, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(*_: object) -> None:
+        raise Busy
+
+    caller = Caller(road)
+    await caller.dial()
+    await caller.type("4", "0722000002", "500")
+    async with Redis.from_url(redis_url) as redis:
+        await redis.set(f"ussd:{{{ASHA}}}:begun", b"a hop that died", ex=60)
+    await turn_off(runtime, switches.USSD)
+    assert (await caller.type(RIGHT)).startswith("END Our menu is off")
+    assert (await Caller(road).dial()).startswith("END Our menu is off")
+    await turn_on(runtime, switches.USSD)
+    again = Caller(road)
+    assert "1. Continue" in await again.dial()
+    await again.type("1")
+    monkeypatch.setattr(machine, "_take_input", busy)
+    assert await again.type(RIGHT) == f"END {MAYBE_DONE}"
 
 
 async def test_a_hop_repeated_after_the_menu_went_off_still_gets_its_receipt(road: Road, runtime: Runtime) -> None:

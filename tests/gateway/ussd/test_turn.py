@@ -1,9 +1,12 @@
 """One phone's hops come one after the other; one that waits too long for its turn says so, and does nothing."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
+from time import monotonic
 
+import httpx2
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -14,8 +17,10 @@ from core.runtime import Runtime
 from gateway.ussd import heartbeat, scripts, sessions
 from gateway.ussd.heartbeat import Heartbeat
 from gateway.ussd.redis_batches import Batches
-from gateway.ussd.road import STILL_WORKING
+from gateway.ussd.road import STILL_WORKING, Hop, Road
 from gateway.ussd.sessions import Sessions, TurnNotFree
+from menus.engine.machine import Engine
+from menus.screens import SCREENS
 from tests import pins
 from tests.phone import Phone
 
@@ -35,7 +40,7 @@ async def test_a_hop_that_never_gets_its_turn_says_that_one_is_at_work_and_moves
     asha = phone(ASHA)
     await asha.dial("*384*96*4*0722000002*500#")
     async with Redis.from_url(redis_url) as redis:
-        await redis.set(TURN, b"of another hop", px=20_000)
+        await redis.set(TURN, b"of another hop", px=9_000)
         with monkeypatch.context() as patched:
             patched.setattr(sessions, "_PATIENCE_SECONDS", 0.0)
             busy = await asha.type(pins.RIGHT)
@@ -178,12 +183,12 @@ async def test_the_process_beats_while_a_hop_is_at_work_and_rests_after_it(
     beats, beaten = 0, asyncio.Event()
     beat = Heartbeat.beat
 
-    def count(self: Heartbeat) -> list[tuple[object, ...]]:
+    async def count(self: Heartbeat) -> None:
         nonlocal beats
         beats += 1
         if beats > 3:
             beaten.set()
-        return beat(self)
+        await beat(self)
 
     async def wait_for_beats(*_: object) -> None:
         await beaten.wait()
@@ -194,3 +199,106 @@ async def test_the_process_beats_while_a_hop_is_at_work_and_rests_after_it(
     async with Redis.from_url(redis_url) as redis:
         assert [key async for key in redis.scan_iter("ussd:process:*")]
     assert not [task for task in asyncio.all_tasks() if "_beat_on" in repr(task.get_coro()) and not task.cancelling()]
+
+
+async def test_a_turn_that_could_not_be_given_back_is_not_forgotten_when_redis_stays_away(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, is_away = Batches.run, True
+
+    async def cut_at_the_end(self: Batches, *commands: tuple[object, ...]) -> list[object]:
+        if is_away and not any(scripts.OPEN in command for command in commands):
+            raise RedisConnectionError
+        return await run(self, *commands)
+
+    async with Redis.from_url(redis_url) as redis:
+        made = Sessions(redis)
+        opened = await made.open(ASHA)
+        made.abandon(opened)
+        monkeypatch.setattr(Batches, "run", cut_at_the_end)
+        monkeypatch.setattr(heartbeat, "_BEAT_SECONDS", 0.0)
+        for _ in range(3):
+            with contextlib.suppress(RedisConnectionError):
+                await made.heartbeat.beat()
+        assert await redis.exists(TURN)
+        is_away = False
+        await made.heartbeat.beat()
+        assert not await redis.exists(TURN)
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, RuntimeError])
+async def test_a_hop_that_is_cut_off_gives_its_turn_back(
+    client: httpx2.AsyncClient, runtime: Runtime, redis_url: str, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    assert client
+
+    async def cut_off(*_: object) -> None:
+        raise error
+
+    async with Redis.from_url(redis_url) as redis:
+        made = Sessions(redis)
+        road = Road(runtime, made, Engine(SCREENS))
+        with monkeypatch.context() as patched:
+            patched.setattr(Road, "_dial", cut_off)
+            with pytest.raises(error):
+                await road.take(Hop("cut off", ASHA, ""))
+        assert await redis.exists(TURN)
+        monkeypatch.setattr(heartbeat, "_BEAT_SECONDS", 0.0)
+        await made.heartbeat.beat()
+        assert not await redis.exists(TURN)
+
+
+async def test_a_turn_that_a_wrong_clock_has_given_for_an_hour_is_taken_over(redis_url: str) -> None:
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushdb()
+        await redis.set(TURN, b"of the release before", px=3_709_000)
+        await redis.set(f"ussd:{{{ASHA}}}:begun", b"of it", ex=60)
+        assert (await Sessions(redis).open(ASHA)).is_doubtful
+
+
+async def test_no_hop_has_a_turn_before_redis_knows_that_its_process_lives(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Batches.run
+
+    async def no_beats(self: Batches, *commands: tuple[object, ...]) -> list[object]:
+        if commands[0][0] == "SET":
+            raise RedisConnectionError
+        return await run(self, *commands)
+
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushdb()
+        made = Sessions(redis)
+        with monkeypatch.context() as patched:
+            patched.setattr(Batches, "run", no_beats)
+            with pytest.raises(RedisConnectionError):
+                await made.open(ASHA)
+        # It is given back with the beat that comes first.
+        await made.open("+254711000009")
+        assert not await redis.exists(TURN)
+
+
+async def test_a_slow_answer_of_redis_makes_no_later_turn_shorter_than_its_hop(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, is_slow = Batches.run, True
+
+    async def two_seconds_on_the_way_back(self: Batches, *commands: tuple[object, ...]) -> list[object]:
+        nonlocal is_slow
+        answers = await run(self, *commands)
+        if is_slow and commands[0][0] == "EVAL":
+            is_slow = False
+            [answer] = answers
+            assert isinstance(answer, list)
+            answer[0] -= 2_000
+        return answers
+
+    monkeypatch.setattr(sessions, "monotonic", lambda: monotonic() - 2 * is_slow)
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushdb()
+        made = Sessions(redis)
+        with monkeypatch.context() as patched:
+            patched.setattr(Batches, "run", two_seconds_on_the_way_back)
+            await made.open("+254711000009")
+        await made.open(ASHA)
+        assert 8_000 < await redis.pttl(TURN) <= 9_000
