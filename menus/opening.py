@@ -37,6 +37,8 @@ async def choose(runtime: Runtime, session: Session, earlier: Session | None, *,
         session.heading = f"{translate(LAST_TRANSACTION, session.language)}\n{describe_done(done, session.language)}"
         earlier = None
     if customer is not None and customer.has_pin and customer.has_approvals and await approvals.offer(runtime, session):
+        if earlier is not None and earlier.is_doubtful:  # it may have answered this request
+            session.doubt()
         return
     if earlier is not None and was_under_way:
         # Only the session knows the language of somebody who is registering.

@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 from redis import RedisError
 
-from core import clock, septets
+from core import clock, reading, septets
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
 from core.deadline import within
@@ -32,7 +32,8 @@ _LOOK_SECONDS = 1.0
 _SPARE_SECONDS = 0.6
 # More than the PINs that are right in a session.
 _MOST_KEYS = 8
-_AFTER_PIN = re.compile(r".*\*\s*[0-9]{4}\s*#?\s*", re.DOTALL)
+_PIN = re.compile(r"[0-9]{4}#?")
+_MOST_TYPED = 40
 
 log = structlog.get_logger()
 
@@ -65,7 +66,7 @@ class Failing:
         After other inputs the last thing that the session did is not what she asks for.
         """
         origins = likely_origins(session_id, self._runtime.settings.country)
-        done = await self.find_done_in(origins, await self._find(phone)) if _AFTER_PIN.fullmatch(text) else None
+        done = await self.find_done_in(origins, await self._find(phone)) if _ends_with_pin(text) else None
         return done or end_in_every_language(LOOK_FIRST)
 
     def answer_dial(self, error: Exception, reached: Reached) -> str:
@@ -110,6 +111,12 @@ class Failing:
             return None
         heading = translate(opening.LAST_TRANSACTION, customer.language)
         return "END " + septets.plain(f"{heading}\n{describe_done(done, customer.language)}")
+
+
+def _ends_with_pin(text: str) -> bool:
+    """Is the last of several inputs one that may be a PIN?"""
+    _, star, typed = text.rpartition("*")
+    return bool(star) and len(typed) <= _MOST_TYPED and _PIN.fullmatch(reading.clean(typed)) is not None
 
 
 def end(message: str, language: str) -> str:

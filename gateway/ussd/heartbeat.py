@@ -50,12 +50,11 @@ class Heartbeat:
         await self._give_back_left()
 
     async def _give_back_left(self) -> None:
-        left, self._left = self._left, []
+        left = tuple(self._left)
         # Each by itself: one that fails takes no other with it.
-        failures = await asyncio.gather(*(self._batches.run(command) for command in left), return_exceptions=True)
-        for command, failure in zip(left, failures, strict=True):
-            if isinstance(failure, BaseException):
-                self.leave(command)
+        answers = await asyncio.gather(*(self._batches.run(command) for command in left), return_exceptions=True)
+        done = [command for command, answer in zip(left, answers, strict=True) if not isinstance(answer, BaseException)]
+        self._left = [command for command in self._left if command not in done]
 
     def hold(self, turn: bytes) -> None:
         """A hop of this process has the turn, until `let_go`."""

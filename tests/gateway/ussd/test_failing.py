@@ -14,7 +14,9 @@ from sqlalchemy import text
 from core.customers import profiles, wallet
 from core.errors import Busy
 from core.i18n import LANGUAGES, translate
+from core.money import Money
 from core.runtime import Runtime
+from core.sending import approval
 from core.septets import SCREEN_SEPTETS, count, foreign
 from core.settings import Settings
 from gateway.ussd import failing
@@ -294,6 +296,35 @@ async def test_a_doubt_that_is_settled_by_a_receipt_makes_no_later_hop_doubtful(
     with monkeypatch.context() as patched:
         patched.setattr(machine, "_take_input", busy)
         assert (await asha.type(pins.RIGHT)).text.startswith("We are very busy. Nothing was done.")
+
+
+async def test_the_doubt_about_a_request_that_was_approved_outlives_a_redial(
+    phone: Callable[[str], Phone], runtime: Runtime, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = await profiles.find(runtime, ASHA)
+    assert customer is not None
+    await approval.ask(runtime, customer, "+254722000002", Money(900_000, "KES"), "by SMS")
+    asha = phone(ASHA)
+    assert (await asha.dial()).text.startswith("You asked to send KES 9,000")
+    at_the_offer = asha.text
+    await asha.type("1")
+    async with Redis.from_url(redis_url) as redis:
+        await redis.set(f"ussd:{{{ASHA}}}:begun", b"a hop with her PIN that died", ex=60)
+    await asha.post(text=at_the_offer)
+    assert (await asha.dial()).text.startswith("You asked to send KES 9,000")
+    await asha.type("1")
+    monkeypatch.setattr(machine, "_take_input", busy)
+    assert (await asha.type(pins.RIGHT)).text == MAYBE_DONE
+
+
+@pytest.mark.parametrize("text", ["1*4826", "1*4826#", "1* 4826 ", "1*\uff14\uff18\uff12\uff16", "1*4826\u200b"])
+def test_a_pin_is_one_however_it_is_typed(text: str) -> None:
+    assert failing._ends_with_pin(text)
+
+
+@pytest.mark.parametrize("text", ["", "4826", "1*300", "1*0722000002", "1*", "1*48261", "1*" + " " * 60_000 + "x"])
+def test_other_inputs_are_no_pin(text: str) -> None:
+    assert not failing._ends_with_pin(text)
 
 
 @pytest.mark.parametrize(("pays", "says"), [(True, LOOK_FIRST), (False, "We are very busy. Nothing was done.")])
