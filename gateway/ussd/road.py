@@ -176,7 +176,7 @@ class Road:
         session = self._make_session(hop, opened)
         # What it may have done before Redis has forgotten it.
         lost = self._lost_origins(session, hop, opened, earlier)
-        if opened.is_doubtful or lost:
+        if opened.is_doubtful or (lost and earlier is not None):
             session.doubt()
         try:
             # One deadline for the whole dial: each of its steps may ask the database.

@@ -10,10 +10,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from core import clock
 from core.customers import profiles, wallet
+from core.errors import Busy
 from core.runtime import Runtime
 from gateway.ussd import past
 from gateway.ussd.redis_batches import Batches
 from gateway.ussd.transcript import Transcript
+from menus.engine import machine
 from tests import pins
 from tests.phone import Phone, Screen
 
@@ -166,6 +168,26 @@ async def test_a_late_first_hop_of_a_session_that_nobody_knows_takes_the_phone_f
     assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
     if not lost:
         assert await late.type("1") == OVER
+
+
+async def test_a_late_first_hop_of_a_session_that_is_forgotten_among_many_takes_the_phone_from_nobody(phone: MakePhone) -> None:
+    phones = [phone(ASHA) for _ in range(past.MOST_REMEMBERED + 1)]
+    for each in phones:
+        await each.dial()
+    await phones[0].send_again()
+    assert (await phones[-1].type("4")).text.startswith("Send money to which number?")
+
+
+@pytest.mark.parametrize("ago", [timedelta(minutes=5), timedelta(minutes=20)])
+async def test_a_direct_dial_after_midnight_that_finds_us_busy_says_that_nothing_was_done(
+    phone: MakePhone, monkeypatch: pytest.MonkeyPatch, ago: timedelta
+) -> None:
+    async def busy(*_: object) -> None:
+        raise Busy
+
+    monkeypatch.setattr(machine, "_take_input", busy)
+    with clock.at(clock.now().replace(hour=21, minute=0) + ago):
+        assert (await phone(ASHA).dial(SEND)).text.startswith("We are very busy. Nothing was done.")
 
 
 async def test_a_session_that_is_over_gets_no_phone_back(phone: MakePhone) -> None:
