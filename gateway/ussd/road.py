@@ -178,6 +178,8 @@ class Road:
         lost = self._lost_origins(session, hop, opened, earlier)
         if opened.is_doubtful or (lost and earlier is not None):
             session.doubt()
+        elif opened.stored is not None and opened.stored.session.is_doubtful:
+            session.has_acted = True
         try:
             # One deadline for the whole dial: each of its steps may ask the database.
             reply = await within(_DIAL_SECONDS, self._begin(session, hop, watched, lost))

@@ -136,6 +136,8 @@ class Engine:
 
     def go_home(self, session: Session) -> None:
         """Forgets the way here, what was typed on it, and the session that might have been continued."""
+        if session.left is not None and session.left.is_doubtful:
+            session.has_acted = True
         session.screen, session.left = first_screen(session), None
         session.stack, session.slots, session.items, session.refusals, session.page = [], Slots(), {}, {}, 0
 

@@ -262,6 +262,24 @@ async def test_a_payment_that_may_have_been_done_is_not_told_as_nothing_done_whe
     proxy.requests_to_lose = 0
 
 
+@pytest.mark.parametrize("between", [["", "2"], ["", "00"], ["*384*96*1#"], ["*384*96*1#", "0"]])
+async def test_a_redial_that_fails_does_not_say_that_nothing_was_done_although_other_things_came_between(
+    proxied: tuple[Proxy, httpx2.AsyncClient], settings: Settings, between: list[str]
+) -> None:
+    proxy, client = proxied
+    asha = Phone(client, ASHA)
+    await asha.dial(SEND)
+    with broken(settings.database_url, "posting"):
+        assert (await asha.type(pins.RIGHT)).text == MAYBE_DONE
+    await asha.dial(*filter(None, between[:1]))
+    for typed in between[1:]:
+        await asha.type(typed)
+    proxy.requests_to_lose = 10_000
+    screen = await asha.dial()
+    proxy.requests_to_lose = 0
+    assert screen.text.startswith(LOOK_FIRST)
+
+
 @pytest.mark.parametrize("between", ["an older hop repeated", "a redial", "two redials", "a late first hop"])
 async def test_the_doubt_about_a_hop_that_died_outlives_what_comes_between(
     proxied: tuple[Proxy, httpx2.AsyncClient], redis_url: str, monkeypatch: pytest.MonkeyPatch, between: str
