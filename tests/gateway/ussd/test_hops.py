@@ -210,3 +210,18 @@ async def test_guesses_sent_all_at_once_get_no_more_tries_than_three(runtime: Ru
     assert Counter(type(result) for result in results) == {WrongPin: 2, PinLocked: guesses - 2}
     with pytest.raises(PinLocked):
         await check(runtime, asha.id, pins.RIGHT)
+
+
+async def test_a_hop_that_died_is_remembered_for_as_long_as_what_it_may_have_done_can_be_continued(
+    phone: MakePhone, redis_url: str
+) -> None:
+    asha, begun = phone(ASHA), f"ussd:{{{ASHA}}}:begun"
+    await asha.dial("*384*96*4*0722000002*500#")
+    async with redis.asyncio.Redis.from_url(redis_url) as server:
+        await server.set(begun, b"a hop that died", ex=600)
+        for _ in range(2):
+            assert (await asha.dial()).text.startswith("Continue where you left off?")
+            assert 500 < await server.ttl(begun) <= 600
+            assert await server.get(begun) != b"a hop that died", "it could still close over the newer session"
+        await asha.type("1")
+        assert not await server.exists(begun)
