@@ -3,6 +3,7 @@
 And how others learn that a worker lives: it writes a beat every few seconds, as long as it gets on.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ import psycopg
 import structlog
 from sqlalchemy import ARRAY, Column, ColumnElement, Row, Select, Uuid, all_, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -132,17 +133,20 @@ async def try_one(database: Database, duty: str, key: Key, work: Callable[[], Aw
 
     Where it fails, that is logged and the row left for the next round. From its second failure on it is passed over for 30
     seconds, and longer each time, up to an hour, so that those behind it get their turn; up to a minute where it was refused as
-    busy. Raises OperationalError, SQLAlchemy's or the driver's, where the database is away, and the
-    error of a time that ran out without an answer or a free connection: the other rows would fail too. Such a row is passed
-    over as well, since its own work may be what takes so long.
+    busy. Raises the database's error where that is away, and the error of a time that ran out without an answer or a free
+    connection: the other rows would fail too. A row that ran out of time is passed over as well, since its own work may be what
+    takes so long; so is one that was amid its work when its whole round was ended.
     """
     failing = _failing_of(database, duty)
     try:
         with structlog.contextvars.bound_contextvars(row=str(key)):
             has_done = bool(await work())
         failing.forget(key)
+    except asyncio.CancelledError:
+        failing.note(key, was_busy=False)
+        raise
     except Exception as error:
-        if isinstance(error, OperationalError | psycopg.OperationalError) and is_away(error):
+        if isinstance(error, DBAPIError | psycopg.Error) and is_away(error):
             raise
         failing.note(key, was_busy=isinstance(error, Busy))
         if isinstance(error, TimeoutError | NoConnection):

@@ -8,8 +8,9 @@ import errno
 from pathlib import Path
 from types import TracebackType
 
-# SQLSTATE classes of a server that is away or goes away: connection, resources, an operator's intervention, the system.
-_AWAY_CLASSES = ("08", "53", "57P", "58")
+# SQLSTATE classes of a server that is away or goes away: connection, resources, an operator's intervention, the system. So is one
+# that takes no writes, as after a change of the primary, and one that has hung up on a transaction that stood still for long.
+_AWAY_CLASSES = ("08", "53", "57P", "58", "25006", "25P03", "25P04")
 # Deadlocks, locks that others keep, and statements whose time was over.
 _PASSING = ("40", "55P03", "57014")
 _MOST_CAUSES = 4

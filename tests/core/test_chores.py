@@ -1,5 +1,6 @@
 """Duties: rows whose work fails are in nobody's way."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import Row, insert, select, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
@@ -157,6 +158,41 @@ async def test_a_database_that_goes_away_ends_the_round(runtime: Runtime, subjec
     with clock.at(START), pytest.raises(OperationalError):
         await chores.work_through(runtime.database, "test", DUE, lose_the_server)
     assert tried == subjects[:1]
+
+
+@pytest.mark.usefixtures("subjects")
+async def test_a_database_that_takes_no_writes_for_a_while_keeps_no_row_waiting_when_it_does(runtime: Runtime) -> None:
+    async def find_a_standby(connection: AsyncConnection, row: Row[Any]) -> bool:
+        await connection.execute(text("SET LOCAL transaction_read_only = on"))
+        await connection.execute(update(attempt).where(attempt.c.subject == row.subject).values(count=1))
+        return True
+
+    with clock.at(START):
+        for _ in range(5):
+            with pytest.raises(InternalError):
+                await chores.work_through(runtime.database, "test", DUE, find_a_standby)
+    assert await work_at(runtime, Work(set()), START) == 100
+
+
+async def test_a_row_that_takes_longer_than_its_round_gives_way_to_those_behind_it(
+    runtime: Runtime, subjects: list[UUID]
+) -> None:
+    work = Work(set())
+
+    async def never_end_with_the_first(connection: AsyncConnection, row: Row[Any]) -> bool:
+        if row.subject == subjects[0]:
+            asyncio.current_task().cancel()  # type: ignore[union-attr]
+            await asyncio.sleep(0)
+        return await work(connection, row)
+
+    async def one_round() -> int:
+        with clock.at(START):
+            return await chores.work_through(runtime.database, "test", DUE, never_end_with_the_first)
+
+    for _ in range(2):
+        [ended] = await asyncio.gather(asyncio.create_task(one_round()), return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError)
+    assert await one_round() == 100
 
 
 @pytest.mark.parametrize("lost", [TimeoutError, NoConnection])
