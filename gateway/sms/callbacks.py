@@ -37,23 +37,26 @@ async def record_report(runtime: Runtime, pool: ProviderPool | None, report: Del
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A provider's callback: in which way it brings something (`core/messaging/aside.py`), and which field names that."""
+    """A provider's callback: in which way it brings something (`core/messaging/aside.py`), and which field names that.
+
+    `status_field`: which says what a report tells.
+    """
 
     provider: str
     way: str
     id_field: str
+    status_field: str = ""
 
     def brought(self, fields: Fields) -> Brought:
         """What has come. Raises Malformed."""
-        return Brought(self.provider, self.way, read_id(fields.get(self.id_field, ""), self.id_field))
+        name = fields.get(self.id_field, "")
+        # An opt-out has no name but its number, however that is written.
+        name = aside.printable(name) if self.way == aside.OPT_OUT else read_id(name, self.id_field)
+        return Brought(self.provider, self.way, name, fields.get(self.status_field, ""))
 
 
-class UnknownWord(Malformed):
-    """A provider has used a word that is none of those we know: `word`."""
-
-    def __init__(self, field: str, word: str) -> None:
-        super().__init__(f"{field} is none that is known")
-        self.word = word
+class UnknownStatus(Malformed):
+    """A report with a status that is none of those we know."""
 
 
 class NoMobile(Malformed):
@@ -86,8 +89,13 @@ def _tell(runtime: Runtime, error: Exception) -> None:
 async def _work(runtime: Runtime, callback: Callback, work: Work, fields: Fields, query: Mapping[str, str]) -> None:
     try:
         await work(fields, query)
-    except UnknownWord as error:
-        await aside.keep_status(runtime, callback.brought(fields), error.word)
+    except UnknownStatus:
+        await aside.keep_status(runtime, callback.brought(fields))
+    except NoMobile:
+        await aside.keep_sender(runtime, callback.brought(fields), fields.get(callback.id_field, ""))
+    else:
+        if callback.way == aside.OPT_OUT:
+            await aside.forget(runtime, callback.brought(fields))
 
 
 async def take(runtime: Runtime, callback: Callback, fields: Fields, sender_field: str, read: Callable[[Fields], Sms]) -> bool:
@@ -128,11 +136,19 @@ def read_phone(text: str, country: str, what: str) -> str:
         raise NoMobile(f"{what} is not a mobile number") from error
 
 
-def read_word(words: Mapping[str, str], word: str, field: str) -> str:
-    """Our word for a provider's. Raises UnknownWord."""
-    if word not in words:
-        raise UnknownWord(field, word)
-    return words[word]
+def read_phone_if_any(text: str, country: str) -> str | None:
+    """A number in E.164; None where it is no mobile number."""
+    try:
+        return phones.parse(text, country)
+    except BadPhone:
+        return None
+
+
+def read_status(words: Mapping[str, str], status: str) -> str:
+    """Our word for a provider's. Raises UnknownStatus."""
+    if status not in words:
+        raise UnknownStatus("the status is none that is known")
+    return words[status]
 
 
 def shortened(reason: str) -> str | None:

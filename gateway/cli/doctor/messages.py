@@ -46,7 +46,7 @@ async def periods(connection: AsyncConnection, settings: Settings) -> Finding:
 
 
 async def kept_aside(connection: AsyncConnection, settings: Settings) -> Finding:
-    """How much of what providers brought is kept aside, and why."""
+    """How much of what providers brought was kept aside in the last days, and why."""
     if await connection.scalar(text("SELECT to_regclass('public.sms_aside') IS NULL")):
         return wrong(settings, "not known: the schema is an older one", "run jasho migrate")
     rows = await aside.count(connection)

@@ -23,7 +23,7 @@ from gateway.sms.inbound import Sms
 from gateway.sms.pool import ProviderPool
 
 _SMS = Callback(NAME, aside.SMS, "id")
-_REPORT = Callback(NAME, aside.REPORT, "id")
+_REPORT = Callback(NAME, aside.REPORT, "id", "status")
 _OPT_OUT = Callback(NAME, aside.OPT_OUT, "phoneNumber")
 _DATES = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S")
 _REPORTED = {
@@ -76,8 +76,9 @@ def read_report(fields: Fields, country: str) -> DeliveryReport:
     return DeliveryReport(
         NAME,
         callbacks.read_id(fields["id"], "id"),
-        callbacks.read_word(_REPORTED, fields["status"], "status"),
-        phone=callbacks.read_phone(fields["phoneNumber"], country, "phoneNumber"),
+        callbacks.read_status(_REPORTED, fields["status"]),
+        # It is found by its id, but where we never learnt that.
+        phone=callbacks.read_phone_if_any(fields["phoneNumber"], country),
         reason=callbacks.shortened(reason),
         fault=_FAULTS.get(reason),
     )

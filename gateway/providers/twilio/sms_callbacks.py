@@ -28,7 +28,7 @@ from gateway.sms.inbound import Sms
 from gateway.sms.pool import ProviderPool
 
 _SMS = Callback(NAME, aside.SMS, "MessageSid")
-_REPORT = Callback(NAME, aside.REPORT, "MessageSid")
+_REPORT = Callback(NAME, aside.REPORT, "MessageSid", "MessageStatus")
 # HMAC-SHA1 in base64.
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{27}=")
 _EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -104,7 +104,7 @@ def read_report(fields: Fields, query: Mapping[str, str]) -> DeliveryReport:
     return DeliveryReport(
         NAME,
         callbacks.read_id(fields["MessageSid"], "MessageSid"),
-        callbacks.read_word(_REPORTED, fields["MessageStatus"], "MessageStatus"),
+        callbacks.read_status(_REPORTED, fields["MessageStatus"]),
         attempt_id=attempt_id,
         reason=callbacks.shortened(reason),
         fault=_FAULTS.get(reason),

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from psycopg import errors
 from sqlalchemy import select
-from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, InternalError, OperationalError, ProgrammingError
 from structlog.testing import capture_logs
 
 from core import clock
@@ -108,6 +108,8 @@ async def test_what_cannot_be_stored_is_kept_aside_at_once(
         OperationalError("SELECT", {}, errors.LockNotAvailable()),
         OperationalError("SELECT", {}, errors.DeadlockDetected()),
         OperationalError("SELECT", {}, errors.DiskFull()),
+        InternalError("UPDATE", {}, errors.ReadOnlySqlTransaction()),
+        InternalError("UPDATE", {}, errors.IdleInTransactionSessionTimeout()),
     ],
 )
 async def test_what_a_server_that_is_away_fails_at_is_taken_when_it_is_back(
@@ -191,6 +193,47 @@ async def test_an_sms_of_a_sender_that_nothing_can_be_written_to_does_not_come_a
         assert (await connection.execute(select(inbound_table))).all() == []
 
 
+@pytest.mark.parametrize("number", ["Safaricom", "22384", "+15551234567", "", "x" * 300, "0711\ufffd00001", "a\nb"])
+async def test_an_opt_out_of_no_number_does_not_come_again(client: httpx2.AsyncClient, runtime: Runtime, number: str) -> None:
+    assert (await client.post(f"{AT}/optout", data={"phoneNumber": number})).status_code == 200
+    [row] = await rows(runtime)
+    assert (row.way, row.reason) == (aside.OPT_OUT, aside.SENDER)
+
+
+@pytest.mark.parametrize("path", FORMS)
+async def test_a_failure_of_long_ago_takes_no_try_from_a_later_one(
+    client: httpx2.AsyncClient, runtime: Runtime, breaking: Callable[[Exception], None], path: str
+) -> None:
+    breaking(BUG)
+    now = clock.now()
+    for days in (0, 60):
+        with clock.at(now + timedelta(days=days)):
+            assert await come_again(runtime, client, path) == 503
+            [row] = await rows(runtime)
+            assert (row.times, row.aside_at) == (1, None)
+            assert await come_again(runtime, client, path) == 200
+
+
+async def test_a_failed_opt_out_that_was_taken_then_takes_no_try_from_the_next_one(
+    client: httpx2.AsyncClient, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(optouts, "opt_out", fails(BUG))
+            assert await come_again(runtime, client, "optout") == 503
+        assert await come_again(runtime, client, "optout") == 200
+        assert await rows(runtime) == []
+
+
+async def test_a_message_whose_first_report_failed_keeps_the_tries_of_its_next_one(
+    client: httpx2.AsyncClient, breaking: Callable[[Exception], None]
+) -> None:
+    assert (await client.post(f"{AT}/delivery", data={**FORMS["delivery"], "status": "Perhaps"})).status_code == 200
+    breaking(BUG)
+    for status in ("Sent", "Success"):
+        assert (await client.post(f"{AT}/delivery", data={**FORMS["delivery"], "status": status})).status_code == 503
+
+
 async def test_the_doctor_counts_what_is_kept_aside_and_names_its_kinds(
     client: httpx2.AsyncClient, runtime: Runtime, breaking: Callable[[Exception], None]
 ) -> None:
@@ -210,3 +253,6 @@ async def test_the_doctor_counts_what_is_kept_aside_and_names_its_kinds(
     assert "2 report of africastalking (status: Perhaps)" in finding.seen
     assert "1 opt-out of africastalking (failed: " in finding.seen
     assert ASHA not in finding.seen
+    with clock.at(clock.now() + aside.LATELY):
+        async with runtime.database.autocommit() as connection:
+            assert (await kept_aside(connection, runtime.settings)).state is State.OK, "a week later it is no news"

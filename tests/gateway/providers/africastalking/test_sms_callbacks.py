@@ -52,7 +52,6 @@ async def test_a_stranger_without_the_secret_finds_nothing_and_changes_nothing(
         {"id": ""},
         {"id": "x" * 200},
         {"id": "a\nb"},
-        {"phoneNumber": "someone"},
     ],
 )
 async def test_a_malformed_report_is_refused_and_its_contents_are_not_logged(
@@ -65,6 +64,15 @@ async def test_a_malformed_report_is_refused_and_its_contents_are_not_logged(
     [entry] = logged
     assert next(iter(wrong)) in entry["reason"]
     assert not any(value in str(entry) for value in form.values() if len(value) > 1)
+
+
+@pytest.mark.parametrize("written", ["someone", "", "+15551234567", "22384", "+254711\x00000001"])
+async def test_a_report_whose_number_nobody_can_read_moves_its_message(
+    client: httpx2.AsyncClient, runtime: Runtime, written: str
+) -> None:
+    message, _ = await sent(runtime, "africastalking", "ATXid_1")
+    assert (await client.post(f"{AT}/delivery", data={**REPORT, "phoneNumber": written})).status_code == 200
+    assert await status_of(runtime, message) == "delivered"
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"{}", b"&".join([b"a=1"] * 100), b"id=" + b"1" * 70_000])
