@@ -4,7 +4,7 @@ Work that changes several things opens `transaction()`; a single statement, or a
 `autocommit()` and saves the round trips of BEGIN and COMMIT. Neither is held across a PIN check, a vendor call or a wait.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -38,11 +38,13 @@ SESSION = {
     # Off, a kill -9 would lose acknowledged transfers.
     "synchronous_commit": "on",
 }
+# For work that goes on elsewhere where a statement takes long: the server ends it before whoever waits (`silence.patience`) takes
+# the line for dead.
+HASTY_SESSION = SESSION | {"statement_timeout": "2s", "lock_timeout": "1500ms"}
 _CONNECTION: dict[str, str | int] = {
     "connect_timeout": CONNECT_SECONDS,
     # `jasho migrate` reads which code is at work (core/migrations/running.py).
     "application_name": f"jasho {SCHEMA}",
-    "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 2,
@@ -57,12 +59,16 @@ def engine_url(database_url: str) -> URL:
 
 def conninfo(database_url: str) -> str:
     """The address as the driver itself wants it, for a connection that works in the application's role."""
-    return make_conninfo(plain_url(database_url), **_CONNECTION)
+    return make_conninfo(plain_url(database_url), options=_options(SESSION), **_CONNECTION)
 
 
 def plain_url(database_url: str) -> str:
     """The address as the driver wants it, whichever of its spellings the operator chose."""
     return database_url.replace("postgresql+psycopg://", "postgresql://", 1).replace("postgres://", "postgresql://", 1)
+
+
+def _options(session: Mapping[str, str]) -> str:
+    return " ".join(f"-c {name}={value}" for name, value in session.items())
 
 
 def after_commit(connection: AsyncConnection, act: Callable[[], None]) -> None:
@@ -79,7 +85,7 @@ def _note_write(connection: Connection, _cursor: object, statement: str, *_: obj
 class Database:
     """A pool of at most `connections` connections. Where all are in use, a caller gets an error after 3 seconds."""
 
-    def __init__(self, database_url: str, connections: int = 16) -> None:
+    def __init__(self, database_url: str, connections: int = 16, session: Mapping[str, str] = SESSION) -> None:
         self.engine: AsyncEngine = create_async_engine(
             engine_url(database_url),
             pool_size=connections,
@@ -87,7 +93,7 @@ class Database:
             pool_timeout=3,
             # A connection that died while idle is replaced before it is used.
             pool_pre_ping=True,
-            connect_args={**_CONNECTION, "async_creator_fn": silence.Connection.connect},
+            connect_args={**_CONNECTION, "options": _options(session), "async_creator_fn": silence.Connection.connect},
         )
         event.listen(self.engine.sync_engine, "before_cursor_execute", _note_write)
         self.outage = Outage("PostgreSQL")

@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 
 from core import chores, features
-from core.db import Database
+from core.db import HASTY_SESSION, Database
 from core.faults.outage import Outage, blame
 from core.runtime import Runtime
 from gateway.backoff import growing_pauses
@@ -90,7 +90,7 @@ async def _send(runtime: Runtime, pool: ProviderPool | None) -> None:
     """Keeps the outbox empty."""
     if pool is not None:
         # Where all that customers and duties have are in use, or silent, a code leaves all the same.
-        database = Database(runtime.settings.database_url, connections=_SENDER_CONNECTIONS)
+        database = Database(runtime.settings.database_url, connections=_SENDER_CONNECTIONS, session=HASTY_SESSION)
         database.outage = runtime.database.outage
         try:
             await sending.keep_sending(replace(runtime, database=database), pool)

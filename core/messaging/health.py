@@ -1,21 +1,25 @@
 """The health of the SMS providers, as all workers together have seen it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core import clock
 from core.tables.messaging import sms_provider
 
 
 async def list_providers(
     connection: AsyncConnection, weights: Mapping[str, int], *, is_locked: bool = False
 ) -> Sequence[Row[Any]]:
-    """What is known of these providers, always in the same order. The first caller records new ones, with these weights."""
-    query = select(sms_provider).where(sms_provider.c.name.in_(sorted(weights))).order_by(sms_provider.c.name)
+    """What is known of these providers, always in the same order, and `read_at`, the time now by the database's clock.
+
+    The first caller records new ones, with these weights.
+    """
+    is_asked = sms_provider.c.name.in_(sorted(weights))
+    query = select(sms_provider, clock.in_database().label("read_at")).where(is_asked).order_by(sms_provider.c.name)
     if is_locked:
         query = query.with_for_update()
     rows = (await connection.execute(query)).all()
@@ -26,9 +30,9 @@ async def list_providers(
     return (await connection.execute(query)).all()
 
 
-async def mark_probed(connection: AsyncConnection, names: Iterable[str], now: datetime) -> None:
+async def mark_probed(connection: AsyncConnection, names: Iterable[str]) -> None:
     """Each of these is being tried with one message."""
-    await connection.execute(update(sms_provider).where(sms_provider.c.name.in_(names)).values(probed_at=now))
+    await connection.execute(update(sms_provider).where(sms_provider.c.name.in_(names)).values(probed_at=clock.in_database()))
 
 
 async def update_provider(connection: AsyncConnection, name: str, values: Mapping[str, Any]) -> None:

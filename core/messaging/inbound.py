@@ -28,7 +28,7 @@ class Intake(Enum):
 
 async def lease(runtime: Runtime, provider: str, provider_id: str, phone: str) -> Intake:
     """Leases an SMS to this worker. `provider_id` is the provider's name for it, `phone` E.164."""
-    now = clock.now()
+    now = clock.in_database()
     added = (
         insert(inbound)
         .values(provider=provider, provider_id=provider_id, phone=phone, received_at=now, claimed_at=now)
@@ -59,14 +59,14 @@ async def mark_answered(connection: AsyncConnection, provider: str, provider_id:
     change = (
         update(inbound)
         .where(inbound.c.provider == provider, inbound.c.provider_id == provider_id, inbound.c.answered_at.is_(None))
-        .values(answered_at=clock.now(), verb=verb)
+        .values(answered_at=clock.in_database(), verb=verb)
         .returning(inbound.c.provider_id)
     )
     return await connection.scalar(change) is not None
 
 
 async def _is_flood(connection: AsyncConnection, phone: str) -> bool:
-    now = clock.now()
+    now = clock.in_database()
     hour, day = now - timedelta(hours=1), now - timedelta(days=1)
     counted = select(func.count().filter(inbound.c.received_at > hour) > MOST_IN_AN_HOUR, func.count() > MOST_IN_A_DAY).where(
         inbound.c.phone == phone, inbound.c.received_at > day

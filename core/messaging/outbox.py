@@ -131,7 +131,7 @@ async def list_begun(runtime: Runtime, attempts: Sequence[Attempt]) -> list[Atte
             outbox.c.id.in_([attempt.message.id for attempt in attempts]),
             outbox.c.status == "sending",
             outbox.c.attempts == sms_attempt.c.number,
-            outbox.c.claimed_at > clock.now() - LEASE // 2,
+            outbox.c.claimed_at > clock.in_database() - LEASE // 2,
         )
     )
     async with runtime.database.autocommit() as connection:
@@ -144,10 +144,12 @@ async def _add_attempt(runtime: Runtime, row: Row[Any], provider: str, attempts:
     return True
 
 
-async def lease_again(runtime: Runtime, failed: AnsweredAttempt, tried: Sequence[str], pool: Pool) -> Attempt | None:
+async def lease_again(
+    runtime: Runtime, failed: AnsweredAttempt, tried: Sequence[str], pool: Pool, in_doubt: list[Attempt] | None = None
+) -> Attempt | None:
     """Leases a message that a provider has refused for another provider.
 
-    None where there is no other: the caller then records the answer with `record_answers`.
+    None where there is no other: the caller then records the answer with `record_answers`. `in_doubt` as for `lease`.
     """
     message = failed.attempt.message
     async with runtime.database.transaction() as connection:
@@ -160,6 +162,8 @@ async def lease_again(runtime: Runtime, failed: AnsweredAttempt, tried: Sequence
         await pool.note_answers(connection, [failed])
         attempt = Attempt(ids.new_id(), message, failed.attempt.number + 1, provider)
         await _begin(connection, [attempt], now)
+        if in_doubt is not None:
+            in_doubt[:] = [attempt]
     return attempt
 
 

@@ -6,12 +6,12 @@ nobody knew whether it had left, go to a provider that has not carried them yet.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, exists, select, update
+from sqlalchemy import ColumnElement, Row, exists, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +19,7 @@ from core import chores, clock
 from core.messaging import kinds, optouts, outbox
 from core.messaging.deliveries import SendOutcome
 from core.runtime import Runtime
+from core.tables.base import Moment
 from core.tables.messaging import outbox as outbox_table
 from core.tables.messaging import sms_attempt, sms_report
 
@@ -36,7 +37,8 @@ class DeliveryReport:
     """`reported` is SENT (on its way), UNDELIVERED or DELIVERED.
 
     `fault` is RECIPIENT or OPT_OUT where no provider would do better. `attempt_id` is ours, where the provider gave it back;
-    otherwise the attempt is found by `provider_id` or, where we never learnt that one, by `phone`.
+    otherwise the attempt is found by `provider_id` or, where we never learnt that one, by `phone`. `received_at` is by the
+    database's clock; None: now.
     """
 
     provider: str
@@ -47,14 +49,18 @@ class DeliveryReport:
     reason: str | None = None
     fault: str | None = None
     cost: str | None = None
-    received_at: datetime = field(default_factory=clock.now)
+    received_at: datetime | None = None
+
+    def received(self) -> ColumnElement[datetime]:
+        """When it came, in a statement."""
+        return clock.in_database() if self.received_at is None else literal(self.received_at, Moment)
 
 
 async def record(runtime: Runtime, report: DeliveryReport, providers: Collection[str]) -> bool:
     """Records a report. False where its attempt is not known yet: it is kept. `providers`: the names of all there are."""
     if await _settle(runtime, report, providers):
         return True
-    kept = {name: getattr(report, name) for name in _KEPT}
+    kept = {name: getattr(report, name) for name in _KEPT} | {"received_at": report.received()}
     async with runtime.database.autocommit() as connection:
         await connection.execute(insert(sms_report).values(kept).on_conflict_do_nothing())
     return False
@@ -68,7 +74,7 @@ async def catch_up(runtime: Runtime, providers: Collection[str], most: int = 500
         select(sms_report)
         .where(
             sms_report.c.attempt_id.is_(None),
-            sms_report.c.received_at > clock.now() - _KEPT_FOR,
+            sms_report.c.received_at > clock.in_database() - _KEPT_FOR,
             exists().where(is_same_provider, sms_attempt.c.provider_id == sms_report.c.provider_id)
             | exists().where(
                 is_same_provider,
@@ -139,7 +145,7 @@ async def _find_unnamed(connection: AsyncConnection, report: DeliveryReport) -> 
         sms_attempt.c.provider_id.is_(None),
     )
     is_busy = exists().where(*unnamed, sms_attempt.c.outcome.is_(None))
-    begun = sms_attempt.c.begun_at.between(report.received_at - _KEPT_FOR, report.received_at)
+    begun = sms_attempt.c.begun_at.between(report.received() - _KEPT_FOR, report.received())
     oldest = (
         select(sms_attempt.c.id, sms_attempt.c.outbox_id)
         .where(*unnamed, sms_attempt.c.outcome == SendOutcome.UNSURE, begun, ~is_busy)
@@ -150,7 +156,8 @@ async def _find_unnamed(connection: AsyncConnection, report: DeliveryReport) -> 
 
 
 async def _forward(connection: AsyncConnection, row: Row[Any], report: DeliveryReport, providers: Collection[str]) -> None:
-    change = {"reported": report.reported, "provider_id": report.provider_id, "reason": report.reason, "reported_at": clock.now()}
+    now = await clock.read_in_database(connection)
+    change = {"reported": report.reported, "provider_id": report.provider_id, "reason": report.reason, "reported_at": now}
     if report.cost:
         change["cost"] = report.cost
     await connection.execute(
@@ -158,17 +165,17 @@ async def _forward(connection: AsyncConnection, row: Row[Any], report: DeliveryR
     )
     if report.fault == OPT_OUT:
         await optouts.opt_out(connection, row.phone, report.provider)
-    if status := await _next_status(connection, row, report, providers):
+    if status := await _next_status(connection, row, report, providers, now):
         message_change: dict[str, Any] = {"status": status, "next_at": None}
         if status != "queued":
             message_change["provider"] = report.provider
         if status == DELIVERED:
-            message_change["delivered_at"] = clock.now()
+            message_change["delivered_at"] = now
         await connection.execute(update(outbox_table).where(outbox_table.c.id == row.id).values(message_change))
 
 
 async def _next_status(
-    connection: AsyncConnection, row: Row[Any], report: DeliveryReport, providers: Collection[str]
+    connection: AsyncConnection, row: Row[Any], report: DeliveryReport, providers: Collection[str], now: datetime
 ) -> str | None:
     """The message's next status; None where it stays as it is."""
     if report.reported == DELIVERED:
@@ -179,7 +186,7 @@ async def _next_status(
         return SENT if row.status in ("unsure", "expired") else None
     kind = kinds.of(row.kind)
     is_worth_it = kind.name == kinds.CODE or row.status == "unsure"
-    if is_worth_it and report.fault is None and clock.now() < row.created_at + kind.lasts:
+    if is_worth_it and report.fault is None and now < row.created_at + kind.lasts:
         carried = await connection.scalars(
             select(sms_attempt.c.provider).where(
                 sms_attempt.c.outbox_id == row.id, sms_attempt.c.outcome.in_((SendOutcome.SENT, SendOutcome.UNSURE))

@@ -5,14 +5,13 @@
 
 import random
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core import clock
 from core.messaging import health
 from core.messaging.deliveries import AnsweredAttempt, SendOutcome
 from core.operations.switches import Switches
@@ -23,6 +22,7 @@ from gateway.sms.provider import Provider
 _MOST_FAILURES = 3
 _FIRST_REST = timedelta(seconds=30)
 _MOST_DOUBLINGS = 5
+_LONGEST_REST = _FIRST_REST * (1 << _MOST_DOUBLINGS)
 # A worker that tries it has an answer by then, or has died.
 _PROBE_LASTS = timedelta(seconds=30)
 _WELL = {"failures": 0, "rests": 0, "rested_until": None, "probed_at": None}
@@ -64,14 +64,13 @@ class ProviderPool:
         self, connection: AsyncConnection, without: frozenset[str] = frozenset()
     ) -> tuple[dict[str, float], list[str]]:
         """The providers that can get messages, with their weights; and those that are to be tried with one."""
-        now = clock.now()
         without |= {name for name in self._providers if self._is_off(name)}
         rows = [row for row in await self._read(connection) if row.name not in without]
-        if any(_wants_probe(row, now) for row in rows):
+        if any(_wants_probe(row) for row in rows):
             rows = [row for row in await self._read(connection, is_locked=True) if row.name not in without]
-        probes = [row.name for row in rows if _wants_probe(row, now)]
+        probes = [row.name for row in rows if _wants_probe(row)]
         if probes:
-            await health.mark_probed(connection, probes, now)
+            await health.mark_probed(connection, probes)
         weights = {row.name: row.weight / (1 + row.failures) for row in rows if row.rested_until is None}
         return weights, probes
 
@@ -101,7 +100,7 @@ class ProviderPool:
         for row in await self._read(connection, is_locked=True):
             if row.name in failures:
                 before = 0 if row.name in well else row.failures
-                change = _worse(row, before + failures[row.name], clock.now())
+                change = _worse(row, before + failures[row.name])
                 await health.update_provider(connection, row.name, change)
                 if "rested_until" in change:
                     log.warning("provider rests", provider=row.name, code=codes[row.name])
@@ -111,19 +110,23 @@ class ProviderPool:
                     log.warning("provider is back", provider=row.name)
 
 
-def _wants_probe(row: Row[Any], now: datetime) -> bool:
+def _wants_probe(row: Row[Any]) -> bool:
     """Is its rest over, and is no worker trying it?"""
-    if row.rested_until is None or row.rested_until > now:
+    if row.rested_until is None or _is_resting(row):
         return False
-    return row.probed_at is None or row.probed_at <= now - _PROBE_LASTS
+    return row.probed_at is None or not row.read_at - _PROBE_LASTS < row.probed_at <= row.read_at + _PROBE_LASTS
 
 
-def _worse(row: Row[Any], failures: int, now: datetime) -> dict[str, Any]:
+def _is_resting(row: Row[Any]) -> bool:
+    # A rest that is longer than any was written by a clock that was wrong.
+    return row.rested_until is not None and row.read_at < row.rested_until <= row.read_at + _LONGEST_REST
+
+
+def _worse(row: Row[Any], failures: int) -> dict[str, Any]:
     change: dict[str, Any] = {"failures": min(failures, 1000)}
-    is_resting = row.rested_until is not None and row.rested_until > now
-    if change["failures"] >= _MOST_FAILURES and not is_resting:
+    if change["failures"] >= _MOST_FAILURES and not _is_resting(row):
         rest = _FIRST_REST * (1 << min(row.rests, _MOST_DOUBLINGS))
-        change |= {"rests": row.rests + 1, "rested_until": now + rest, "probed_at": None}
+        change |= {"rests": row.rests + 1, "rested_until": row.read_at + rest, "probed_at": None}
     return change
 
 

@@ -7,13 +7,13 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from core.errors import Busy
-from core.faults import is_away
+from core.faults import is_away, is_passing
 from core.faults.outage import Outage, blame
 from core.faults.silence import patience
 from core.messaging import outbox, reports
@@ -29,7 +29,10 @@ MOST_IN_HAND = 48
 _LEAST_AT_ONCE = 6
 _GATHER_SECONDS = 0.015
 _IDLE_SECONDS = 0.25
-_ANSWER_SECONDS = 3.0
+# More than the server's own limits for it (HASTY_SESSION). With the pause after a failure a line's return is noticed within 5 s.
+ANSWER_SECONDS = 2.5
+# How often the database is asked, with a pause before each time, whether a message was leased for another provider.
+_MOST_LOOKS = 30
 
 log = structlog.get_logger()
 
@@ -94,7 +97,7 @@ async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
     outage = Outage("leasing messages")
     pauses = short_pauses()
     # A line that died while it was silent is found out before a customer gives up waiting for her code.
-    with patience(_ANSWER_SECONDS):
+    with patience(ANSWER_SECONDS):
         recorder = asyncio.create_task(_keep_recording(runtime, pool, hands))
         try:
             while True:
@@ -104,7 +107,8 @@ async def keep_sending(runtime: Runtime, pool: ProviderPool) -> None:
                     await asyncio.shield(step)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the next lease may do better
                     blame(error, runtime.database.outage, outage)
-                    await asyncio.sleep(next(pauses))
+                    # The next lease is not to wait for how the switches stand.
+                    await asyncio.gather(asyncio.sleep(next(pauses)), runtime.switches.look())
                 else:
                     outage.over()
                     pauses = short_pauses()
@@ -175,7 +179,7 @@ async def _record(runtime: Runtime, pool: ProviderPool, batch: list[AnsweredAtte
             await outbox.record_answers(runtime, batch, pool)
     except Exception as error:
         # Away, or a row is locked: the next try may do better.
-        if isinstance(error, OperationalError | Busy) or is_away(error):
+        if isinstance(error, Busy) or is_passing(error):
             raise
         if len(batch) > 1:
             for answered in batch:
@@ -193,14 +197,32 @@ async def _carry(runtime: Runtime, pool: ProviderPool, attempt: Attempt) -> Answ
         if answered.answer.outcome not in (SendOutcome.REFUSED, SendOutcome.AWAY):
             return answered
         tried.append(attempt.provider)
+        in_doubt: list[Attempt] = []
         try:
-            next_attempt = await outbox.lease_again(runtime, answered, tried, pool)
-        except Exception as error:
-            if is_away(error):
-                runtime.database.outage.fault(error)
-            else:
-                log.exception("the next provider was not asked")
-            return answered
+            next_attempt = await outbox.lease_again(runtime, answered, tried, pool, in_doubt)
+        except Exception as error:  # noqa: BLE001 - told, and looked after
+            _tell(runtime, error)
+            next_attempt = await _find_begun(runtime, in_doubt)
         if next_attempt is None:
             return answered
         attempt = next_attempt
+
+
+async def _find_begun(runtime: Runtime, in_doubt: list[Attempt]) -> Attempt | None:
+    """The attempt, where it was leased although the answer to the commit was lost; None too where nobody can tell soon."""
+    for pause_seconds in islice(short_pauses(), _MOST_LOOKS if in_doubt else 0):
+        await asyncio.sleep(pause_seconds)
+        try:
+            begun = await outbox.list_begun(runtime, in_doubt)
+        except Exception as error:  # noqa: BLE001 - told; the next look may do better
+            _tell(runtime, error)
+            continue
+        return begun[0] if begun else None
+    return None
+
+
+def _tell(runtime: Runtime, error: Exception) -> None:
+    if is_away(error):
+        runtime.database.outage.fault(error)
+    else:
+        log.error("the next provider was not asked", exc_info=error)

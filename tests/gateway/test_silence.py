@@ -12,13 +12,16 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from core import features
-from core.db import SESSION, Database
+from core.db import APPLICATION_ROLE, HASTY_SESSION, SESSION, Database
 from core.faults import is_away
 from core.faults.silence import ANSWER_SECONDS, patience
 from core.messaging import kinds
+from core.operations import switches
 from core.runtime import Runtime
 from core.settings import Settings
 from gateway import wiring, worker
+from gateway.backoff import short_pauses
+from gateway.sms import sending
 from tests.crash.silent_line import SilentLine, silent_line
 from tests.gateway.post_office import PostOffice, connected
 from tests.gateway.vendors import Vendor
@@ -99,6 +102,24 @@ async def test_a_slow_statement_is_ended_by_the_server_and_not_taken_for_a_silen
     async with database.autocommit() as connection:
         assert await connection.scalar(text("SELECT pg_backend_pid()")) == backend
     await database.close()
+
+
+@pytest.mark.parametrize("limit", ["statement_timeout", "lock_timeout"])
+async def test_a_slow_lease_is_ended_by_the_server_before_the_sender_takes_the_line_for_dead(
+    settings: Settings, limit: str
+) -> None:
+    database = Database(settings.database_url, connections=1, session=HASTY_SESSION)
+    async with database.autocommit() as connection:
+        most_ms = await connection.scalar(text("SELECT setting::int FROM pg_settings WHERE name = :name"), {"name": limit})
+        assert await connection.scalar(text("SELECT current_user")) == APPLICATION_ROLE
+    await database.close()
+    assert most_ms / 1000 < sending.ANSWER_SECONDS
+
+
+def test_a_silent_line_and_the_wait_after_it_are_shorter_together_than_a_code_may_take() -> None:
+    longest_pause = max(next(short_pauses()) for _ in range(100))
+    switches_seconds = switches._WAIT_SECONDS * switches._MOST_WAITS
+    assert sending.ANSWER_SECONDS + max(longest_pause, switches_seconds) < CODE_SECONDS
 
 
 async def test_a_duty_that_hangs_is_ended_and_does_its_next_round(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:

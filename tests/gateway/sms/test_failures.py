@@ -1,6 +1,7 @@
 """Providers and a database that fail amid a message: none is lost or sent twice, and whoever can come again is asked to."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -8,8 +9,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from psycopg.errors import AdminShutdown
-from sqlalchemy.exc import OperationalError
+from psycopg.errors import AdminShutdown, IdleInTransactionSessionTimeout, ReadOnlySqlTransaction
+from sqlalchemy.exc import InternalError, OperationalError
 from structlog.testing import capture_logs
 
 from core import clock
@@ -117,17 +118,49 @@ async def test_a_message_whose_lease_got_no_answer_does_not_wait_until_the_worke
     assert await post.status(message) == ("sent" if is_leased else "sending")
 
 
+@pytest.mark.parametrize("is_leased", [True, False])
+async def test_a_code_whose_lease_for_the_next_provider_got_no_answer_does_not_wait_until_the_worker_is_taken_for_dead(
+    post: PostOffice, africastalking: Vendor, twilio: Vendor, monkeypatch: pytest.MonkeyPatch, *, is_leased: bool
+) -> None:
+    africastalking.behaviours.append(vendors.says(503))
+    message = await post.queue("x")
+    lease_again = outbox.lease_again
+
+    async def lose_answer(*given: Any) -> Any:
+        *others, in_doubt = given
+        if is_leased:
+            in_doubt[:] = [await lease_again(*others)]
+        else:
+            in_doubt[:] = []
+        raise AWAY
+
+    monkeypatch.setattr(outbox, "lease_again", lose_answer)
+    monkeypatch.setattr(outbox, "list_begun", failing(AWAY, times=2, then=outbox.list_begun))
+    monkeypatch.setattr(sending, "short_pauses", lambda: itertools.repeat(0.0))
+    await post.one_round()
+    assert twilio.bodies == (["x"] if is_leased else [])
+    assert await post.status(message) == ("sent" if is_leased else "queued")
+
+
 async def calls_are(is_enough: Callable[[], bool], post: PostOffice) -> None:
     async with asyncio.timeout(20):
         while not is_enough():
             await post.statuses()
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        AWAY,
+        InternalError("UPDATE", {}, ReadOnlySqlTransaction()),
+        InternalError("UPDATE", {}, IdleInTransactionSessionTimeout()),
+    ],
+)
 async def test_answers_that_cannot_be_recorded_are_recorded_later_and_nothing_is_sent_again(
-    post: PostOffice, africastalking: Vendor, monkeypatch: pytest.MonkeyPatch
+    post: PostOffice, africastalking: Vendor, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     await post.queue("x")
-    monkeypatch.setattr(outbox, "record_answers", failing(AWAY, times=2, then=outbox.record_answers))
+    monkeypatch.setattr(outbox, "record_answers", failing(error, times=2, then=outbox.record_answers))
     with capture_logs() as lines:
         async with sender(post):
             await is_sent(post, 1)

@@ -8,6 +8,7 @@ import structlog
 from core import clock
 from core.messaging import outbox
 from gateway.sms.pool import ProviderPool
+from tests.clocks import move_clock
 from tests.gateway import vendors
 from tests.gateway.post_office import PostOffice, africastalking_of, twilio_of
 from tests.gateway.vendors import Vendor
@@ -67,6 +68,36 @@ async def test_a_yes_in_between_keeps_a_provider_at_work(post: PostOffice, afric
         await post.queue("x")
         await post.one_round()
     assert (await post.provider(AT)).rested_until is None
+
+
+@pytest.mark.parametrize("ahead_seconds", [-3_700, 3_700])
+async def test_a_worker_whose_clock_is_an_hour_away_rests_a_provider_no_longer_and_tries_it_no_sooner_than_others(
+    post: PostOffice, africastalking: Vendor, monkeypatch: pytest.MonkeyPatch, ahead_seconds: int
+) -> None:
+    africastalking.usual = vendors.says(503)
+    await queue_many(post, 3)
+    with monkeypatch.context() as patched:
+        move_clock(patched, ahead_seconds)
+        await post.all_rounds()
+    rested_until = (await post.provider(AT)).rested_until
+    assert abs(rested_until - clock.now() - timedelta(seconds=30)) < timedelta(seconds=20)
+    await queue_many(post, 3)
+    with monkeypatch.context() as patched:
+        move_clock(patched, ahead_seconds)
+        await post.all_rounds()
+    assert len(africastalking.requests) == 3, "its rest is not over"
+
+
+async def test_a_rest_that_a_clock_hours_ahead_has_written_is_over(post: PostOffice, africastalking: Vendor) -> None:
+    africastalking.usual = vendors.says(503)
+    with clock.at(clock.now() + timedelta(hours=5)):
+        await queue_many(post, 3)
+        await post.all_rounds()
+    africastalking.usual = vendors.takes
+    asked = len(africastalking.requests)
+    await queue_many(post, 3)
+    await post.all_rounds()
+    assert len(africastalking.requests) > asked
 
 
 async def test_recipients_faults_say_nothing_against_a_provider(post: PostOffice, africastalking: Vendor) -> None:

@@ -24,6 +24,7 @@ from core.tables.messaging import inbound as inbound_table
 from gateway import worker
 from gateway.sms.inbound import Sms
 from tests import pins as typed
+from tests.clocks import move_clock
 
 ASHA, BARAKA = "+254711000001", "+254722000002"
 CALLBACK = "/api/sms/africastalking/local/inbound"
@@ -99,6 +100,15 @@ async def test_an_sms_whose_gateway_died_is_answered_by_another(asha: Handset, r
         assert await inbound.lease(runtime, "africastalking", "orphan", ASHA) is inbound.Intake.LEASED
     assert (await asha.send("BAL", sms_id="orphan")).status_code == 200
     assert len(await asha.read()) == before + 1
+
+
+@pytest.mark.parametrize("apart_seconds", [-3_700, -45, 45, 3_700])
+async def test_an_sms_that_a_gateway_has_in_hand_is_left_to_it_by_one_with_another_clock(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, apart_seconds: int
+) -> None:
+    assert await inbound.lease(runtime, "africastalking", "x", ASHA) is inbound.Intake.LEASED
+    move_clock(monkeypatch, apart_seconds)
+    assert await inbound.lease(runtime, "africastalking", "x", ASHA) is inbound.Intake.LEASED_BY_ANOTHER
 
 
 @pytest.mark.parametrize("date", ["2026-01-02T10:00:00Z", "2026-01-02 10:00:00", "", "yesterday"])

@@ -15,6 +15,7 @@ from core.messaging.deliveries import AnsweredAttempt, ProviderAnswer, SendOutco
 from core.messaging.kinds import CODE, RECEIPT
 from gateway.sms import sending
 from gateway.sms.pool import ProviderPool
+from tests.clocks import move_clock
 from tests.conftest import running_client
 from tests.gateway import vendors
 from tests.gateway.post_office import ASHA, BARAKA, TOKEN, PostOffice, africastalking_of, connected
@@ -216,6 +217,20 @@ async def test_a_report_settles_what_the_silence_left_open(
     assert (await post.attempts(message))[0].provider_id == africastalking.last_id
     await post.after(minutes=6)
     assert twilio.requests == [], "it had left"
+
+
+@pytest.mark.parametrize("ahead_seconds", [-3_700, 3_700])
+async def test_a_report_that_a_gateway_with_a_wrong_clock_takes_settles_what_the_silence_left_open(
+    post: PostOffice, report: Reporter, africastalking: Vendor, monkeypatch: pytest.MonkeyPatch, ahead_seconds: int
+) -> None:
+    africastalking.behaviours.append(vendors.takes_silently)
+    message = await post.queue("x")
+    await post.all_rounds()
+    with monkeypatch.context() as patched:
+        move_clock(patched, ahead_seconds)
+        await report.at(africastalking.last_id, "Success")
+    delivered_at = (await post.message(message)).delivered_at
+    assert abs(delivered_at - clock.now()) < timedelta(minutes=5)
 
 
 async def test_a_report_of_twilio_settles_what_the_silence_left_open(post: PostOffice, report: Reporter, twilio: Vendor) -> None:
