@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,12 +20,14 @@ _Result = TypeVar("_Result")
 
 # How many digits a one-time code has, by its purpose.
 CODE_DIGITS = {"pin": 6, "sms": 4}
+MOST_OF_ONE_CUSTOMER = 3
 
 
 class PinHasher:
     """HMAC with the pepper, then Argon2id at OWASP's minimum (19 MiB, 2 passes, 1 lane), in its own threads.
 
-    A check costs 15 to 20 ms of a core, so `most_waiting` bounds how many may be under way or queued (`place`).
+    A check costs 15 to 20 ms of a core, so `most_waiting` bounds how many may be under way or queued (`place`). Of one customer's
+    there are fewer: whoever guesses is to hold up nobody else.
     """
 
     # Of new hashes. An old one is checked with the memory that it was made with.
@@ -34,19 +37,21 @@ class PinHasher:
         self._pepper = pepper.encode()
         self._argon2 = PasswordHasher(time_cost=2, memory_cost=self.memory_kib, parallelism=1)
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="pin")
-        self._waiting = 0
+        self._waiting: Counter[UUID] = Counter()
         self._most_waiting = most_waiting
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Takes a place in the queue, before `hash` or `matches`. Raises Busy where all are taken."""
-        if self._waiting >= self._most_waiting:
+    def place(self, customer_id: UUID) -> Iterator[None]:
+        """Takes a place, for `hash` or `matches`. Raises Busy where all, or all that a customer may have, are taken."""
+        if self._waiting.total() >= self._most_waiting or self._waiting[customer_id] >= MOST_OF_ONE_CUSTOMER:
             raise Busy
-        self._waiting += 1
+        self._waiting[customer_id] += 1
         try:
             yield
         finally:
-            self._waiting -= 1
+            self._waiting[customer_id] -= 1
+            if not self._waiting[customer_id]:
+                del self._waiting[customer_id]
 
     async def hash(self, pin: str, customer_id: UUID) -> str:
         return await self._run(lambda: self._argon2.hash(self._peppered(pin, customer_id)))

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from core import clock
+from core.credentials import tries
 from core.credentials.refusals import BadPin, MoneyOutWaits, NoPin, PinLocked, WeakPin, WrongPin
 from core.errors import Busy
 from core.refusing import check_still_on, refuses
@@ -59,7 +60,7 @@ def is_weak(pin: str) -> bool:
 async def hash_new(runtime: Runtime, customer_id: UUID, phone: str, pin: str) -> str:
     """The hash of a new PIN, to be stored. Slow: call it outside of transactions."""
     check_new(pin, phone=phone)
-    with runtime.pin_hasher.place():
+    with runtime.pin_hasher.place(customer_id):
         return await runtime.pin_hasher.hash(pin, customer_id)
 
 
@@ -86,7 +87,7 @@ async def replace(
     # No earlier than the codes that were right before it, whichever process took those by whichever clock.
     last_code = select(func.max(one_time_code.c.used_at)).where(one_time_code.c.customer_id == customer_id)
     changed_at = func.greatest(clock.now(), last_code.scalar_subquery())
-    values: dict[str, Any] = {"hash": hashed, "failures": 0, "locked_at": None, "changed_at": changed_at}
+    values: dict[str, Any] = {"hash": hashed, "failures": 0, "locked_at": None, "changed_at": changed_at, "last_wrong": None}
     if money_out_from is not None:
         values["money_out_from"] = money_out_from
     return (await connection.execute(change.values(values))).rowcount == 1
@@ -97,8 +98,9 @@ async def check(runtime: Runtime, customer_id: UUID, pin: str) -> None:
     """Returns where the PIN is right.
 
     Nobody learns what a PIN was before that is written down: of a hundred guesses sent at once three are answered as wrong, and
-    the others, a right one among them, find the PIN locked. A try that is cut off in between has told nothing and counts for
-    nothing, so no crash and no lost line locks anybody out.
+    the others, a right one among them, find the PIN locked, or too many under way. A try that is cut off in between has told
+    nothing and counts for nothing, and one that is repeated under its name (`tries.naming`) counts once, so no crash and no lost
+    line locks anybody out.
     """
     await _check(runtime, customer_id, pin)
 
@@ -113,15 +115,15 @@ async def _check(runtime: Runtime, customer_id: UUID, pin: str) -> datetime | No
     """Returns from when on money may leave."""
     if not re.fullmatch(r"[0-9]{4}", pin):
         raise BadPin
-    with runtime.pin_hasher.place():
-        for _ in range(_MOST_PINS):
-            row = await _get_open(runtime, customer_id)
+    for _ in range(_MOST_PINS):
+        row = await _get_open(runtime, customer_id)
+        with runtime.pin_hasher.place(customer_id):
             is_right = await runtime.pin_hasher.matches(row.hash, pin, customer_id)
-            judged = await _change(runtime, _judge(customer_id, row.hash, is_right=is_right))
-            if judged is not None:
-                break
-        else:
-            raise Busy
+        judged = await _change(runtime, _judge(customer_id, row.hash, is_right=is_right))
+        if judged is not None:
+            break
+    else:
+        raise Busy
     if judged.locked_at is not None:
         raise PinLocked
     if not is_right:
@@ -149,13 +151,15 @@ def _is_under_way(tried_at: datetime | None) -> bool:
 
 def _judge(customer_id: UUID, hashed: str, *, is_right: bool) -> ReturningUpdate[Any]:
     """Writes down what a PIN was. It writes nothing, and returns no row, where the PIN was locked or replaced meanwhile."""
-    failures = func.least(pin_table.c.failures + 1, MOST_WRONG)
-    is_last = pin_table.c.failures + 1 >= MOST_WRONG
+    name = tries.get_name()
+    more = 1 if name is None else case((pin_table.c.last_wrong == name, 0), else_=1)
+    failures = func.least(pin_table.c.failures + more, MOST_WRONG)
     wrong = {
         "failures": failures,
         # By which a release before 0018 tells which tries are later than its own.
-        "tries": pin_table.c.tries + 1,
-        "locked_at": case((is_last, clock.now()), else_=pin_table.c.locked_at),
+        "tries": pin_table.c.tries + more,
+        "locked_at": case((failures >= MOST_WRONG, clock.now()), else_=pin_table.c.locked_at),
+        "last_wrong": name,
     }
     return (
         update(pin_table)

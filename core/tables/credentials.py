@@ -16,6 +16,7 @@ pin = Table(
     Column("locked_at", Moment),
     Column("changed_at", Moment, nullable=False),
     Column("money_out_from", Moment, comment="after a forgotten PIN: when money may leave again"),
+    Column("last_wrong", LargeBinary, comment="the name of the try that was wrong last; repeated, it is not counted again"),
 )
 
 # A code that proves who holds a phone. The digits are kept nowhere: core/hashing.py computes them from the id.

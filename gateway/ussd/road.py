@@ -12,6 +12,7 @@ import structlog
 from redis import RedisError
 
 from core import reading
+from core.credentials import tries
 from core.customers import profiles
 from core.deadline import budget, within
 from core.errors import Busy, Kind
@@ -255,7 +256,9 @@ class Road:
             typed = Typed(typed.text.removeprefix(hop.dialled + "*"), "")
         if not self._engine.is_known(session):
             return StoredSession(session, mark, await self._begin_again(session, watched))
-        return StoredSession(session, mark, await self._take_inputs(session, [typed], watched, is_dialled=False))
+        # A copy of this hop, whose first answer was lost, tries the same PIN and not another one.
+        with tries.naming(self._transcript.name(session.origin or session.id, mark)):
+            return StoredSession(session, mark, await self._take_inputs(session, [typed], watched, is_dialled=False))
 
     async def _take_inputs(self, session: Session, inputs: list[Typed], watched: Reached, *, is_dialled: bool) -> str:
         """Takes the inputs one by one and returns the last screen as the network wants it."""

@@ -48,6 +48,10 @@ class Transcript:
     def mark(self, text: str, before: int = 0) -> Mark:
         return Mark(len(text), self._digest(text), before)
 
+    def name(self, origin: str, mark: Mark) -> bytes:
+        """Names what was typed in the session with this origin so far."""
+        return hashlib.blake2b(origin.encode() + mark.digest, digest_size=_DIGEST_BYTES, key=self._key).digest()
+
     def read(self, text: str, last: Mark) -> Typed | NoInput:
         """What is new in `text` since the one that `last` marks."""
         if len(text) < last.length or self._digest(text[: last.length]) != last.digest:

@@ -1,6 +1,7 @@
 """PINs: which ones are too easy to guess, and what a thief of the database learns from their hashes."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -12,12 +13,12 @@ from core import clock
 from core.credentials import pins
 from core.credentials.refusals import BadPin, WeakPin
 from core.errors import Busy
-from core.hashing import PinHasher
+from core.hashing import MOST_OF_ONE_CUSTOMER, PinHasher
 from tests.conftest import FULL_MEMORY_KIB
 from tests.pins import ALL, NEW, RIGHT, WRONG
 
 PHONE = "+254711000001"
-ASHA, BARAKA = UUID(int=1), UUID(int=2)
+ASHA, BARAKA, CHARITY = UUID(int=1), UUID(int=2), UUID(int=3)
 
 WEAK = {
     "runs up": ("0123", "1234", "2345", "3456", "4567", "5678", "6789", "7890"),
@@ -106,23 +107,37 @@ async def test_a_hash_costs_a_thief_what_owasp_asks_for(monkeypatch: pytest.Monk
 
 def test_more_checks_than_can_be_done_in_time_are_refused_at_once() -> None:
     hasher = PinHasher("pepper", most_waiting=2)
-    with hasher.place(), hasher.place(), pytest.raises(Busy), hasher.place():
+    with hasher.place(ASHA), hasher.place(BARAKA), pytest.raises(Busy), hasher.place(CHARITY):
         pytest.fail("a third found a place")
+    hasher.close()
+
+
+def test_whoever_guesses_in_a_crowd_leaves_the_places_to_others() -> None:
+    hasher = PinHasher("pepper", most_waiting=100)
+    with ExitStack() as held:
+        for _ in range(MOST_OF_ONE_CUSTOMER):
+            held.enter_context(hasher.place(ASHA))
+        with pytest.raises(Busy), hasher.place(ASHA):
+            pytest.fail("one customer took more than hers")
+        with hasher.place(BARAKA):
+            pass
+    with hasher.place(ASHA):
+        pass
     hasher.close()
 
 
 def test_there_are_as_many_places_after_a_crowd_as_before_it() -> None:
     hasher = PinHasher("pepper", most_waiting=2)
     for _ in range(3):
-        with hasher.place(), hasher.place(), pytest.raises(Busy), hasher.place():
+        with hasher.place(ASHA), hasher.place(BARAKA), pytest.raises(Busy), hasher.place(CHARITY):
             pytest.fail("a third found a place")
     hasher.close()
 
 
 def test_a_place_is_free_again_whatever_happened_in_it() -> None:
     hasher = PinHasher("pepper", most_waiting=1)
-    with pytest.raises(RuntimeError), hasher.place():
+    with pytest.raises(RuntimeError), hasher.place(ASHA):
         raise RuntimeError
-    with hasher.place() as place:
+    with hasher.place(ASHA) as place:
         assert place is None
     hasher.close()

@@ -23,11 +23,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import clock
-from core.credentials import pins
+from core.credentials import pins, tries
 from core.credentials.refusals import PinLocked, WrongPin
 from core.customers import profiles
 from core.errors import Busy
-from core.hashing import PinHasher
+from core.hashing import MOST_OF_ONE_CUSTOMER, PinHasher
 from core.runtime import Runtime
 from core.settings import Settings, as_environment
 from gateway import wiring
@@ -40,8 +40,8 @@ from tests.crash.proxy import line
 _HANGS = """
 import asyncio, sys
 from uuid import UUID
-from core.credentials import pins
-from core.hashing import PinHasher
+from core.credentials import pins, tries
+from core.hashing import MOST_OF_ONE_CUSTOMER, PinHasher
 from core.settings import read
 from gateway import wiring
 async def matches(*_):
@@ -133,13 +133,16 @@ async def check_play(runtime: Runtime, customer_id: UUID, order: Sequence[int], 
     async with runtime.database.autocommit() as connection:
         fresh = "UPDATE pin SET failures = 0, locked_at = NULL WHERE customer_id = :id"
         await connection.execute(text(fresh), {"id": customer_id})
-    model, played, running = Model(), Played(runtime, customer_id), set[int]()
+    model, played, running, refused = Model(), Played(runtime, customer_id), set[int](), set[int]()
     with mock.patch.object(type(runtime.pin_hasher), "matches", lambda _, *given: played.matches(*given)):
         for number in order:
+            if number in refused:
+                continue
             if number not in running:
-                assert await played.begin(number) is not model.is_locked, (order, kinds)
+                is_full = len(running) == MOST_OF_ONE_CUSTOMER
+                assert await played.begin(number) is not (model.is_locked or is_full), (order, kinds)
                 if not model.is_locked:
-                    running.add(number)
+                    (refused if is_full else running).add(number)
                 continue
             running.remove(number)
             answer = await played.end(number, kinds[number])
@@ -202,13 +205,53 @@ async def test_a_right_pin_is_right_however_many_tries_were_cut_off_a_moment_ago
 
 
 async def test_a_crowd_of_guesses_that_are_compared_together_has_three_answers(runtime: Runtime) -> None:
+    """In four processes, each of which compares three at once of one customer, and refuses the others."""
     asha = await asha_in(runtime)
-    played = Played(runtime, asha)
-    with mock.patch.object(type(runtime.pin_hasher), "matches", lambda _, *given: played.matches(*given)):
-        for number in range(12):
-            assert await played.begin(number)
-        answers = [await played.end(number, RIGHT if number == 11 else WRONG) for number in range(12)]
+    processes = [Played(wiring.runtime(runtime.settings), asha) for _ in range(4)]
+    compared: dict[str, Played] = {}
+    with mock.patch.object(PinHasher, "matches", lambda _, hashed, pin, owner: compared[pin].matches(hashed, pin, owner)):
+        for number in range(16):
+            process = processes[number % 4]
+            compared[f"{number:04}"] = process
+            assert await process.begin(number) is (number < 12)
+        answers = [await processes[number % 4].end(number, RIGHT if number == 11 else WRONG) for number in range(12)]
+        for number in range(12, 16):
+            with pytest.raises(Busy):
+                await processes[number % 4].tries[f"{number:04}"]
     assert answers == ["2 left", "1 left", *["locked"] * 10]
+    for process in processes:
+        await process.runtime.close()
+
+
+async def test_a_wrong_pin_whose_answer_was_lost_counts_once_however_often_its_hop_comes(runtime: Runtime) -> None:
+    asha, matches = await asha_in(runtime), PinHasher.matches
+    async with line(runtime.settings.database_url) as (proxy, by_way):
+        away = wiring.runtime(replace(runtime.settings, database_url=by_way))
+
+        async def match_and_lose(*given: Any) -> bool:
+            proxy.answers_to_lose = 1
+            return await matches(*given)
+
+        with mock.patch.object(PinHasher, "matches", match_and_lose), tries.naming(b"first"):
+            for _ in range(4):
+                with pytest.raises(SQLAlchemyError):
+                    await pins.check(away, asha, typed_pins.WRONG)
+        await away.close()
+    assert await Played(runtime, asha).count() == (1, False)
+    for name, left in ((b"first", 2), (b"second", 1), (b"second", 1)):
+        with tries.naming(name), pytest.raises(WrongPin) as wrong:
+            await pins.check(runtime, asha, typed_pins.WRONG)
+        assert wrong.value.params == {"tries_left": str(left)}
+    with tries.naming(b"third"), pytest.raises(PinLocked):
+        await pins.check(runtime, asha, typed_pins.WRONG)
+
+
+async def test_tries_without_a_name_all_count(runtime: Runtime) -> None:
+    asha = await asha_in(runtime)
+    for left in (2, 1):
+        with pytest.raises(WrongPin) as wrong:
+            await pins.check(runtime, asha, typed_pins.WRONG)
+        assert wrong.value.params == {"tries_left": str(left)}
 
 
 async def test_a_guess_at_a_pin_that_is_replaced_meanwhile_is_judged_by_the_new_one(runtime: Runtime) -> None:
