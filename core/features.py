@@ -22,7 +22,7 @@ from core.insurance import decisions, policies, renewals
 from core.jobs import checks as jobs_checks
 from core.jobs import closing as jobs_closing
 from core.jobs import deadlines, escrow
-from core.ledger import exchange, holds, reversals, seal
+from core.ledger import clocks, exchange, holds, reversals, seal
 from core.membership.closing import Ending
 from core.membership.export import Exports
 from core.operations.refusals import SavingsOff
@@ -64,8 +64,10 @@ class Duty:
     most_seconds: float = 20.0
 
     async def do(self, runtime: Runtime) -> int:
-        """A round, or nothing while the switch is off."""
+        """A round; nothing while the switch is off, or this process's clock is wrong: what is due, it does not know."""
         await runtime.switches.look()
+        if await clocks.is_wrong_now(runtime.database):
+            return 0
         return 0 if self.switch and runtime.switches.is_off(self.switch) else await self.round(runtime)
 
 

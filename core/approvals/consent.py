@@ -249,10 +249,12 @@ async def expire(runtime: Runtime, carriers: Carriers) -> int:
 
     Any number of workers may do it at the same time.
     """
-    is_late = (approval_table.c.status == "waiting") & (approval_table.c.expires_at <= clock.now())
+    async with runtime.database.autocommit() as connection:
+        now = await clock.read_in_database(connection)
+    is_late = (approval_table.c.status == "waiting") & (approval_table.c.expires_at <= now)
 
     async def end(connection: AsyncConnection, row: Row[Any]) -> bool:
-        expired = {"status": "expired", "answered_at": clock.now()}
+        expired = {"status": "expired", "answered_at": clock.in_database()}
         await connection.execute(update(approval_table).where(approval_table.c.id == row.id).values(expired))
         customer = await profiles.find_by_id(connection, row.customer_id)
         if customer is not None:

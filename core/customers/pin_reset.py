@@ -72,10 +72,10 @@ async def replace(runtime: Runtime, customer: Customer, pin: str) -> datetime:
     CodeEnded: no right code was typed in the last minutes, or it has set a PIN already.
     """
     hashed = await pins.hash_new(runtime, customer.id, customer.phone, pin)
-    money_out_from = clock.now() + MONEY_OUT_WAIT
     async with runtime.database.transaction() as connection:
         if not await _is_proven(connection, customer):
             raise CodeEnded
+        money_out_from = await clock.read_in_database(connection) + MONEY_OUT_WAIT
         await pins.replace(connection, customer.id, hashed, money_out_from=money_out_from)
         await notices.tell(
             runtime,

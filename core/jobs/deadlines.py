@@ -27,7 +27,8 @@ _Act = Callable[[Runtime, AsyncConnection, Row[Any]], Awaitable[bool]]
 
 async def meet(runtime: Runtime) -> int:
     """Does what is due now, each thing once with any number of workers. Returns how many things it did."""
-    now = clock.now()
+    async with runtime.database.autocommit() as connection:
+        now = await clock.read_in_database(connection)
     is_unpaid = job_table.c.status == market.FINISHED
     is_reminded = exists().where(chore.c.subject == job_table.c.id, chore.c.kind == _REMINDER)
     since = job_table.c.changed_at

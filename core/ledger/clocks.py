@@ -1,15 +1,17 @@
 """Does this process's clock show what the database's shows?
 
-Times decide what is paid: what is due, what has expired, which day a limit counts. A process whose clock is wrong says so and
-moves no money (`post.py`) until it is right again.
+Times decide what is paid: what is due, what has expired, which day a limit counts. A process whose clock is wrong says so, moves
+no money (`post.py`) and does no duty (`features.Duty`) until it is right again.
 """
 
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import structlog
+from sqlalchemy import func, select
 
 from core import clock
+from core.db import Database
 
 MOST_APART = timedelta(minutes=1)
 _REST_SECONDS = 2.0
@@ -32,6 +34,11 @@ class ClockWatch:
         self._looked_seconds = float("-inf")
         self._offset = timedelta(0)
 
+    @property
+    def is_wrong(self) -> bool:
+        """As it was seen last."""
+        return self._is_wrong
+
     def is_due(self) -> bool:
         """Is it time to look at the database's clock? Always, while this one is wrong."""
         is_old = monotonic() > self._looked_seconds + _REST_SECONDS
@@ -50,6 +57,17 @@ class ClockWatch:
         elif before and not self._is_wrong:
             log.info("the clock is right again")
         return self._is_wrong
+
+
+async def is_wrong_now(database: Database) -> bool:
+    """Is this process's clock wrong? It looks at the database's where that is due."""
+    if watch.is_due():
+        async with database.autocommit() as connection:
+            began_seconds = monotonic()
+            # The server's own, whatever is played.
+            moment = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+            watch.take(moment, monotonic() - began_seconds)
+    return watch.is_wrong
 
 
 def _offset() -> timedelta:

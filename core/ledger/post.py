@@ -81,6 +81,7 @@ async def _post_patiently(
     now_seconds = asyncio.get_running_loop().time
     deadline = now_seconds() + _PATIENCE_SECONDS
     stripe, wait_ms = random.randrange(STRIPES), LOCK_WAIT_MS  # noqa: S311 - spreads load, guards nothing
+    await check_clock(driver)
     if driver.autocommit:
         reached.hand_over()
     for tries in count(1):
@@ -139,14 +140,12 @@ async def post_on_driver(
     stripe: int,
     wait_ms: int | None = None,
 ) -> list[PostingResult]:
-    """`post` on a connection of the driver itself. ClockWrong: this process's clock is, and nothing was done.
+    """`post` on a connection of the driver itself, after `check_clock`.
 
     `stripe`: which row of each of the service's accounts the call locks; processes rarely share one. `wait_ms`: how long a row
     that somebody else holds is waited for, before psycopg.errors.LockNotAvailable; None as long as the session says. With 0
     nobody is waited for: what touches such a row is `busy`, and the rest is posted.
     """
-    if watch.is_due():
-        await _check_clock(driver)
     arguments = (*_arguments(transfers, country, chains, stripe), wait_ms)
     cursor = await driver.execute(_CALL, arguments, prepare=True)
     row = await cursor.fetchone()
@@ -165,7 +164,10 @@ async def post_on_driver(
     return results
 
 
-async def _check_clock(driver: "psycopg.AsyncConnection[tuple[object, ...]]") -> None:
+async def check_clock(driver: "psycopg.AsyncConnection[tuple[object, ...]]") -> None:
+    """ClockWrong: this process's clock is. It looks at the database's where that is due."""
+    if not watch.is_due():
+        return
     began_seconds = monotonic()
     row = await (await driver.execute("SELECT clock_timestamp()", prepare=False)).fetchone()
     [moment] = msgspec.convert(row, tuple[datetime])

@@ -33,9 +33,9 @@ import structlog
 
 from core.deadline import within
 from core.errors import Busy
-from core.faults import describe, reached
+from core.faults import describe, is_away, reached
 from core.ledger.chart import STRIPES
-from core.ledger.post import LOCK_WAIT_MS, NOTHING_DONE, post_on_driver, tell
+from core.ledger.post import LOCK_WAIT_MS, NOTHING_DONE, check_clock, post_on_driver, tell
 from core.ledger.refusals import ClockWrong
 from core.ledger.transfer import PostingResult, Transfer
 from core.refusing import refuses
@@ -184,7 +184,7 @@ class Poster:
         try:
             batch, results = await self._call(lane, batch, wait_ms)
         except Exception as error:  # noqa: BLE001 - whatever it is, the requests get it
-            if len(batch) == 1 or isinstance(error, psycopg.OperationalError | OSError | ClockWrong):
+            if len(batch) == 1 or isinstance(error, psycopg.OperationalError | ClockWrong) or is_away(error):
                 for submission in batch:
                     if not submission.is_over:
                         # An earlier call of it may still be committed.
@@ -210,12 +210,16 @@ class Poster:
         deadline = loop.time() + _RESOLVE_SECONDS
         stripe = random.randrange(STRIPES)  # noqa: S311 - spreads load, guards nothing
         while True:
-            batch = [submission for submission in batch if not submission.is_over]
+            batch, transfers = _wanted(batch)
             if not batch:
                 return [], []
-            transfers = [transfer for submission in batch for transfer in submission.transfers]
             try:
                 driver = await lane.connected()
+                await within(_CALL_SECONDS, check_clock(driver))
+                # Both may take their time. Whoever has given up meanwhile is not paid for, since she may ask again.
+                batch, transfers = _wanted(batch)
+                if not batch:
+                    return [], []
                 posting = post_on_driver(driver, transfers, self._country, _chains(batch), stripe=stripe, wait_ms=wait_ms)
                 return batch, await within(_CALL_SECONDS, posting)
             except (psycopg.OperationalError, OSError) as error:
@@ -232,6 +236,12 @@ class Poster:
                 else:
                     log.warning("a batch is sent again", error=describe(error), transfers=len(transfers))
                     await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _wanted(batch: Sequence[_Submission]) -> tuple[list[_Submission], list[Transfer]]:
+    """Those that somebody waits for still, and their transfers."""
+    wanted = [submission for submission in batch if not submission.is_over]
+    return wanted, [transfer for submission in wanted for transfer in submission.transfers]
 
 
 def _chains(batch: Sequence[_Submission]) -> list[int] | None:

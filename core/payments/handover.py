@@ -5,7 +5,7 @@ worker has died, or the rail's answer is in doubt, the lease runs out and the ra
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -42,14 +42,16 @@ async def ask(runtime: Runtime) -> int:
     """
     await runtime.switches.look()
     handed = await asyncio.gather(*(_ask(runtime, rail) for rail in runtime.rails.values()))
-    is_orphaned = payment.c.rail.not_in(runtime.rails) & (payment.c.direction == OUT) & (payment.c.answer_by <= clock.now())
+    is_late = payment.c.answer_by <= await _now(runtime)
+    is_orphaned = payment.c.rail.not_in(runtime.rails) & (payment.c.direction == OUT) & is_late
     return sum(handed) + await _give_back(runtime, is_orphaned & payment.c.status.in_(["new", "unanswered"]))
 
 
 async def _ask(runtime: Runtime, rail: Rail) -> int:
+    now = await _now(runtime)
     if runtime.switches.is_off(switches.rail(rail.name)):
-        return await _give_back(runtime, _is_wanted(rail))
-    rows = await _lease(runtime, rail)
+        return await _give_back(runtime, _is_wanted(rail, now))
+    rows = await _lease(runtime, rail, now)
     # The next rows to be leased are others: these have been leased last.
     tries = (chores.try_one(runtime.database, "payments: ask", row.id, partial(_hand_over, runtime, rail, row)) for row in rows)
     results = await asyncio.gather(*tries, return_exceptions=True)
@@ -61,7 +63,7 @@ async def _ask(runtime: Runtime, rail: Rail) -> int:
 
 async def give_up(runtime: Runtime) -> int:
     """Tells customers that their rail is silent; answers with how many. Moves nothing: a late report still counts."""
-    is_silent = payment.c.status.in_(["new", "asked"]) & (payment.c.answer_by <= clock.now())
+    is_silent = payment.c.status.in_(["new", "asked"]) & (payment.c.answer_by <= await _now(runtime))
 
     async def tell(connection: AsyncConnection, row: Row[Any]) -> bool:
         await connection.execute(update(payment).where(payment.c.id == row.id).values(status="unanswered"))
@@ -88,13 +90,18 @@ async def _give_back(runtime: Runtime, which: ColumnElement[bool]) -> int:
     return await chores.work_through(runtime.database, "payments: give back", due, end)
 
 
-async def _lease(runtime: Runtime, rail: Rail) -> list[Row[Any]]:
+async def _now(runtime: Runtime) -> datetime:
+    """The time by the clock that all workers share, for the round that begins."""
+    async with runtime.database.autocommit() as connection:
+        return await clock.read_in_database(connection)
+
+
+async def _lease(runtime: Runtime, rail: Rail, now: datetime) -> list[Row[Any]]:
     """Leases the requests that the rail has not accepted yet, longest waiting first. No other worker asks for them meanwhile."""
-    now = clock.now()
     is_free = or_(payment.c.claimed_at.is_(None), payment.c.claimed_at < now - LEASE_LASTS)
     waiting = (
         select(payment.c.id)
-        .where(_is_wanted(rail), is_free)
+        .where(_is_wanted(rail, now), is_free)
         .order_by(payment.c.claimed_at.asc().nulls_first(), payment.c.created_at)
         .limit(_MOST_AT_ONCE)
         .with_for_update(skip_locked=True)
@@ -104,10 +111,10 @@ async def _lease(runtime: Runtime, rail: Rail) -> list[Row[Any]]:
         return list((await connection.execute(lease)).all())
 
 
-def _is_wanted(rail: Rail) -> ColumnElement[bool]:
+def _is_wanted(rail: Rail, now: datetime) -> ColumnElement[bool]:
     """A withdrawal until the rail accepts it, a deposit only while the customer may look for the prompt."""
     is_wanted = or_(
-        and_(payment.c.status == "new", or_(payment.c.direction == OUT, payment.c.answer_by > clock.now())),
+        and_(payment.c.status == "new", or_(payment.c.direction == OUT, payment.c.answer_by > now)),
         and_(payment.c.status == "unanswered", payment.c.direction == OUT),
     )
     return and_(payment.c.rail == rail.name, payment.c.asked_at.is_(None), is_wanted)
@@ -124,6 +131,6 @@ async def _hand_over(runtime: Runtime, rail: Rail, row: Row[Any]) -> None:
     else:
         # The rail may have reported already, or the worker given up: those stay.
         status = case((payment.c.status == "new", "asked"), else_=payment.c.status)
-        accepted = update(payment).where(payment.c.id == row.id).values(asked_at=clock.now(), status=status)
+        accepted = update(payment).where(payment.c.id == row.id).values(asked_at=clock.in_database(), status=status)
         async with runtime.database.autocommit() as connection:
             await connection.execute(accepted)

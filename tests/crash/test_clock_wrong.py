@@ -1,11 +1,14 @@
 """A process whose clock is away from the database's moves no money, says so once, and goes on when it is right again."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
 from core import clock
+from core.features import Duty
+from core.ledger import poster
 from core.ledger.clocks import ClockWatch
 from core.ledger.refusals import ClockWrong
 from core.runtime import Runtime
@@ -63,6 +66,41 @@ async def test_one_wrong_clock_refuses_all_of_a_crowd_and_nothing_of_it_is_done_
             with pytest.raises(ClockWrong):
                 await shop.outcome_together(wish)
     assert [await shop.outcome_together(wish) for wish in wishes] == ["posted"] * 5
+
+
+async def test_whoever_gives_up_while_the_clocks_are_compared_is_not_paid_for(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asha, baraka = await shop.person(1_000), await shop.person()
+    begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def compare_slowly(_: object) -> None:
+        begun.set()
+        await goes_on.wait()
+
+    monkeypatch.setattr(poster, "check_clock", compare_slowly)
+    asking = asyncio.create_task(shop.outcome_together(payment(asha, baraka, 100)))
+    async with asyncio.timeout(20):
+        await begun.wait()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        goes_on.set()
+        assert await shop.outcome_together(payment(asha, baraka, 10)) == "posted"
+    assert await shop.balance(baraka) == 10
+
+
+@pytest.mark.parametrize("ahead_seconds", [-3_700, 3_700])
+async def test_a_worker_whose_clock_is_wrong_does_no_duty_until_it_is_right(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, ahead_seconds: int
+) -> None:
+    async def settle_what_is_due(_: Runtime) -> int:
+        return 1
+
+    duty = Duty("a test's", settle_what_is_due, rest_seconds=1)
+    with monkeypatch.context() as patched:
+        move_clock(patched, ahead_seconds)
+        assert await duty.do(runtime) == 0
+    assert await duty.do(runtime) == 1
 
 
 def test_an_answer_that_was_long_under_way_is_no_wrong_clock() -> None:

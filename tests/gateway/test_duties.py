@@ -16,6 +16,7 @@ from core import clock, features, ids
 from core.customers import profiles
 from core.customers.profiles import Customer
 from core.messaging import outbox, reports
+from core.payments import handover
 from core.runtime import Runtime
 from core.sending.invitations import InvitationReceipt
 from core.tables.approvals import approval
@@ -28,6 +29,7 @@ from core.tables.messaging import sms_attempt, sms_report
 from core.tables.payments import payment
 from core.tables.savings import goal
 from core.tables.sending import invitation
+from tests.clocks import move_clock
 from tests.core.ledger.shop import Shop
 from tests.core.ledger.shop import payment as pay
 from tests.core.payments.mpesa import PlayedRail
@@ -81,10 +83,10 @@ class Stage:
             first, second = (await connection.scalars(invitation.select().order_by(invitation.c.created_at))).all()
         return first, second
 
-    async def approvals(self) -> Pair:
+    async def approvals(self, expires_at: datetime = NOW - MINUTE) -> Pair:
         asked = {"customer_id": self.asha.id, "kind": "send", "recipient_phone": PHONE, "currency": "KES", "amount": 100}
         rows: list[dict[str, Any]] = [
-            {"id": ids.new_id(), "key": key, "created_at": NOW, "expires_at": NOW - MINUTE, **asked} for key in ("a", "b")
+            {"id": ids.new_id(), "key": key, "created_at": NOW, "expires_at": expires_at, **asked} for key in ("a", "b")
         ]
         await self.add(approval, *rows)
         return rows[0]["id"], rows[1]["id"]
@@ -99,9 +101,9 @@ class Stage:
         await self.add(policy, *({**row, **bought} for row in rows))
         return rows[0]["id"], rows[1]["id"]
 
-    async def jobs(self) -> Pair:
+    async def jobs(self, expires_at: datetime = NOW - MINUTE) -> Pair:
         posted = {"employer_id": self.asha.id, "category": "farm", "place": "Kitale", "title": "Weeding", "currency": "KES"}
-        times = {"created_at": NOW - 40 * DAY, "changed_at": NOW - 40 * DAY, "expires_at": NOW - MINUTE}
+        times = {"created_at": NOW - 40 * DAY, "changed_at": NOW - 40 * DAY, "expires_at": expires_at}
         rows: list[dict[str, Any]] = [
             {"id": ids.new_id(), "number": number, "key": f"{number}", "pay": 50_000, **posted, **times} for number in (91, 92)
         ]
@@ -270,6 +272,32 @@ def poison(runtime: Runtime, case: Case, row: UUID) -> None:
             f"CREATE TRIGGER poisoned BEFORE {moment} ON {table} FOR EACH ROW WHEN ({condition} = '{row}') "
             "EXECUTE FUNCTION poisoned()"
         )
+
+
+WAITING: dict[str, Callable[[Stage, datetime], Awaitable[Pair]]] = {
+    "payments: give up": lambda stage, end: stage.payments(status="asked", answer_by=end),
+    "approvals: expire": Stage.approvals,
+    "jobs: deadlines": Stage.jobs,
+}
+
+
+@pytest.mark.parametrize("duty", WAITING)
+async def test_nothing_is_over_before_its_time_where_a_worker_an_hour_ahead_begins_its_round(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, duty: str
+) -> None:
+    """Its clock may be set wrong after its round has begun."""
+    await WAITING[duty](stage, clock.now() + 10 * MINUTE)
+    before = await ROUNDS[duty](stage.runtime)
+    move_clock(monkeypatch, 3_700)
+    assert (before, await ROUNDS[duty](stage.runtime)) == (0, 0)
+
+
+async def test_a_rail_is_not_asked_again_by_a_worker_whose_clock_is_ahead(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    rail = stage.runtime.rails["played"]
+    await stage.payments(direction="out", created_at=clock.now(), answer_by=clock.now() + 10 * MINUTE)
+    first = await handover._lease(stage.runtime, rail, await handover._now(stage.runtime))
+    move_clock(monkeypatch, 70)
+    assert (len(first), await handover._lease(stage.runtime, rail, await handover._now(stage.runtime))) == (2, [])
 
 
 def test_every_duty_has_its_poisoned_row() -> None:

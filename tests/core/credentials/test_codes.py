@@ -255,6 +255,21 @@ async def test_of_two_codes_the_later_written_is_the_newest_whatever_their_times
     assert await codes.check(runtime, asha.id, codes.PIN, right) == second
 
 
+async def test_a_release_before_that_knows_codes_by_their_time_takes_the_newest_one(runtime: Runtime) -> None:
+    """It may have issued the one before by a clock that was ahead."""
+    asha = await customer(runtime)
+    first, _ = await issued(runtime, asha)
+    async with runtime.database.autocommit() as connection:
+        later = text("UPDATE one_time_code SET created_at = created_at + interval '1 hour' WHERE id = :id")
+        await connection.execute(later, {"id": first})
+    second, _ = await issued(runtime, asha)
+    async with runtime.database.autocommit() as connection:
+        newest = text("SELECT id, expires_at FROM one_time_code WHERE customer_id = :id ORDER BY created_at DESC LIMIT 1")
+        row = (await connection.execute(newest, {"id": asha.id})).one()
+    assert row.id == second
+    assert row.expires_at < clock.now() + 2 * TEN_MINUTES
+
+
 async def test_a_code_by_sms_is_over_after_minutes_also_where_a_clock_years_ahead_has_dated_the_pin(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ from core.money import Money
 from core.runtime import Runtime
 from core.sending import transfers
 from gateway import worker
+from tests.clocks import move_clock
 from tests.phone import Phone
 from tests.pins import NEW, OTHER_WRONG, RIGHT, WRONG
 
@@ -65,6 +66,17 @@ async def proven(runtime: Runtime, asha: Customer) -> None:
 async def pay(runtime: Runtime, sender: Customer, pin: str, key: str) -> transfers.SendReceipt:
     amount = Money(10_000, "KES")
     return await transfers.send(runtime, sender=sender, recipient_phone=BARAKA, amount=amount, pin=pin, key=key)
+
+
+@pytest.mark.parametrize("ahead_seconds", [-90_000, 90_000])
+async def test_after_a_new_pin_no_money_leaves_for_a_day_whatever_the_clock_of_the_process_shows(
+    runtime: Runtime, asha: Customer, monkeypatch: pytest.MonkeyPatch, ahead_seconds: int
+) -> None:
+    await proven(runtime, asha)
+    with monkeypatch.context() as patched:
+        move_clock(patched, ahead_seconds)
+        money_out_from = await pin_reset.replace(runtime, asha, NEW)
+    assert abs(money_out_from - clock.now() - timedelta(hours=24)) < timedelta(minutes=5)
 
 
 async def test_a_new_pin_opens_the_account_at_once_and_lets_money_out_a_day_later(runtime: Runtime, asha: Customer) -> None:

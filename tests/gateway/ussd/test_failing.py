@@ -124,6 +124,24 @@ async def test_a_repetition_whose_first_copy_died_is_not_told_that_nothing_was_d
     assert screen.text == MAYBE_DONE
 
 
+async def test_a_wrong_pin_whose_hop_is_repeated_because_its_answer_was_lost_costs_one_try(
+    proxied: tuple[Proxy, httpx2.AsyncClient], redis_url: str
+) -> None:
+    _, client = proxied
+    asha = Phone(client, ASHA)
+    await asha.dial(SEND)
+    with redis_client.Redis.from_url(redis_url) as redis:
+        at_the_pin = redis.get(f"ussd:{{{ASHA}}}:session") or b""
+        screen = await asha.type(pins.WRONG)
+        for _ in range(3):
+            # The gateway was killed before it could close the hop.
+            redis.set(f"ussd:{{{ASHA}}}:session", at_the_pin, ex=60)
+            assert await asha.send_again() == screen
+    assert "Tries left: 2" in screen.text
+    assert "Tries left: 1" in (await asha.type(pins.OTHER_WRONG)).text
+    assert "confirmed" in (await asha.type(pins.RIGHT)).text
+
+
 async def test_a_redial_that_fails_after_a_payment_does_not_say_that_nothing_was_done(
     proxied: tuple[Proxy, httpx2.AsyncClient],
 ) -> None:
