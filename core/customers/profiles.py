@@ -22,7 +22,9 @@ from core.tables.customers import customer as customer_table
 from core.tables.ledger import account as account_table
 
 MOST_NAME_CHARACTERS = 40
-_WORD = r"'?[^\W\d_]+(?:['.-]{1,2}[^\W\d_]+)*\.?"
+# With the accents that no letter is composed with: Yoruba and Ewe have tones beside dots.
+_LETTER = r"[^\W\d_][\u0300-\u036f]{0,2}"
+_WORD = rf"'?(?:{_LETTER})+(?:['.-]{{1,2}}(?:{_LETTER})+)*\.?"
 _NAME = re.compile(rf"(?=.*[^\W\d_].*[^\W\d_]){_WORD}(?: {_WORD})*")
 
 
@@ -87,7 +89,7 @@ def read_name(text: str) -> str:
     """A person's name, tidied: one word of letters or more that phones can show, in 40 septets at most."""
     name = reading.tidy(text)
     if name in (name.lower(), name.upper()):
-        name = re.sub(r"[^\W\d_]+(?:'[^\W\d_]+)*", lambda word: word[0].capitalize(), name)  # Ng'ang'a is one word
+        name = re.sub(rf"{_LETTER}(?:'?{_LETTER})*", lambda word: word[0].capitalize(), name)  # Ng'ang'a is one word
     if not reading.is_shown(name, MOST_NAME_CHARACTERS) or not _NAME.fullmatch(name):
         raise BadName
     return name
