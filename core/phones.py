@@ -27,6 +27,15 @@ def parse(text: str, country: str) -> str:
     return number
 
 
+@refuses(parse)
+def parse_at_home(text: str, country: str) -> str:
+    """`parse`, of a number of this country only: what is shown of another's (`national`) would be somebody else's here."""
+    number = parse(text, country)
+    if _country(number) != country:
+        raise BadPhone
+    return number
+
+
 @lru_cache(maxsize=10_000)
 def _parse(text: str, country: str) -> str | None:
     # The library forgives letters and stars; a payment should not.
@@ -39,6 +48,11 @@ def _parse(text: str, country: str) -> str | None:
     if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) not in _MOBILE:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@lru_cache(maxsize=10_000)
+def _country(number: str) -> str | None:
+    return phonenumbers.region_code_for_number(phonenumbers.parse(number, None))
 
 
 def national(phone: str) -> str:

@@ -18,6 +18,8 @@ _UNSEEN = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u20e3\u2800\u3164\uffa0"
     + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), *range(0x180B, 0x1810))))
 )
+# Unicode's own bound for a stream of text (UAX 15).
+_MOST_MARKS = 30
 # Letters, digits and signs as wide as a Chinese one, and the plain ones.
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
 
@@ -31,10 +33,21 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable() and "`" not in text:
         return text.strip()
+    text = _without_heaps(text)
     # Composed before and after: a few signs are a keyboard's only then, and what was dropped may have kept an accent apart.
     composed = unicodedata.normalize("NFC", text)
     seen = "".join(map(_seen, composed.translate(septets.KEYBOARD).translate(_NARROW)))
     return unicodedata.normalize("NFC", seen).strip()
+
+
+def _without_heaps(text: str) -> str:
+    """The text without the marks of a letter that has more than a script writes: to order them takes the square of them."""
+    kept, heap = [], 0
+    for character in text:
+        heap = heap + 1 if unicodedata.combining(character) else 0
+        if heap <= _MOST_MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 def _seen(character: str) -> str:
@@ -65,7 +78,7 @@ def _bare(text: str) -> str:
 
 def tidy(text: str) -> str:
     """A text on one line: single spaces, plain quotes, ligatures taken apart, accents composed to be parts of their letters."""
-    plain_quotes = unicodedata.normalize("NFKC", text.translate(septets.KEYBOARD)).translate(septets.KEYBOARD)
+    plain_quotes = unicodedata.normalize("NFKC", _without_heaps(text).translate(septets.KEYBOARD)).translate(septets.KEYBOARD)
     return " ".join(plain_quotes.split())
 
 
@@ -83,10 +96,10 @@ def is_shown(line: str, most_septets: int) -> bool:
     return septets.is_shown(line) and 0 < septets.count(septets.plain(line)) <= most_septets
 
 
-@refuses(phones.parse)
+@refuses(phones.parse_at_home)
 def phone(text: str, country: str) -> str:
-    """E.164 of a mobile number, in every way that people write one (core/phones.py), with signs around it."""
-    return phones.parse(_bare(text), country)
+    """E.164 of this country's mobile number, in every way that people write one (core/phones.py), with signs around it."""
+    return phones.parse_at_home(_bare(text), country)
 
 
 @refuses(BadAmount)

@@ -151,6 +151,14 @@ def read_status(words: Mapping[str, str], status: str) -> str:
     return words[status]
 
 
+def read_sender(text: str, country: str) -> str:
+    """Who has written, in E.164. Raises NoMobile, of a foreign number too: an answer there costs many times more."""
+    try:
+        return phones.parse_at_home(text, country)
+    except BadPhone as error:
+        raise NoMobile("the sender is not a mobile number of this country") from error
+
+
 def shortened(reason: str) -> str | None:
-    """A provider's reason, without control characters and cut to what a row keeps; None where it gave none."""
-    return reading.clean(reason)[:_MOST_REASON_CHARACTERS] or None
+    """A provider's reason, cut to what a row keeps and without control characters; None where it gave none."""
+    return reading.clean(reason[:_MOST_REASON_CHARACTERS])[:_MOST_REASON_CHARACTERS] or None

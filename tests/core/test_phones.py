@@ -59,6 +59,18 @@ def test_the_country_decides_whose_number_it_is() -> None:
 
 
 @pytest.mark.parametrize(
+    "number", ["+447911123456", "+12025550123", "+256772123456", "+255712345678", "+27821234567", "+971501234567"]
+)
+def test_a_number_of_another_country_is_nobodys_here(number: str) -> None:
+    assert phones.parse(number, "KE") == number
+    for written in (number, f"00{number[1:]}"):
+        with pytest.raises(BadPhone):
+            phones.parse_at_home(written, "KE")
+    assert phones.parse_at_home("+254 722 000 111", "KE") == "+254722000111"
+    assert phones.parse_at_home("0772123456", "UG") == "+256772123456"
+
+
+@pytest.mark.parametrize(
     "written",
     [
         pytest.param("", id="nothing"),

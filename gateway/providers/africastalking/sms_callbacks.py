@@ -102,7 +102,7 @@ def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
 
 def _read_sms(country: str, fields: Fields) -> Sms:
     required(fields, "id", "from", "text")
-    sms_id, phone = callbacks.read_id(fields["id"], "the id"), callbacks.read_phone(fields["from"], country, "the sender")
+    sms_id, phone = callbacks.read_id(fields["id"], "the id"), callbacks.read_sender(fields["from"], country)
     _check_date(fields)
     return Sms(NAME, sms_id, phone, fields["text"])
 

@@ -130,7 +130,7 @@ def _inbound(runtime: Runtime) -> Callable[[Request], Awaitable[Response]]:
 
 def _read_sms(country: str, fields: Fields) -> Sms:
     required(fields, "MessageSid", "From", "Body")
-    sms_id, phone = callbacks.read_id(fields["MessageSid"], "the id"), callbacks.read_phone(fields["From"], country, "the sender")
+    sms_id, phone = callbacks.read_id(fields["MessageSid"], "the id"), callbacks.read_sender(fields["From"], country)
     return Sms(NAME, sms_id, phone, fields["Body"])
 
 

@@ -56,6 +56,13 @@ def test_signs_and_digits_of_every_keyboard_are_those_of_a_phone(typed: str, mea
     assert reading.clean(typed) == meant
 
 
+def test_a_heap_of_accents_is_not_put_in_order() -> None:
+    heap = "\u0316\u0301" * 5_000
+    assert len(reading.clean(f"a{heap}b{heap}")) < 100
+    assert len(reading.tidy(f"a{heap}b")) < 100
+    assert reading.clean("Wanjiku\u0303") == "Wanjikũ"
+
+
 @pytest.mark.parametrize("typed", ["5²", "½", "①", "5₂", "Ⅴ", "㎏", "l00", "O", "日本"])
 def test_a_sign_that_means_something_else_is_no_digit(typed: str) -> None:
     assert reading.clean(typed) == typed

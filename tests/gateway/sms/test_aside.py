@@ -178,7 +178,11 @@ async def test_a_message_whose_status_nobody_knew_is_still_moved_by_the_next_rep
 
 
 @pytest.mark.parametrize(
-    "sender", ["Safaricom", "22384", "M-PESA", "+15551234567", "+447700900123", "+254202222222", "Jasho\u202e", "x" * 300, ""]
+    "sender",
+    [
+        *("Safaricom", "22384", "M-PESA", "+15551234567", "+447700900123", "+254202222222", "Jasho\u202e", "x" * 300, ""),
+        *("+447911123456", "+12025550123", "+256772123456"),
+    ],
 )
 async def test_an_sms_of_a_sender_that_nothing_can_be_written_to_does_not_come_again(
     client: httpx2.AsyncClient, runtime: Runtime, sender: str
