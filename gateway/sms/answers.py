@@ -195,7 +195,8 @@ async def _help(_: SmsRequest) -> SmsReply:
 
 
 async def _stop(request: SmsRequest) -> SmsReply:
-    return await _set_optout(request.runtime, request.customer.phone, is_out=True)
+    stopped = await _set_optout(request.runtime, request.customer.phone, is_out=True)
+    return SmsReply(texts.SMS_STOPPED_PIN) if request.command.may_hold_pin else stopped
 
 
 async def _start(request: SmsRequest) -> SmsReply:

@@ -10,10 +10,11 @@ import re
 from dataclasses import dataclass
 
 from core import reading
-from core.countries import COUNTRIES
+from core.countries import COUNTRIES, CURRENCIES
+from core.credentials import pins
 from core.errors import BadAmount, BadPhone
 from core.money import Money
-from gateway.sms import stopping
+from gateway.sms import naming, stopping
 
 _WORDS = {
     "balance": ("BAL", "SALIO", "BALANCE"),
@@ -44,13 +45,16 @@ _BETWEEN = "|"
 _BESIDE_DIGITS = re.compile(r"my|is|the|code|job|jobs|kodi|kazi|ni|thanks|asante", re.IGNORECASE)
 # People who share a short code with other services begin with this one's name.
 _KEYWORD = "JASHO"
-_FOUR_DIGITS = re.compile(r"(?<!\d)\d{4}(?!\d)")
+# In one piece, or in groups: `48 26`, `4-8-2-6`.
+_FOUR_DIGITS = re.compile(r"(?<!\d)\d(?:[ .*-]{0,3}\d){3}(?!\d)")
 _PIN_WORD = re.compile(
-    r"(?<![^\W\d_])p\.?i\.?n(?![^\W\d_])|(?:namba|nambari|neno) (?:ya |la )?siri|password|nywila", re.IGNORECASE
+    r"(?<![^\W\d_])(?:(?:my)?p\W{0,2}i\W{0,2}n(?:i|s|\W{0,2}(?:code|number|no))?|(?:neno)?siri|password|passcode|nywila)(?![^\W\d_])",
+    re.IGNORECASE,
 )
 # Signs around a text or a piece of it. A dash or a point before digits says something.
 _WORD = re.compile(r"[^\W\d_]+")
-_DASHES = ("/-", "/=", "=", "-")
+_SIGNS_OF_AMOUNTS = ("/-", "/=", "=")
+_DASHES = (*_SIGNS_OF_AMOUNTS, "-")
 # What is ordered by them must be written in full, with nothing but a code before the word.
 _MOVING = ("send", "save", "confirm", "apply")
 _SIGNS_BEFORE, _SIGNS_BEHIND = " \"'([{<*_#:,;!?~/\\|", " \"')]}>*_#:,;!?~.|"
@@ -61,6 +65,8 @@ _MOST_CHARACTERS = 320
 _MOST_TOKENS = 16
 _MOST_PHONE_TOKENS = 5
 _MOST_AMOUNT_TOKENS = 5
+# Four digits with a sign between each two.
+_MOST_PIN_TOKENS = 7
 _LIKENESS = 0.6
 
 
@@ -69,6 +75,7 @@ class Command:
     """`verb` is a key of the words above. The other fields hold what the verb needs, or as much of it as was in the text.
 
     `number` holds the digits of a code or a job, `words` the free words behind the verb, `language` an ISO 639 code.
+    `may_hold_pin`: four digits stood beside STOP, which is obeyed all the same.
     """
 
     verb: str
@@ -77,6 +84,7 @@ class Command:
     number: str = ""
     words: str = ""
     language: str = ""
+    may_hold_pin: bool = False
 
 
 class NotUnderstood(ValueError):
@@ -93,9 +101,10 @@ class LooksLikeAPin(ValueError):
 
 def parse(text: str, country: str) -> Command:
     """Raises NotUnderstood or LooksLikeAPin. In `country` (ISO 3166) phones and amounts are written that country's way."""
+    lines = reading.without_pictures(reading.clean(stopping.mark_lines(text[:_MOST_READ])))
     typed = " ".join(reading.without_pictures(reading.clean(text[:_MOST_READ])).split())
-    if stopping.wants_no_more(typed):
-        return Command("stop")
+    if stopping.wants_no_more(" ".join(lines.split())):
+        return Command("stop", may_hold_pin=_FOUR_DIGITS.search(typed) is not None)
     if _PIN_WORD.search(typed) and _FOUR_DIGITS.search(typed):
         raise LooksLikeAPin
     typed = _without_keyword(typed)
@@ -149,7 +158,7 @@ def _without_more(verb: str, rest: list[str], country: str) -> Command:  # noqa:
 
 def _refuse_pin(tokens: list[str]) -> None:
     """Four digits where none belong."""
-    if any(_FOUR_DIGITS.search(token) for token in tokens):
+    if _FOUR_DIGITS.search(" ".join(tokens)):
         raise LooksLikeAPin
 
 
@@ -160,7 +169,7 @@ def _send(verb: str, rest: list[str], country: str) -> Command:
     if len(readings) == 1:
         [(phone, amount)] = readings
         return Command(verb, amount=amount, phone=phone)
-    if not readings and any(_transfers(others, country) for others in _without_four_digits(tokens)):
+    if not readings and any(_transfers(others, country) for _, others in _without_four_digits(tokens)):
         raise LooksLikeAPin
     raise NotUnderstood(verb)
 
@@ -170,7 +179,7 @@ def _transfers(tokens: list[str], country: str) -> set[tuple[str, Money]]:
     readings: set[tuple[str, Money]] = set()
     for begin in range(len(tokens)):
         for end in range(begin + 1, min(begin + _MOST_PHONE_TOKENS, len(tokens)) + 1):
-            before, behind = _trimmed(tokens[:begin]), _trimmed(tokens[end:])
+            before, behind = (_without_lone_currency(side, country) for side in (tokens[:begin], tokens[end:]))
             phone = _phone(" ".join(tokens[begin:end]), country)
             amount = None if before and behind else _amount(before or behind, country)
             if phone is not None and amount is not None:
@@ -188,13 +197,26 @@ def _trimmed(tokens: list[str]) -> list[str]:
     return tokens[places[0] : places[-1] + 1] if places else []
 
 
-def _without_four_digits(tokens: list[str]) -> list[list[str]]:
-    """The tokens without four digits that may be a PIN, in one piece or spaced, in every way."""
+def _without_lone_currency(tokens: list[str], country: str) -> list[str]:
+    """The tokens without the currency's name where no digits are at its side: then it belongs to the amount elsewhere."""
+    currency = COUNTRIES[country].currency
+    names = {currency.casefold(), *CURRENCIES[currency].words, *_SIGNS_OF_AMOUNTS}
+    has_digits = [False, *(any(map(str.isdecimal, token)) for token in tokens), False]
+    return _trimmed(
+        [
+            _BETWEEN if token.casefold() in names and not (has_digits[place] or has_digits[place + 2]) else token
+            for place, token in enumerate(tokens)
+        ]
+    )
+
+
+def _without_four_digits(tokens: list[str]) -> list[tuple[str, list[str]]]:
+    """Four digits that may be a PIN, in one piece or in groups, and the tokens without them, in every way."""
     return [
-        tokens[:place] + tokens[place + size :]
-        for size in (1, 2, 4)
-        for place in range(len(tokens) - size + 1)
-        if re.fullmatch(r"[0-9]{4}", "".join(tokens[place : place + size]))
+        (re.sub(r"\D", "", group), tokens[:place] + tokens[end:])
+        for place in range(len(tokens))
+        for end in range(place + 1, min(place + _MOST_PIN_TOKENS, len(tokens)) + 1)
+        if _FOUR_DIGITS.fullmatch(group := " ".join(token for token in tokens[place:end] if token != _BETWEEN))
     ]
 
 
@@ -204,10 +226,22 @@ def _save(verb: str, rest: list[str], country: str) -> Command:
     savings = _savings(tokens, country)
     if len(savings) == 1:
         [(amount, words)] = savings
+        _refuse_pin([words])
         return Command(verb, amount=amount, words=words)
-    if any(len(_savings(others, country)) == 1 for others in _without_four_digits(tokens)):
+    named = [saving for saving in savings if _ends_in_number(saving[1])]
+    if len(savings) > 1 and len(named) == 1:
+        return Command(verb, amount=named[0][0], words=named[0][1])
+    # What nobody may choose as a PIN is none: a goal may be called by its year.
+    others = [others for digits, others in _without_four_digits(tokens) if not pins.is_weak(digits)]
+    if any(len(_savings(tokens, country)) == 1 for tokens in others):
         raise LooksLikeAPin
     raise NotUnderstood(verb)
+
+
+def _ends_in_number(words: str) -> bool:
+    """Is it a goal's name with a year behind it: `Car 2027`?"""
+    *name, last = words.split() or [""]
+    return bool(name) and all(map(str.isalpha, name)) and re.fullmatch(r"[0-9]{4}", last) is not None and pins.is_weak(last)
 
 
 def _savings(tokens: list[str], country: str) -> list[tuple[Money, str]]:
@@ -228,8 +262,8 @@ def _number(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG00
     digits = "".join(pieces)
     if re.fullmatch(r"[0-9]{4,6}", digits):
         return Command(verb, number=digits)
-    groups = [piece for piece in pieces if piece.isdecimal()]
-    if len(groups) > 1 and any(len(group) == 4 for group in groups):
+    groups = [piece for piece in pieces if re.fullmatch(r"[0-9.*-]+", piece)]
+    if len(groups) > 1 and _without_four_digits(groups):
         raise LooksLikeAPin
     raise NotUnderstood(verb)
 
@@ -243,9 +277,13 @@ def _language(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG
 
 
 def _words(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG001 - one shape for all readers
-    if verb == "join":
-        _refuse_pin(rest)
+    _refuse_pin(rest)
     return Command(verb, words=" ".join(rest))
+
+
+def _join(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG001 - one shape for all readers
+    _refuse_pin(rest)
+    return Command(verb, words=naming.name_in(" ".join(rest)))
 
 
 def _phone(text: str, country: str) -> str | None:
@@ -269,5 +307,5 @@ _READERS = {
     "apply": _number,
     "language": _language,
     "jobs": _words,
-    "join": _words,
+    "join": _join,
 }

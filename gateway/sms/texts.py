@@ -46,6 +46,10 @@ SMS_TRY = _("We did not understand. Write it like this: {example}")
 SMS_STOPPED = _(
     "You will get no more reminders from us. Receipts for your own money still come. For reminders again reply START."
 )
+SMS_STOPPED_PIN = _(
+    "You will get no more reminders from us. If you wrote your PIN, change it now: dial {service_code}, 9, 2. For reminders "
+    "reply START."
+)
 SMS_STARTED = _("You will get our reminders again. To stop them reply STOP.")
 SMS_OFF = _("Commands by SMS are off for now: nothing was done. Your money is safe. Dial {service_code} for everything.")
 SMS_ALL_OFF = _("We are closed for a short while: nothing was done. Your money is safe. Please try again later.")

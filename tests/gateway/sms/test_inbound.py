@@ -14,7 +14,7 @@ from core.credentials.refusals import PinLocked, WrongPin
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
 from core.ledger import tariffs
-from core.messaging import inbound, notices
+from core.messaging import inbound, notices, optouts
 from core.money import Money
 from core.runtime import Runtime
 from core.savings import opening
@@ -303,3 +303,31 @@ async def test_opting_out_stops_reminders_and_no_receipts(asha: Handset, runtime
     async with runtime.database.transaction() as connection:
         await notices.tell(runtime, connection, reader, "Another reminder.", kind="reminder")
     assert (await asha.read())[0] == "Another reminder."
+
+
+async def test_whoever_writes_a_pin_beside_stop_is_opted_out_and_told_to_change_it(asha: Handset, runtime: Runtime) -> None:
+    answer = await asha.ask(f"STOP {typed.RIGHT}")
+    assert answer.startswith("You will get no more reminders")
+    assert "If you wrote your PIN, change it now" in answer
+    async with runtime.database.autocommit() as connection:
+        assert await optouts.is_opted_out(connection, ASHA)
+
+
+async def test_a_year_in_the_name_of_a_goal_is_asked_about_and_not_taken_for_a_pin(asha: Handset, runtime: Runtime) -> None:
+    hers = await customer(runtime, ASHA)
+    await opening.open_goal(runtime, hers, name="Cow", target=Money.of_units(1_000, "KES"), key="cow")
+    assert (await asha.ask("SAVE 200 Car 2027")).startswith("Into which goal?")
+
+
+@pytest.mark.parametrize("body", ["JOIN please", "JOIN us", "JOIN Jasho"])
+async def test_nobody_joins_under_a_word_that_is_no_name(client: httpx2.AsyncClient, runtime: Runtime, body: str) -> None:
+    stranger = Handset(client, runtime, "+254733000999")
+    assert await stranger.ask(body) == "Write your name in letters A to Z, like Asha Wanjiku."
+    assert await profiles.find(runtime, stranger.number) is None
+
+
+async def test_a_foreign_number_gets_no_sms_and_no_account(client: httpx2.AsyncClient, runtime: Runtime) -> None:
+    stranger = Handset(client, runtime, "+447911123456")
+    assert (await stranger.send("JOIN John Smith")).status_code == 200
+    assert await stranger.read() == []
+    assert await profiles.find(runtime, stranger.number) is None

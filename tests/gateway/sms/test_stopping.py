@@ -2,6 +2,7 @@
 
 import pytest
 
+from core import reading
 from gateway.sms.commands import Command, LooksLikeAPin, NotUnderstood, parse
 from gateway.sms.stopping import wants_no_more
 from tests import pins
@@ -25,7 +26,15 @@ STOPS = [
     "QUIT", "quit now please",
     "ACHA", "ACHA! asante", "acha kunitumia ujumbe", "Acha, tafadhali", "tafadhali acha", "Naomba acha kutuma meseji",
     "ONDOA", "ondoa namba yangu",
-    "tuma ACHA", f"STOP {pins.RIGHT}",
+    "tuma ACHA",
+    "Who is this? STOP", "Wrong number, stop", "No, stop", "NO MORE. STOP", "Sitaki. STOP", "I said STOP", "not interested stop",
+    "Please stop sending sms to 0722000111", "tafadhali acha, 0722000111", "help stop", "I said stop sending me messages",
+    "I don't want this. Stop", "I do not want these messages stop", "Who are you\nStop texting me", "not mine - stop",
+    "Sitaki ujumbe wenu acha", "Sijui hii ni nini. Acha kunitumia", "BAL! STOP", "SEND me no more SMS, STOP",
+    "Please don't. STOP!",
+    "I never joined, please stop", "Hii si namba yake, acha", "Nani? acha", "my name is not John, unsubscribe",
+    "Take me off. Opt out", "wrong person (stop)", "Nobody asked for this stop now please", "Stop 0722000111",
+    "HELP. Stop", "how did you get my number? stop",
 ]  # fmt: skip
 NO_STOPS = [
     "START", "UNSTOP", "don't stop", "Don’t stop", "dont stop", "do not stop the reminders", "please do not stop",
@@ -37,6 +46,10 @@ NO_STOPS = [
     "the weekend", "friend", "CANCELLED",
     "endelea", "inachanganya", "JOIN Acha Wanjiku", "STARTSTOP", "nonstop", "non-stop music", "S T", "OPT", "out", "",
     "🛑", "5TOP",
+    "I do not want you to stop", "don't ever stop", "Please never stop, jasho", "the next stop", "SEND 500 0722000111. STOP",
+    "TUMA 500 0722000111, acha", "OK 4831. stop", "SAVE 200, stop fund", "Please, stop the payment", "Wait. Stop the transfer",
+    "Help! Stop my order", "KAZI stendi, stop", "JOBS matatu stop", "Where is the bus stop", "Please acha malipo hayo", "Usiache",
+    "how can I stop", "I said stop the transfer", "wrong number, cancel", "JOIN John, Acha",
 ]  # fmt: skip
 
 
@@ -45,9 +58,16 @@ def test_whoever_wants_no_more_sms_is_heard_however_she_writes_it(text: str) -> 
     assert parse(text, "KE") == Command("stop")
 
 
+@pytest.mark.parametrize(
+    "text", [f"STOP {pins.RIGHT}", f"stop {' '.join(pins.RIGHT)}", f"STOP my pin is {pins.RIGHT}", f"{pins.RIGHT} STOP"]
+)
+def test_whoever_writes_four_digits_beside_stop_is_opted_out_and_can_be_warned(text: str) -> None:
+    assert parse(text, "KE") == Command("stop", may_hold_pin=True)
+
+
 @pytest.mark.parametrize("text", NO_STOPS, ids=ascii)
 def test_nobody_is_opted_out_who_has_written_something_else(text: str) -> None:
     try:
         assert parse(text, "KE").verb != "stop"
     except (NotUnderstood, LooksLikeAPin):
-        assert not wants_no_more(text)
+        assert not wants_no_more(reading.clean(text))
