@@ -2,6 +2,7 @@
 
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -19,14 +20,20 @@ def end(folder: Path, name: str, how: signal.Signals) -> None:
     """It stays away until the caller enters `embedded` again."""
     running = processes(folder, name)
     for process in running if how is signal.SIGKILL else running[:1]:
-        process.send_signal(how)
+        _signal(process, how)
     psutil.wait_procs(running, timeout=30)
 
 
 def freeze(folder: Path, name: str, seconds: float) -> None:
     running = processes(folder, name)
     for process in running:
-        process.send_signal(signal.SIGSTOP)
+        _signal(process, signal.SIGSTOP)
     time.sleep(seconds)
     for process in running:
-        process.send_signal(signal.SIGCONT)
+        _signal(process, signal.SIGCONT)
+
+
+def _signal(process: psutil.Process, how: signal.Signals) -> None:
+    """PostgreSQL's children come and go: one that has gone since they were listed needs none."""
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(how)
