@@ -5,8 +5,9 @@
 The seed decides the faults and what the network repeats and reorders. `jasho serve --workers 2` in production mode has its
 PostgreSQL and Redis behind lines that are cut, held, slowed, and swallow answers; processes are killed and frozen, clocks moved.
 At the end the books are proved, and every sentence that a customer read is held against them. It prints one line, and fails
-where something was lost, doubled, halved or untrue, or a wait was longer than 8 s. What was written to the service's log stays as
-`faults.log` in the folder of the local data.
+where something was lost, doubled, halved, unasked or untrue, where a wait was longer than 8 s, a code later than 5 s or the log
+longer than the faults, and where too little happened to tell. What was written to the service's log stays as `faults.log` in the
+folder of the local data.
 
 `--plant` puts a fault into the service, by which the driver shows that it notices.
 """
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,8 @@ import httpx2
 import psycopg
 from harm import Harm
 from lines import line
-from people import GIVEN_UP_SECONDS, Customer, Town, Versions, Wait
+from measures import MOST_CODE_SECONDS, Figures, count_lines, counted, failings, longest_quiet
+from people import GIVEN_UP_SECONDS, Customer, Town, Versions
 from provider import Provider
 from psycopg.conninfo import conninfo_to_dict
 from service import HOST, JASHO, wait_until_ready
@@ -48,10 +50,10 @@ PHONES = tuple(f"+2547110008{number:02}" for number in range(8))
 SOCKET, VALKEY = ".s.PGSQL.5432", "valkey.sock"
 WORKERS = 2
 UNREST = 0.08
-LONGEST_WAIT_SECONDS = 8.0
-QUIET_SECONDS = (0.5, 3.0)
-# What customers have begun ends, and SMS leave.
-SETTLE_SECONDS = 60.0
+# Sometimes long enough to see that a code leaves in time.
+QUIET_SECONDS = (0.5, 7.0)
+# What customers have begun ends, and SMS leave: a dead worker's lease takes a minute to end.
+SETTLE_SECONDS = 90.0
 MOST_SHOWN = 20
 
 
@@ -92,7 +94,9 @@ async def drive(given: argparse.Namespace) -> int:
         books = read_books(servers.database_url, PHONES)
         verdict = judge(books, town.payments, town.readings)
         verdict.lost += await proved(straight)
-    return tell(given.seed, books, harm, town, verdict)
+    with (FOLDER / "faults.log").open(errors="replace") as lines:
+        log = count_lines(lines)
+    return tell(given, books, harm, town, verdict, log)
 
 
 def behind(straight: Settings, sockets: Path) -> Settings:
@@ -168,23 +172,25 @@ async def live(url: str, servers: Servers, provider: Provider, harm: Harm, seed:
             town.is_over.set()
             harm.heal()
             await asyncio.gather(*tasks)
-        await settle(servers.database_url)
+        town.unsent = await settle(servers.database_url)
         for customer in customers:
             customer.read_sms()
         await versions.close()
     return town
 
 
-async def settle(database_url: str) -> None:
-    """Until every SMS has left."""
+async def settle(database_url: str) -> list[str]:
+    """Waits until every SMS has left, but those of which nobody knows: they wait for a report. Returns what has not."""
     until = time.monotonic() + SETTLE_SECONDS
+    query = """SELECT format('%s %s after %s attempts, for %s s, not before %s s', kind, status, attempts,
+                             round(extract(epoch FROM now() - created_at)), round(extract(epoch FROM next_at - now())))
+               FROM outbox WHERE status IN ('queued', 'sending')"""
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-        while time.monotonic() < until:
-            waiting = await connection.execute("SELECT 1 FROM outbox WHERE status IN ('queued', 'sending', 'unsure') LIMIT 1")
-            if await waiting.fetchone() is None:
-                return
+        while True:
+            rows = await (await connection.execute(query)).fetchall()
+            if not rows or time.monotonic() > until:
+                return [row[0] for row in rows]
             await asyncio.sleep(0.5)
-    say("some SMS have not left")
 
 
 async def proved(settings: Settings) -> list[str]:
@@ -196,30 +202,50 @@ async def proved(settings: Settings) -> list[str]:
         await runtime.close()
 
 
-def tell(seed: int, books: Books, harm: Harm, town: Town, verdict: Verdict) -> int:
-    wrong = {
-        "lost": verdict.lost,
-        "doubled": verdict.doubled,
-        "halves": verdict.halves,
-        "untrue sentences": verdict.untrue,
-    }
-    for name, findings in wrong.items():
+def tell(given: argparse.Namespace, books: Books, harm: Harm, town: Town, verdict: Verdict, log: Counter[str]) -> int:
+    """Prints what was seen, and returns the exit code."""
+    figures = measure(given.faults, books, harm, town, verdict, log)
+    for name, findings in figures.findings.items():
         for finding in findings[:MOST_SHOWN]:
             say(f"FOUND {name}: {finding}")
+    for wait in town.code_waits:
+        if (seconds := longest_quiet(wait, harm.troubles)) > MOST_CODE_SECONDS:
+            say(f"FOUND a code that {'left' if wait.is_answered else 'had not left'} after {seconds:.1f} of {wait.seconds:.1f} s")
     for text, times in verdict.unread.most_common(MOST_SHOWN):
         say(f"not judged, {times} times: {text!r}")
-    longest_seconds = max((wait.seconds for wait in counted(town.waits, harm.mute)), default=0.0)
-    figures = " ".join(f"{name.replace(' ', '_')}={len(findings)}" for name, findings in wrong.items())
+    numbers = " ".join(f"{name.replace(' ', '_')}={len(findings)}" for name, findings in figures.findings.items())
+    levels = " ".join(f"log_{level}={log[level]}" for level in ("warning", "error", "traceback"))
     print(
-        f"faults seed={seed} transfers={len(books.transfers)} faults={sum(harm.done.values())} {figures} "
-        f"longest_wait={longest_seconds:.1f}s sentences={len(town.readings)} not_judged={verdict.unread.total()}"
+        f"faults seed={given.seed} transfers={figures.transfers} faults={figures.faults.total()} {numbers} "
+        f"longest_wait={figures.longest_wait_seconds:.1f}s code={figures.longest_code_seconds:.1f}s "
+        f"sentences={figures.sentences} not_judged={figures.not_judged} swallowed={figures.swallowed} {levels}"
     )
-    return 1 if any(wrong.values()) or longest_seconds > LONGEST_WAIT_SECONDS else 0
+    reasons = failings(figures)
+    for reason in reasons:
+        say(f"FAILED: {reason}")
+    return 1 if reasons else 0
 
 
-def counted(waits: Iterable[Wait], mute: Sequence[tuple[float, float]]) -> list[Wait]:
-    """Without those that met a process that could not answer."""
-    return [wait for wait in waits if not any(began < wait.ended_seconds and wait.began_seconds < ended for began, ended in mute)]
+def measure(faults: int, books: Books, harm: Harm, town: Town, verdict: Verdict, log: Counter[str]) -> Figures:
+    return Figures(
+        {
+            "lost": verdict.lost,
+            "doubled": verdict.doubled,
+            "halves": verdict.halves,
+            "unasked": verdict.unasked,
+            "untrue sentences": verdict.untrue,
+            "unsent": town.unsent,
+        },
+        transfers=len(books.transfers),
+        sentences=len(town.readings),
+        not_judged=verdict.unread.total(),
+        asked_faults=faults,
+        faults=harm.done,
+        swallowed=harm.postgres.swallowed,
+        longest_wait_seconds=max((wait.seconds for wait in counted(town.waits, harm.harmed)), default=0.0),
+        longest_code_seconds=max((longest_quiet(wait, harm.troubles) for wait in town.code_waits), default=0.0),
+        log=log,
+    )
 
 
 def say(what: str) -> None:

@@ -15,6 +15,7 @@ import psutil
 import psycopg
 import redis
 from lines import Line
+from measures import SWALLOWED, Harmed
 from servers import end, freeze
 
 from gateway.cli.embedded import Servers, embedded
@@ -22,6 +23,7 @@ from gateway.cli.embedded import Servers, embedded
 _AWAY_SECONDS = (0.5, 4.0)
 _FREEZE_SECONDS = (0.5, 5.0)
 _FAR_SECONDS = (-4_000, -900, -90, 90, 900, 3_700)
+_LOOK_SECONDS, _MOST_LOOKS = 0.2, 75
 _POSTGRES, _REDIS = "postgres", "valkey-server"
 
 
@@ -39,8 +41,9 @@ class Harm:
     start: Callable[[], Awaitable["Popen[bytes]"]]
     service: "Popen[bytes]"
     done: Counter[str] = field(default_factory=Counter)
-    # When a process could not answer, whatever it would have done.
-    mute: list[tuple[float, float]] = field(default_factory=list)
+    harmed: list[Harmed] = field(default_factory=list)
+    # When something was broken.
+    troubles: list[tuple[float, float]] = field(default_factory=list)
     _left: list[str] = field(default_factory=list)
 
     @property
@@ -57,7 +60,7 @@ class Harm:
             "PostgreSQL held": lambda: self._hold(self.postgres),
             "PostgreSQL slow": lambda: self._slow(self.postgres, self.random.choice((0.05, 0.2, 0.4))),
             "PostgreSQL full": self._fill_postgres,
-            "answers of COMMIT swallowed": self._swallow,
+            SWALLOWED: self._swallow,
             "Redis killed": lambda: self._end(_REDIS, signal.SIGKILL),
             "Redis frozen": lambda: asyncio.to_thread(freeze, self.folder, _REDIS, self._draw(_FREEZE_SECONDS)),
             "Redis cut": lambda: self._cut(self.valkey),
@@ -72,7 +75,9 @@ class Harm:
         if not self._left:
             self._left = self.random.sample(list(kinds), len(kinds))
         kind = only or self._left.pop()
+        began_seconds = time.monotonic()
         await kinds[kind]()
+        self.troubles.append((began_seconds, time.monotonic()))
         self.done[kind] += 1
         return kind
 
@@ -90,22 +95,29 @@ class Harm:
             return [child for child in children if any("spawn_main" in part for part in child.cmdline())]
         return []
 
+    async def _one_of_workers(self) -> psutil.Process:
+        """One that answers requests, once there is any: those that were killed are started again. Raises TimeoutError."""
+        for _ in range(_MOST_LOOKS):
+            if workers := self._workers():
+                return self.random.choice(workers)
+            await asyncio.sleep(_LOOK_SECONDS)
+        raise TimeoutError("no process answers requests")
+
     async def _kill_process(self) -> None:
-        if workers := self._workers():
-            began_seconds = time.monotonic()
-            self.random.choice(workers).kill()
-            # uvicorn starts another within half a second, which then needs one or two.
-            await asyncio.sleep(4)
-            self.mute.append((began_seconds, time.monotonic()))
+        worker, began_seconds = await self._one_of_workers(), time.monotonic()
+        worker.kill()
+        # uvicorn starts another within half a second, which then needs one or two.
+        await asyncio.sleep(4)
+        self.harmed.append(Harmed(began_seconds, time.monotonic()))
 
     async def _freeze_process(self) -> None:
-        if workers := self._workers():
-            began_seconds, worker = time.monotonic(), self.random.choice(workers)
-            with suppress(psutil.NoSuchProcess):
-                worker.suspend()
-                await asyncio.sleep(self._draw((1, 12)))
-                worker.resume()
-            self.mute.append((began_seconds, time.monotonic()))
+        worker, began_seconds = await self._one_of_workers(), time.monotonic()
+        worker.suspend()
+        await asyncio.sleep(self._draw((1, 12)))
+        # uvicorn ends one that has been silent for long.
+        with suppress(psutil.NoSuchProcess):
+            worker.resume()
+        self.harmed.append(Harmed(began_seconds, time.monotonic()))
 
     async def _kill_service(self) -> None:
         began_seconds = time.monotonic()
@@ -114,14 +126,13 @@ class Harm:
                 process.kill()
         self.service.wait()
         self.service = await self.start()
-        self.mute.append((began_seconds, time.monotonic()))
+        self.harmed.append(Harmed(began_seconds, time.monotonic(), is_all=True))
 
     async def _move_clock(self) -> None:
-        if workers := self._workers():
-            file = self.clocks / str(self.random.choice(workers).pid)
-            file.write_text(str(self.random.choice(_FAR_SECONDS)))
-            await asyncio.sleep(8)
-            file.write_text("0")
+        file = self.clocks / str((await self._one_of_workers()).pid)
+        file.write_text(str(self.random.choice(_FAR_SECONDS)))
+        await asyncio.sleep(8)
+        file.write_text("0")
 
     async def _end(self, name: str, how: signal.Signals) -> None:
         await asyncio.to_thread(end, self.folder, name, how)

@@ -5,13 +5,14 @@ import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
 import httpx2
 import psycopg
-from provider import Provider
+from measures import Wait
+from provider import Provider, Sent
 from verdict import Payment, Reading
 
 from core import phones
@@ -31,20 +32,9 @@ _AGAIN_SECONDS = 0.7
 _LEAST_KES = 11
 _MOST_REPETITIONS = 3
 _CODE = re.compile(r"Reply OK (\d+) ")
+# Of a payment, by its amount: each of hers has another.
+_AMOUNT = re.compile(r"(?:Send|confirmed\.|[0-9A-Z]{10},) KES ([\d,]+)(?: sent)? to ")
 _numbers = count(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """How long a hop was waited for, and by what it was ended. Moments are by `time.monotonic`."""
-
-    began_seconds: float
-    ended_seconds: float
-    is_answered: bool
-
-    @property
-    def seconds(self) -> float:
-        return self.ended_seconds - self.began_seconds
 
 
 class Versions:
@@ -54,14 +44,21 @@ class Versions:
         self._url = database_url
         self._connection: psycopg.AsyncConnection[tuple[int]] | None = None
         self._turn = asyncio.Lock()
+        self._newest: dict[str, int] = {}
+
+    def least(self, phone: str) -> int:
+        """It is not below this now, whether the database can be asked or not."""
+        return self._newest.get(phone, 0)
 
     async def read(self, phone: str) -> int | None:
         async with self._turn:
             try:
-                return await asyncio.wait_for(self._read(phone), _SAMPLE_SECONDS)
+                version = await asyncio.wait_for(self._read(phone), _SAMPLE_SECONDS)
             except (psycopg.Error, OSError, TimeoutError):
                 await self.close()
                 return None
+            self._newest[phone] = version or self.least(phone)
+            return version
 
     async def _read(self, phone: str) -> int | None:
         if self._connection is None:
@@ -92,6 +89,10 @@ class Town:
     payments: list[Payment] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
+    # From an order that was taken until its code has left.
+    code_waits: list[Wait] = field(default_factory=list)
+    # SMS that have not left at the end.
+    unsent: list[str] = field(default_factory=list)
 
     def happens(self) -> bool:
         return self.random.random() < self.unrest
@@ -103,6 +104,7 @@ class _Hop:
     text: str
     payment: Payment | None = None
     typed: str = ""
+    wrong_pins: int = 0
 
 
 class Customer:
@@ -114,7 +116,8 @@ class Customer:
         self._wrong_pins = 0
         self._older: list[_Hop] = []
         self._confirmed: set[Payment | None] = set()
-        self._first_versions: dict[tuple[str, str], int | None] = {}
+        self._first_versions: dict[tuple[str, str], int] = {}
+        self._answered_seconds: dict[tuple[str, str], float] = {}
         self._seen_sms = 0
         # What she ordered by SMS and has no answer to yet: then nobody knows which of her payments an SMS is about.
         self._ordered: Payment | None = None
@@ -135,15 +138,15 @@ class Customer:
             await self._pay_by_sms()
             await asyncio.sleep(self._town.random.uniform(0.5, 3))
 
-    def read_sms(self) -> list[str]:
+    def read_sms(self) -> list[Sent]:
         """What has come since the last time, and is read now."""
         messages = self._town.provider.sent[self._seen_sms :]
         self._seen_sms += len(messages)
-        texts = [message.text for message in messages if message.phone == self._phone]
-        for text in texts:
-            is_answer = "You received" not in text
-            self._read(text, self._ordered if is_answer and not self._is_sms_unclear else None)
-        return texts
+        received = [message for message in messages if message.phone == self._phone]
+        for message in received:
+            is_answer = self._ordered is not None and not self._is_sms_unclear and _is_answer(message.text, self._ordered)
+            self._read(Reading(self._phone, message.text, self._ordered if is_answer else None, is_sms=True, answers="an SMS"))
+        return received
 
     def _new_payment(self) -> Payment:
         payment = Payment(self._phone, self._town.random.choice(self._others), next(self._amounts) * 100)
@@ -170,7 +173,11 @@ class Customer:
         while screen is not None and "Enter PIN" in screen:
             typed = "wrong" if self._wrong_pins < 2 and self._town.random.random() < 0.1 else "right"
             text = f"{text}*{pins.WRONG if typed == 'wrong' else pins.RIGHT}"
-            screen = await self._hop(_Hop(session, text, payment, typed))
+            if typed == "wrong":
+                self._wrong_pins += 1
+            else:
+                payment.is_agreed = True
+            screen = await self._hop(_Hop(session, text, payment, typed, self._wrong_pins))
         if screen is None or "confirmed" not in screen:
             await self._hop(_Hop(_session(), "", payment))
 
@@ -179,20 +186,29 @@ class Customer:
         self._is_sms_unclear = time.monotonic() < self._clear_from_seconds
         payment = self._ordered = self._new_payment()
         order = f"SEND {payment.amount_minor // 100} {phones.national(payment.recipient)}"
-        if await self._write(order) and (code := _CODE.search(await self._await_sms())):
+        if not await self._write(order):
+            return
+        began_seconds = time.monotonic()
+        answer = await self._await_sms(payment)
+        code = _CODE.search(answer.text) if answer is not None else None
+        ended_seconds = time.monotonic() if answer is None else answer.seconds
+        if answer is None or code is not None:
+            self._town.code_waits.append(Wait(began_seconds, ended_seconds, answer is not None))
+        if code is not None:
+            payment.is_agreed = True
             await self._write(f"OK {code[1]}")
-            await self._await_sms()
+            await self._await_sms(payment)
 
-    async def _await_sms(self) -> str:
+    async def _await_sms(self, payment: Payment) -> Sent | None:
         """The first answer that comes. Where none does, no later one can be told from those to her next order."""
         until = time.monotonic() + _SMS_SECONDS
         while time.monotonic() < until:
-            answers = [text for text in self.read_sms() if "You received" not in text]
+            answers = [message for message in self.read_sms() if _is_answer(message.text, payment)]
             if answers:
                 return answers[0]
             await asyncio.sleep(0.1)
         self._clear_from_seconds = time.monotonic() + _LATE_SECONDS
-        return ""
+        return None
 
     async def _write(self, text: str) -> bool:
         """The provider comes again with the same SMS until it is taken."""
@@ -211,24 +227,29 @@ class Customer:
 
     async def _hop(self, hop: _Hop) -> str | None:
         """What she reads in the end: the network repeats what is not answered, and more."""
-        if hop.typed == "wrong":
-            self._wrong_pins += 1
         if hop.typed:
             self._confirmed.add(hop.payment)
         if self._older and self._town.happens():
             # A hop of before comes late, when she looks at something else.
             late = self._town.random.choice(self._older)
-            await self._ask(late if late.typed else replace(late, payment=None))
+            await self._ask(late, is_late=True)
+        began_seconds = time.monotonic()
         if self._town.happens():
             screens = await asyncio.gather(self._ask(hop), self._ask(hop, late_seconds=self._town.random.uniform(0, 0.3)))
             screen = screens[0] or screens[1]
         else:
-            screen = await self._ask(hop, patience_seconds=0.05 if self._town.happens() else GIVEN_UP_SECONDS)
+            is_lost = self._town.happens()
+            screen = await self._ask(hop, patience_seconds=0.05 if is_lost else GIVEN_UP_SECONDS)
+            if is_lost and screen is None:
+                began_seconds = time.monotonic() + _AGAIN_SECONDS
         for _ in range(_MOST_REPETITIONS):
             if screen is not None:
                 break
             await asyncio.sleep(_AGAIN_SECONDS)
             screen = await self._ask(hop)
+        # From the first time that she asks until she has read something, whatever has failed in between.
+        ended_seconds = self._answered_seconds.get((hop.session, hop.text), time.monotonic())
+        self._town.waits.append(Wait(began_seconds, max(began_seconds, ended_seconds), screen is not None))
         if screen is not None and self._town.happens():
             await self._ask(hop)
         self._older = [*self._older[-20:], hop]
@@ -236,10 +257,13 @@ class Customer:
             self._wrong_pins = 0
         return screen
 
-    async def _ask(self, hop: _Hop, *, late_seconds: float = 0, patience_seconds: float = GIVEN_UP_SECONDS) -> str | None:
+    async def _ask(
+        self, hop: _Hop, *, late_seconds: float = 0, patience_seconds: float = GIVEN_UP_SECONDS, is_late: bool = False
+    ) -> str | None:
         await asyncio.sleep(late_seconds)
+        least = self._town.versions.least(self._phone)
         version = await self._town.versions.read(self._phone)
-        first = self._first_versions.setdefault((hop.session, hop.text), version)
+        first = self._first_versions.setdefault((hop.session, hop.text), least if version is None else version)
         form = {"sessionId": hop.session, "phoneNumber": self._phone, "serviceCode": SERVICE_CODE, "text": hop.text}
         began_seconds = time.monotonic()
         screen = None
@@ -251,22 +275,35 @@ class Customer:
         if screen is not None or patience_seconds == GIVEN_UP_SECONDS:
             self._town.waits.append(Wait(began_seconds, time.monotonic(), screen is not None))
         if screen is not None:
+            self._answered_seconds.setdefault((hop.session, hop.text), time.monotonic())
             last = await self._town.versions.read(self._phone)
-            versions = None if first is None or last is None else (first, last)
             # Before she types her PIN, nothing is done indeed.
-            payment = hop.payment if hop.payment in self._confirmed else None
-            self._read(screen, payment, versions, hop.typed, f"{hop.session} {_without_pin(hop)}")
+            is_open = hop.payment not in self._confirmed or (is_late and not hop.typed)
+            self._read(
+                Reading(
+                    self._phone,
+                    screen,
+                    None if is_open else hop.payment,
+                    about=hop.payment,
+                    is_agreed=hop.payment is not None and hop.payment.is_agreed,
+                    versions=(first, last),
+                    wrong_pins=max(self._wrong_pins, hop.wrong_pins),
+                    typed=hop.typed,
+                    answers=f"{hop.session} {_without_pin(hop)}",
+                )
+            )
         return screen
 
-    def _read(
-        self,
-        text: str,
-        payment: Payment | None,
-        versions: tuple[int, int] | None = None,
-        typed: str = "",
-        answers: str = "an SMS",
-    ) -> None:
-        self._town.readings.append(Reading(self._phone, text, payment, versions, self._wrong_pins, typed, answers))
+    def _read(self, reading: Reading) -> None:
+        self._town.readings.append(reading)
+
+
+def _is_answer(text: str, payment: Payment) -> bool:
+    """May it answer what she has written about this payment? The receipts of what she has paid by USSD come between."""
+    if "You received" in text:
+        return False
+    amount = _AMOUNT.search(text)
+    return amount is None or int(amount[1].replace(",", "")) * 100 == payment.amount_minor
 
 
 def _without_pin(hop: _Hop) -> str:

@@ -15,13 +15,18 @@ _MONEY = r"KES ([\d,]+(?:\.\d\d)?)"
 _CONFIRMED = re.compile(rf"([0-9A-Z]{{10}}) confirmed\. {_MONEY} sent to .*?Balance {_MONEY}\.", re.DOTALL)
 _RECEIVED = re.compile(rf"([0-9A-Z]{{10}}) confirmed\. You received {_MONEY} from .*?Balance {_MONEY}\.", re.DOTALL)
 _BALANCE = re.compile(rf"(?:Your balance is|You have) {_MONEY}\.")
-_NOTHING = re.compile(r"[Nn]othing was (?:done|sent)|: nothing sent")
+_LAST = re.compile(rf"Your last transaction:\n([0-9A-Z]{{10}}) -{_MONEY} ")
+_DONE_ALREADY = re.compile(rf"This is done already: ([0-9A-Z]{{10}}), {_MONEY} to ")
+# "Nothing was done again" tells of what was done.
+_NOTHING = re.compile(r"[Nn]othing was (?:done(?! again)|sent)|: nothing sent")
 _WRONG = re.compile(r"Wrong (?:PIN|code)")
+_TRIES_LEFT = re.compile(r"Wrong PIN\. Tries left: (\d+)\.")
 _LOCKED = "locked after 3 wrong tries"
 # What promises nothing.
-_OPEN = (
+OPEN = (
     "We are still working",
-    "If it was done, an SMS tells you",
+    "It may have been done.",
+    "look before you repeat",
     "Enter PIN",
     "Check Balance",
     "Send money to which number?",
@@ -29,9 +34,7 @@ _OPEN = (
     "Continue where you left off?",
     "Reply OK",
     "This session is over",
-    "Your last transaction:",
     "This code has ended",
-    "This is done already",
     "Choose a number below",
     "Welcome to Jasho",
 )
@@ -40,6 +43,8 @@ MOST_WRONG = 3
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
+    """`paid_minor`: what left the sender's wallet, the fee included."""
+
     id: UUID
     sender: str
     recipient: str
@@ -47,6 +52,7 @@ class Transfer:
     sender_balance_minor: int
     recipient_balance_minor: int
     is_whole: bool
+    paid_minor: int
 
     @property
     def reference(self) -> str:
@@ -63,25 +69,30 @@ class Books:
 
 @dataclass(eq=False, slots=True)
 class Payment:
-    """What a customer wanted once. No other payment of hers has this amount."""
+    """What a customer wanted once. No other payment of hers has this amount. `is_agreed`: by a right PIN, or by its code."""
 
     sender: str
     recipient: str
     amount_minor: int
+    is_agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a phone showed. `payment`: which it was about. `versions`: of her wallet before she sent and after she had read.
+    """What a phone showed. `payment`: which of hers it denies, where it denies one. `about`: which its session is about.
 
-    `wrong_pins`: how many she had typed since the last right one. `typed`: "right" or "wrong", where it answers a PIN.
-    `answers`: which hop, for whoever looks into it.
+    `versions`: of her wallet before she sent and after she had read; None: the last one. `wrong_pins`: how many she had typed
+    since the last right one. `typed`: "right" or "wrong", where it answers a PIN. `is_agreed`: she had agreed by then. `answers`:
+    which hop, for whoever looks into it.
     """
 
     phone: str
     text: str
     payment: Payment | None = None
-    versions: tuple[int, int] | None = None
+    about: Payment | None = None
+    is_agreed: bool = False
+    is_sms: bool = False
+    versions: tuple[int, int | None] | None = None
     wrong_pins: int = 0
     typed: str = ""
     answers: str = ""
@@ -92,6 +103,8 @@ class Verdict:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     halves: list[str] = field(default_factory=list)
+    # Money that moved without anybody's yes.
+    unasked: list[str] = field(default_factory=list)
     untrue: list[str] = field(default_factory=list)
     # Sentences that nobody has taught it: an untrue one may be among them.
     unread: Counter[str] = field(default_factory=Counter)
@@ -104,22 +117,34 @@ def judge(books: Books, payments: Iterable[Payment], readings: Iterable[Reading]
         made[transfer.sender, transfer.recipient, transfer.amount_minor].append(transfer)
         if not transfer.is_whole:
             verdict.halves.append(transfer.reference)
+    agreed = set()
     for payment in payments:
-        done = made[payment.sender, payment.recipient, payment.amount_minor]
+        done = made[_terms(payment)]
+        if payment.is_agreed:
+            agreed.add(_terms(payment))
         if len(done) > 1:
             verdict.doubled.append(" ".join(transfer.reference for transfer in done))
+    verdict.unasked += [transfer.reference for transfer in books.transfers if _terms(transfer) not in agreed]
     by_reference = {transfer.reference: transfer for transfer in books.transfers}
     for reading in readings:
-        _judge_receipts(reading, by_reference, verdict)
-        payment_made = reading.payment and made[reading.payment.sender, reading.payment.recipient, reading.payment.amount_minor]
-        if reason := _untruth(reading, books, bool(payment_made)):
+        reason = (
+            _untrue_receipt(reading, by_reference, verdict)
+            or _untrue_look_back(reading, by_reference)
+            or _untruth(reading, books, is_paid=reading.payment is not None and bool(made[_terms(reading.payment)]))
+        )
+        if reason:
             verdict.untrue.append(f"{reason}: {reading.phone} read {reading.text!r} after {reading.answers}")
         elif not _is_understood(reading.text):
             verdict.unread[reading.text] += 1
     return verdict
 
 
-def _judge_receipts(reading: Reading, transfers: Mapping[str, Transfer], verdict: Verdict) -> None:
+def _terms(payment: Payment | Transfer) -> tuple[str, str, int]:
+    return payment.sender, payment.recipient, payment.amount_minor
+
+
+def _untrue_receipt(reading: Reading, transfers: Mapping[str, Transfer], verdict: Verdict) -> str:
+    """Why a receipt in it is untrue. One without any transfer is money lost."""
     for pattern, is_sender in ((_CONFIRMED, True), (_RECEIVED, False)):
         for reference, amount, balance in pattern.findall(reading.text):
             transfer = transfers.get(reference)
@@ -129,10 +154,31 @@ def _judge_receipts(reading: Reading, transfers: Mapping[str, Transfer], verdict
             reader = transfer.sender if is_sender else transfer.recipient
             left = transfer.sender_balance_minor if is_sender else transfer.recipient_balance_minor
             if (reader, transfer.amount_minor, left) != (reading.phone, _minor(amount), _minor(balance)):
-                verdict.untrue.append(f"another transfer: {reading.phone} read {reading.text!r}")
+                return "another transfer"
+            if is_sender and not reading.is_sms:
+                if reading.about is None or _terms(reading.about) != _terms(transfer):
+                    return "the receipt of another payment"
+                if not reading.is_agreed:
+                    return "a receipt before she had agreed"
+    return ""
 
 
-def _untruth(reading: Reading, books: Books, is_paid: bool) -> str:
+def _untrue_look_back(reading: Reading, transfers: Mapping[str, Transfer]) -> str:
+    """Why what it tells of an earlier payment is untrue."""
+    for pattern in (_LAST, _DONE_ALREADY):
+        for reference, amount in pattern.findall(reading.text):
+            transfer = transfers.get(reference)
+            if transfer is None:
+                return "it was never done"
+            moved = transfer.paid_minor if pattern is _LAST else transfer.amount_minor
+            if transfer.sender != reading.phone or moved != _minor(amount):
+                return "another transfer"
+            if pattern is _DONE_ALREADY and reading.payment is not None and _terms(reading.payment) != _terms(transfer):
+                return "another payment was done"
+    return ""
+
+
+def _untruth(reading: Reading, books: Books, *, is_paid: bool) -> str:
     """Why the sentence is untrue; empty where it is not, as far as anybody can tell."""
     if is_paid and _NOTHING.search(reading.text):
         return "it was done"
@@ -140,6 +186,9 @@ def _untruth(reading: Reading, books: Books, is_paid: bool) -> str:
         return f"{reading.wrong_pins} wrong tries"
     if reading.typed == "right" and _WRONG.search(reading.text):
         return "it was right"
+    tries_left = _TRIES_LEFT.search(reading.text)
+    if tries_left is not None and not max(MOST_WRONG - reading.wrong_pins, 1) <= int(tries_left[1]) < MOST_WRONG:
+        return f"{reading.wrong_pins} wrong tries"
     shown = _BALANCE.search(reading.text)
     if shown is not None and reading.versions is not None:
         first, last = reading.versions
@@ -149,8 +198,8 @@ def _untruth(reading: Reading, books: Books, is_paid: bool) -> str:
 
 
 def _is_understood(text: str) -> bool:
-    patterns = (_CONFIRMED, _RECEIVED, _BALANCE, _NOTHING, _WRONG)
-    return _LOCKED in text or any(words in text for words in _OPEN) or any(pattern.search(text) for pattern in patterns)
+    patterns = (_CONFIRMED, _RECEIVED, _BALANCE, _NOTHING, _WRONG, _LAST, _DONE_ALREADY)
+    return _LOCKED in text or any(words in text for words in OPEN) or any(pattern.search(text) for pattern in patterns)
 
 
 def _minor(written: str) -> int:
@@ -190,4 +239,4 @@ def _transfer(transfer_id: UUID, legs: Sequence[tuple[str, int, int]], total: in
     payer = next((leg for leg in legs if leg[1] < 0), ("", 0, 0))
     payee = next((leg for leg in legs if leg[1] > 0), ("", 0, 0))
     is_whole = total == 0 and bool(payer[0]) and bool(payee[0])
-    return Transfer(transfer_id, payer[0], payee[0], payee[1], payer[2], payee[2], is_whole)
+    return Transfer(transfer_id, payer[0], payee[0], payee[1], payer[2], payee[2], is_whole, -payer[1])

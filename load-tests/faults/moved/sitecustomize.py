@@ -47,9 +47,12 @@ def _forget_keys() -> None:
 
 def _deny() -> None:
     """Whatever was not answered in time is said not to have been done."""
-    from gateway.ussd import failing  # noqa: PLC0415
+    from gateway.ussd import failing, road  # noqa: PLC0415
 
-    failing.MAYBE_DONE = failing.NOTHING_DONE
+    # Whoever imports them has names of his own.
+    for module in (failing, road):
+        for name in ("MAYBE_DONE", "LOOK_FIRST"):
+            setattr(module, name, failing.NOTHING_DONE)
 
 
 def _pay_nothing() -> None:
