@@ -68,12 +68,20 @@ async def _repeat(
                 outage.fault(error)
             else:
                 blame(error, runtime.database.outage, outage)
-            await asyncio.sleep(next(pauses))
+            pause_seconds = next(pauses)
         else:
             outage.over()
             pauses = growing_pauses()
-            if not count:
-                await asyncio.sleep(rest_seconds)
+            pause_seconds = 0 if count else rest_seconds
+        _end_where_cancelled()
+        await asyncio.sleep(pause_seconds)
+
+
+def _end_where_cancelled() -> None:
+    """Before Python 3.12 asyncio.wait_for, by which the driver waits, forgets a cancellation that comes in an answer's moment."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def drain(runtime: Runtime, pool: ProviderPool | None = None) -> int:

@@ -144,6 +144,29 @@ async def test_a_duty_that_hangs_is_ended_and_does_its_next_round(runtime: Runti
     assert [(line["event"], line["what"]) for line in lines if line["log_level"] == "error"] == [("an outage begins", "a duty")]
 
 
+@pytest.mark.parametrize("rest_seconds", [0, 3_600])
+async def test_a_worker_that_is_stopped_in_the_moment_of_an_answer_ends(runtime: Runtime, rest_seconds: int) -> None:
+    """The driver may forget that its task was cancelled: then the worker would work on, until it is killed."""
+    begun = asyncio.Event()
+
+    async def forget_the_cancellation() -> int:
+        is_first = not begun.is_set()
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if not is_first:
+                raise
+        return 0 if rest_seconds else 1
+
+    task = asyncio.create_task(worker._repeat(runtime, "a test's", forget_the_cancellation, rest_seconds))
+    async with asyncio.timeout(20):
+        await begun.wait()
+        task.cancel()
+        await asyncio.wait({task}, timeout=2)
+    assert task.cancelled()
+
+
 def test_every_duty_has_a_deadline_that_its_work_can_meet() -> None:
     for duty in features.DUTIES:
         assert ANSWER_SECONDS < duty.most_seconds <= 30 or duty.name in ("retention: periods", "retention: delete")
