@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +40,7 @@ from verdict import Books, Verdict, judge, read_books
 
 from core import migrations
 from core.ledger import audit
+from core.messaging import outbox
 from core.settings import Settings, as_environment
 from gateway import wiring
 from gateway.cli.embedded import FOLDER, Servers, embedded
@@ -173,6 +174,7 @@ async def live(url: str, servers: Servers, provider: Provider, harm: Harm, seed:
             harm.heal()
             await asyncio.gather(*tasks)
         town.unsent = await settle(servers.database_url)
+        town.doubts = await read_doubts(servers.database_url)
         for customer in customers:
             customer.read_sms()
         await versions.close()
@@ -180,17 +182,35 @@ async def live(url: str, servers: Servers, provider: Provider, harm: Harm, seed:
 
 
 async def settle(database_url: str) -> list[str]:
-    """Waits until every SMS has left, but those of which nobody knows: they wait for a report. Returns what has not."""
+    """Waits until every SMS has left that may. Returns what has not.
+
+    One of which nobody knows whether it has left waits for a report, which this provider does not send, and others of its phone
+    wait behind it.
+    """
     until = time.monotonic() + SETTLE_SECONDS
     query = """SELECT format('%s %s after %s attempts, for %s s, not before %s s', kind, status, attempts,
                              round(extract(epoch FROM now() - created_at)), round(extract(epoch FROM next_at - now())))
-               FROM outbox WHERE status IN ('queued', 'sending')"""
+               FROM outbox o WHERE status IN ('queued', 'sending')
+               AND NOT EXISTS (SELECT FROM outbox doubted WHERE doubted.phone = o.phone AND doubted.status = 'unsure')"""
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         while True:
             rows = await (await connection.execute(query)).fetchall()
             if not rows or time.monotonic() > until:
                 return [row[0] for row in rows]
             await asyncio.sleep(0.5)
+
+
+async def read_doubts(database_url: str) -> dict[str, list[tuple[float, float]]]:
+    """When a phone waited behind an SMS whose worker had died, by `time.monotonic`: until its lease was over."""
+    query = """SELECT phone, extract(epoch FROM begun_at - now())::float FROM sms_attempt
+               WHERE outcome IS NULL OR outcome = 'unsure'"""
+    doubts: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    async with await psycopg.AsyncConnection.connect(database_url) as connection:
+        now_seconds = time.monotonic()
+        for phone, ago_seconds in await (await connection.execute(query)).fetchall():
+            began_seconds = now_seconds + ago_seconds
+            doubts[phone].append((began_seconds, began_seconds + outbox.LEASE.total_seconds()))
+    return doubts
 
 
 async def proved(settings: Settings) -> list[str]:
@@ -208,8 +228,8 @@ def tell(given: argparse.Namespace, books: Books, harm: Harm, town: Town, verdic
     for name, findings in figures.findings.items():
         for finding in findings[:MOST_SHOWN]:
             say(f"FOUND {name}: {finding}")
-    for wait in town.code_waits:
-        if (seconds := longest_quiet(wait, harm.troubles)) > MOST_CODE_SECONDS:
+    for phone, wait in town.code_waits:
+        if (seconds := longest_quiet(wait, [*harm.troubles, *town.doubts.get(phone, ())])) > MOST_CODE_SECONDS:
             say(f"FOUND a code that {'left' if wait.is_answered else 'had not left'} after {seconds:.1f} of {wait.seconds:.1f} s")
     for text, times in verdict.unread.most_common(MOST_SHOWN):
         say(f"not judged, {times} times: {text!r}")
@@ -243,7 +263,9 @@ def measure(faults: int, books: Books, harm: Harm, town: Town, verdict: Verdict,
         faults=harm.done,
         swallowed=harm.postgres.swallowed,
         longest_wait_seconds=max((wait.seconds for wait in counted(town.waits, harm.harmed)), default=0.0),
-        longest_code_seconds=max((longest_quiet(wait, harm.troubles) for wait in town.code_waits), default=0.0),
+        longest_code_seconds=max(
+            (longest_quiet(wait, [*harm.troubles, *town.doubts.get(phone, ())]) for phone, wait in town.code_waits), default=0.0
+        ),
         log=log,
     )
 

@@ -89,8 +89,10 @@ class Town:
     payments: list[Payment] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
-    # From an order that was taken until its code has left.
-    code_waits: list[Wait] = field(default_factory=list)
+    # From an order that was taken until its code has left, by phone.
+    code_waits: list[tuple[str, Wait]] = field(default_factory=list)
+    # When a phone waited behind an SMS whose worker had died.
+    doubts: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     # SMS that have not left at the end.
     unsent: list[str] = field(default_factory=list)
 
@@ -144,8 +146,10 @@ class Customer:
         self._seen_sms += len(messages)
         received = [message for message in messages if message.phone == self._phone]
         for message in received:
-            is_answer = self._ordered is not None and not self._is_sms_unclear and _is_answer(message.text, self._ordered)
-            self._read(Reading(self._phone, message.text, self._ordered if is_answer else None, is_sms=True, answers="an SMS"))
+            # Before she has sent its code, nothing is done indeed.
+            ordered = self._ordered if self._ordered is not None and self._ordered.is_agreed else None
+            is_answer = ordered is not None and not self._is_sms_unclear and _is_answer(message.text, ordered)
+            self._read(Reading(self._phone, message.text, ordered if is_answer else None, is_sms=True, answers="an SMS"))
         return received
 
     def _new_payment(self) -> Payment:
@@ -193,7 +197,7 @@ class Customer:
         code = _CODE.search(answer.text) if answer is not None else None
         ended_seconds = time.monotonic() if answer is None else answer.seconds
         if answer is None or code is not None:
-            self._town.code_waits.append(Wait(began_seconds, ended_seconds, answer is not None))
+            self._town.code_waits.append((self._phone, Wait(began_seconds, ended_seconds, answer is not None)))
         if code is not None:
             payment.is_agreed = True
             await self._write(f"OK {code[1]}")
