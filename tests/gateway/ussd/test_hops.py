@@ -200,14 +200,18 @@ async def test_a_pin_locked_in_one_session_is_locked_in_another_process(phone: M
 
 @pytest.mark.parametrize("guesses", [20])
 async def test_guesses_sent_all_at_once_get_no_more_tries_than_three(runtime: Runtime, guesses: int) -> None:
-    """Each may be compared, as far as there are places; what comes of more than three is said to nobody."""
+    """Three are compared at once; who finds no place is asked to come again, which says nothing about a PIN."""
     from core.credentials.pins import check
     from core.credentials.refusals import PinLocked, WrongPin
+    from core.errors import Busy
 
     asha = await profiles.find(runtime, ASHA)
     assert asha is not None
     results = await asyncio.gather(*(check(runtime, asha.id, pins.WRONG) for _ in range(guesses)), return_exceptions=True)
-    assert Counter(type(result) for result in results) == {WrongPin: 2, PinLocked: guesses - 2}
+    said = Counter(type(result) for result in results)
+    assert said[WrongPin] == 2
+    assert said[PinLocked] >= 1
+    assert said[WrongPin] + said[PinLocked] + said[Busy] == guesses
     with pytest.raises(PinLocked):
         await check(runtime, asha.id, pins.RIGHT)
 
