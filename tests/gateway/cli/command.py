@@ -16,7 +16,7 @@ ELSEWHERE = """
 import sys
 from pathlib import Path
 from gateway.cli import embedded
-from gateway.cli.main import main
+from gateway.cli.start import main
 embedded.FOLDER = Path(sys.argv.pop(1))
 main(prog_name="jasho")
 """

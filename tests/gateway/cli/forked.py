@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["gateway.cli.main"])
+_forks.set_forkserver_preload(["gateway.cli.start"])
 
 
 def run(
@@ -46,6 +46,6 @@ def _run(arguments: tuple[str, ...], environment: dict[str, str], folder: str, s
     sys.argv = ["jasho", *arguments]
     # For a command that begins anew.
     sys.orig_argv = [sys.executable, str(Path(sys.executable).parent / "jasho"), *arguments]
-    from gateway.cli.main import main
+    from gateway.cli.start import main
 
     main(prog_name="jasho")

@@ -23,7 +23,7 @@ PACKAGES = ("api", "core", "gateway", "locales", "menus")
 # Everything at once: `%` begins something in Alembic's settings and in an address, the length is too much for a socket.
 NAME = f"it's 100% a ñandú's #checkout & {'long ' * 20}"
 # The packages of the current folder come before those that are installed.
-JASHO_HERE = [sys.executable, "-c", "from gateway.cli.main import main; main(prog_name='jasho')"]
+JASHO_HERE = [sys.executable, "-c", "from gateway.cli.start import main; main(prog_name='jasho')"]
 
 
 @pytest.fixture(scope="module")
