@@ -116,7 +116,16 @@ class Failing:
 def _ends_with_pin(text: str) -> bool:
     """Is the last of several inputs one that may be a PIN?"""
     _, star, typed = text.rpartition("*")
-    return bool(star) and len(typed) <= _MOST_TYPED and _PIN.fullmatch(reading.clean(typed)) is not None
+    return bool(star) and _may_be_pin(typed)
+
+
+def holds_pin(text: str) -> bool:
+    """May one of several inputs be a PIN? Then it is hardly dialled: it may be a late hop of a session that nobody remembers."""
+    return any(_may_be_pin(typed) for typed in text.split("*")[1:])
+
+
+def _may_be_pin(typed: str) -> bool:
+    return len(typed) <= _MOST_TYPED and _PIN.fullmatch(reading.clean(typed)) is not None
 
 
 def end(message: str, language: str) -> str:

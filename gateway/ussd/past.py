@@ -14,7 +14,8 @@ from msgspec import structs
 from core import clock
 from gateway.ussd.transcript import Mark, Transcript, Typed
 
-MOST_REMEMBERED = 4
+# Of those that are over for longer than any late hop, and of the others: nobody dials more often while one hop is on its way.
+MOST_REMEMBERED, MOST_LATE = 4, 16
 # A session is over after less than this, its late hops too.
 _LATE_MS = 15 * 60 * 1000
 _ID_BYTES = 8
@@ -76,7 +77,8 @@ def note_origin(begun: Iterable[Begun], session_id: str, origin: str) -> list[Be
 
 def remember(begun: Iterable[Begun], session: Begun) -> list[Begun]:
     """The newest ones, this one first."""
-    return [session, *(other for other in begun if other.id != session.id)][:MOST_REMEMBERED]
+    newest = [session, *(other for other in begun if other.id != session.id)][:MOST_LATE]
+    return [other for number, other in enumerate(newest) if number < MOST_REMEMBERED or other.is_late(session.at_ms)]
 
 
 def _digest(session_id: str) -> bytes:

@@ -23,7 +23,7 @@ from core.operations.switches import USSD
 from core.rail import list_abilities
 from core.runtime import Runtime
 from gateway.ussd import displaced, past
-from gateway.ussd.failing import LOOK_FIRST, MAYBE_DONE, NOTHING_DONE, Failing, end, end_in_every_language
+from gateway.ussd.failing import LOOK_FIRST, MAYBE_DONE, NOTHING_DONE, Failing, end, end_in_every_language, holds_pin
 from gateway.ussd.past import Begun
 from gateway.ussd.sessions import Opened, Resume, Sessions, StoredSession, TurnNotFree
 from gateway.ussd.transcript import Transcript, Typed
@@ -174,6 +174,7 @@ class Road:
         """A new session: the first screen, or as far as a direct dial's inputs lead."""
         mark = self._transcript.mark(hop.text)
         earlier = past.find(opened.past, hop.session_id)
+        may_be_forgotten = earlier is None and holds_pin(hop.text)
         session = self._make_session(hop, opened)
         # What it may have done before Redis has forgotten it.
         lost = self._lost_origins(session, hop, opened, earlier)
@@ -185,10 +186,10 @@ class Road:
             # One deadline for the whole dial: each of its steps may ask the database.
             reply = await within(_DIAL_SECONDS, self._begin(session, hop, watched, lost))
         except _BusyDial as busy:
-            may_have_acted = session.has_acted or watched.is_handed or await self._may_have_acted(opened)
+            may_have_acted = may_be_forgotten or session.has_acted or watched.is_handed or await self._may_have_acted(opened)
             reply = end_in_every_language(LOOK_FIRST) if may_have_acted else busy.reply
         except Exception as error:  # noqa: BLE001 - whatever it is, the customer is told in words
-            watched.is_handed |= session.has_acted or await self._may_have_acted(opened)
+            watched.is_handed |= may_be_forgotten or session.has_acted or await self._may_have_acted(opened)
             reply = self._failing.answer_dial(error, watched)
         is_typed = bool(hop.text or hop.dialled)
         return StoredSession(session, mark, reply, None if is_typed else displaced.displace(opened))
@@ -207,8 +208,12 @@ class Road:
         """The origins under which a session that Redis has forgotten may have done something."""
         if earlier is not None:
             return [session.origin] if earlier.origin == session.origin else []
+        if "*" not in hop.text:
+            return []
         yesterdays = past.yesterdays_origin(hop.session_id, opened.now_ms, self._runtime.settings.country)
-        return [session.origin, yesterdays] if yesterdays is not None and "*" in hop.text else []
+        if yesterdays is not None:
+            return [session.origin, yesterdays]
+        return [session.origin] if holds_pin(hop.text) else []
 
     async def _may_have_acted(self, opened: Opened) -> bool:
         """May the phone's session before this one have done something? Then its customer dials again to hear of it."""

@@ -298,6 +298,36 @@ async def test_a_redial_that_fails_does_not_say_that_nothing_was_done_although_o
     assert screen.text.startswith(LOOK_FIRST)
 
 
+@pytest.mark.parametrize("sessions", [0, 3, 8])
+async def test_a_late_pin_of_a_payment_that_was_made_is_not_told_as_nothing_done(
+    proxied: tuple[Proxy, httpx2.AsyncClient], redis_url: str, sessions: int
+) -> None:
+    """Behind other sessions, or where Redis has forgotten them all."""
+    proxy, client = proxied
+    asha, others = Phone(client, ASHA), Phone(client, ASHA)
+    await asha.dial(SEND)
+    assert "confirmed" in (await asha.type(pins.RIGHT)).text
+    for _ in range(sessions):
+        await others.dial("*384*96*1#")
+    if not sessions:
+        forget_sessions(redis_url)
+    proxy.requests_to_lose = 10_000
+    late = await asha.send_again()
+    proxy.requests_to_lose = 0
+    assert "othing was done" not in late.text
+    assert late.text.startswith("This session is over." if sessions else LOOK_FIRST)
+
+
+async def test_a_late_pin_of_a_session_that_redis_has_forgotten_gets_its_receipt(
+    client: httpx2.AsyncClient, redis_url: str
+) -> None:
+    asha = Phone(client, ASHA)
+    await asha.dial(SEND)
+    receipt = await asha.type(pins.RIGHT)
+    forget_sessions(redis_url)
+    assert (await asha.send_again()).text.startswith(f"Your last transaction:\n{receipt.text[:10]} -KES 507")
+
+
 @pytest.mark.parametrize("between", ["an older hop repeated", "a redial", "two redials", "a late first hop"])
 async def test_the_doubt_about_a_hop_that_died_outlives_what_comes_between(
     proxied: tuple[Proxy, httpx2.AsyncClient], redis_url: str, monkeypatch: pytest.MonkeyPatch, between: str

@@ -171,7 +171,7 @@ async def test_a_late_first_hop_of_a_session_that_nobody_knows_takes_the_phone_f
 
 
 async def test_a_late_first_hop_of_a_session_that_is_forgotten_among_many_takes_the_phone_from_nobody(phone: MakePhone) -> None:
-    phones = [phone(ASHA) for _ in range(past.MOST_REMEMBERED + 1)]
+    phones = [phone(ASHA) for _ in range(past.MOST_LATE + 1)]
     for each in phones:
         await each.dial()
     await phones[0].send_again()
@@ -246,6 +246,17 @@ async def test_while_redis_is_away_what_was_done_before_midnight_is_found_after_
     monkeypatch.setattr(Batches, "run", away)
     with clock.at(midnight + timedelta(seconds=20)):
         assert (await asha.send_again()).text == f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
+
+
+def test_more_sessions_are_remembered_while_a_hop_of_theirs_may_still_come() -> None:
+    def begin(number: int, at_ms: int) -> past.Begun:
+        return past.begin(f"ATUid_{number}", Transcript("a").mark(""), at_ms, "KE", is_again=False)
+
+    begun: list[past.Begun] = []
+    for number in range(20):
+        begun = past.remember(begun, begin(number, number))
+    assert len(begun) == past.MOST_LATE
+    assert len(past.remember(begun, begin(20, 3_600_000))) == past.MOST_REMEMBERED
 
 
 def test_the_day_of_a_key_is_that_of_redis_and_of_no_process() -> None:
