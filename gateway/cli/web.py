@@ -1,6 +1,10 @@
 """The web server as `jasho serve` runs it: uvicorn, with bounds on what a caller may take of it."""
 
+from socket import socket
+from time import monotonic
+
 import uvicorn
+from uvicorn.supervisors import multiprocess
 
 from core.settings import trusted_proxies
 from gateway import logs
@@ -8,10 +12,39 @@ from gateway.connection import Connection
 
 # Those who wait to be taken on are taken on at once, so there may be no more of them than there are files left.
 _MOST_WAITING = 128
+# What a process needs to read our code, on a machine with much else to do.
+_START_SECONDS = 60.0
+_MOMENT_SECONDS = 0.1
+
+
+class WorkerProcess(multiprocess.Process):
+    """One of several processes. uvicorn would kill one that is silent for 5 s while it reads our code, and begin another."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket]) -> None:
+        super().__init__(config, sockets)
+        self._starts_until_seconds = monotonic() + _START_SECONDS
+        self._was_asked = False
+        self._has_answered = False
+
+    def ping(self, timeout: float = 5) -> bool:
+        """Is it alive? While it starts it is taken to be, and is asked once: each answer is to one question."""
+        if self._has_answered:
+            return super().ping(timeout)
+        try:
+            if not self._was_asked:
+                self.parent_conn.send(b"ping")
+                self._was_asked = True
+            if self.parent_conn.poll(_MOMENT_SECONDS):
+                self.parent_conn.recv()
+                self._has_answered = True
+        except (OSError, EOFError):
+            return False
+        return self._has_answered or monotonic() < self._starts_until_seconds
 
 
 def serve(host: str, port: int, *, workers: int, with_worker: bool) -> None:
     """Serves until it is told to stop. Each process reads its settings from the environment."""
+    multiprocess.Process = WorkerProcess  # type: ignore[misc]
     uvicorn.run(
         "gateway.app:create" if with_worker else "gateway.app:create_without_worker",
         factory=True,
