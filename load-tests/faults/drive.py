@@ -93,7 +93,7 @@ async def drive(given: argparse.Namespace) -> int:
             harm.service.terminate()
             await asyncio.to_thread(harm.service.wait, 30)
         books = read_books(servers.database_url, PHONES)
-        verdict = judge(books, town.payments, town.readings)
+        verdict = judge(books, town.payments, town.readings, doubted=town.doubts)
         verdict.lost += await proved(straight)
     with (FOLDER / "faults.log").open(errors="replace") as lines:
         log = count_lines(lines)
@@ -230,7 +230,9 @@ def tell(given: argparse.Namespace, books: Books, harm: Harm, town: Town, verdic
             say(f"FOUND {name}: {finding}")
     for phone, wait in town.code_waits:
         if (seconds := longest_quiet(wait, [*harm.troubles, *town.doubts.get(phone, ())])) > MOST_CODE_SECONDS:
-            say(f"FOUND a code that {'left' if wait.is_answered else 'had not left'} after {seconds:.1f} of {wait.seconds:.1f} s")
+            began = time.strftime("%H:%M:%S", time.localtime(time.time() - time.monotonic() + wait.began_seconds))
+            how = "left" if wait.is_answered else "had not left"
+            say(f"FOUND a code of {phone} from {began} that {how} after {seconds:.1f} of {wait.seconds:.1f} s")
     for text, times in verdict.unread.most_common(MOST_SHOWN):
         say(f"not judged, {times} times: {text!r}")
     numbers = " ".join(f"{name.replace(' ', '_')}={len(findings)}" for name, findings in figures.findings.items())
@@ -255,6 +257,8 @@ def measure(faults: int, books: Books, harm: Harm, town: Town, verdict: Verdict,
             "unasked": verdict.unasked,
             "untrue sentences": verdict.untrue,
             "unsent": town.unsent,
+            "untold": verdict.untold,
+            "told twice": verdict.twice,
         },
         transfers=len(books.transfers),
         sentences=len(town.readings),

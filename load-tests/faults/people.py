@@ -16,6 +16,7 @@ from provider import Provider, Sent
 from verdict import Payment, Reading
 
 from core import phones
+from core.messaging import inbound, kinds
 from tests import pins
 from tests.crash import upgrade
 from tests.phone import SERVICE_CODE
@@ -31,6 +32,8 @@ _LOOKS = 0.25
 _AGAIN_SECONDS = 0.7
 _LEAST_KES = 11
 _MOST_REPETITIONS = 3
+# An order is two SMS and a code. More of them in an hour are not answered.
+_MOST_ORDERS = min(inbound.MOST_IN_AN_HOUR // 2, kinds.by_name()["code"].most_in_an_hour or 1_000)
 _CODE = re.compile(r"Reply OK (\d+) ")
 # Of a payment, by its amount: each of hers has another.
 _AMOUNT = re.compile(r"(?:Send|confirmed\.|[0-9A-Z]{10},) KES ([\d,]+)(?: sent)? to ")
@@ -136,9 +139,11 @@ class Customer:
             await asyncio.sleep(self._town.random.uniform(0.05, 0.4))
 
     async def _keep_writing(self) -> None:
-        while not self._town.is_over.is_set():
+        for _ in range(_MOST_ORDERS):
+            if self._town.is_over.is_set():
+                return
             await self._pay_by_sms()
-            await asyncio.sleep(self._town.random.uniform(0.5, 3))
+            await asyncio.sleep(self._town.random.uniform(1, 8))
 
     def read_sms(self) -> list[Sent]:
         """What has come since the last time, and is read now."""
@@ -293,7 +298,7 @@ class Customer:
                     versions=(first, last),
                     wrong_pins=max(self._wrong_pins, hop.wrong_pins),
                     typed=hop.typed,
-                    answers=f"{hop.session} {_without_pin(hop)}",
+                    answers=f"{hop.session} {_without_pin(hop)} at {time.strftime('%H:%M:%S')}{', late' if is_late else ''}",
                 )
             )
         return screen

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -22,6 +22,10 @@ _NOTHING = re.compile(r"[Nn]othing was (?:done(?! again)|sent)|: nothing sent")
 _WRONG = re.compile(r"Wrong (?:PIN|code)")
 _TRIES_LEFT = re.compile(r"Wrong PIN\. Tries left: (\d+)\.")
 _LOCKED = "locked after 3 wrong tries"
+_TOO_POOR = re.compile(rf"Not enough money\. You need {_MONEY}\.")
+# Nobody sends another code by SMS than the one that she has just got.
+_WRONG_CODE = re.compile(r"Wrong code|No order of yours waits for this code")
+_TERMS = re.compile(rf"Send {_MONEY} to .*Enter PIN", re.DOTALL)
 # What promises nothing.
 OPEN = (
     "We are still working",
@@ -36,14 +40,14 @@ OPEN = (
     "This session is over",
     "This code has ended",
     "Choose a number below",
-    "Welcome to Jasho",
+    "to save, send and receive money. We never ask for your PIN",
 )
 MOST_WRONG = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """`paid_minor`: what left the sender's wallet, the fee included."""
+    """`paid_minor`: what left the sender's wallet, the fee included. `sender_version`: of her wallet after it."""
 
     id: UUID
     sender: str
@@ -53,6 +57,7 @@ class Transfer:
     recipient_balance_minor: int
     is_whole: bool
     paid_minor: int
+    sender_version: int
 
     @property
     def reference(self) -> str:
@@ -106,11 +111,17 @@ class Verdict:
     # Money that moved without anybody's yes.
     unasked: list[str] = field(default_factory=list)
     untrue: list[str] = field(default_factory=list)
+    # Of which payer or payee has no SMS, and SMS about money that came twice.
+    untold: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
     # Sentences that nobody has taught it: an untrue one may be among them.
     unread: Counter[str] = field(default_factory=Counter)
 
 
-def judge(books: Books, payments: Iterable[Payment], readings: Iterable[Reading]) -> Verdict:
+def judge(
+    books: Books, payments: Iterable[Payment], readings: Sequence[Reading], *, doubted: Collection[str] = frozenset()
+) -> Verdict:
+    """`doubted`: phones that wait behind an SMS of which nobody knows whether it has left."""
     verdict = Verdict()
     made: dict[tuple[str, str, int], list[Transfer]] = defaultdict(list)
     for transfer in books.transfers:
@@ -129,14 +140,29 @@ def judge(books: Books, payments: Iterable[Payment], readings: Iterable[Reading]
     for reading in readings:
         reason = (
             _untrue_receipt(reading, by_reference, verdict)
-            or _untrue_look_back(reading, by_reference)
+            or _untrue_look_back(reading, by_reference, [] if reading.payment is None else made[_terms(reading.payment)])
             or _untruth(reading, books, is_paid=reading.payment is not None and bool(made[_terms(reading.payment)]))
         )
         if reason:
             verdict.untrue.append(f"{reason}: {reading.phone} read {reading.text!r} after {reading.answers}")
         elif not _is_understood(reading.text):
             verdict.unread[reading.text] += 1
+    _count_receipts(books, readings, doubted, verdict)
     return verdict
+
+
+def _count_receipts(books: Books, readings: Iterable[Reading], doubted: Collection[str], verdict: Verdict) -> None:
+    """Of each transfer payer and payee get one SMS."""
+    receipts: Counter[tuple[str, str]] = Counter()
+    for reading in readings:
+        if reading.is_sms:
+            for pattern in (_CONFIRMED, _RECEIVED):
+                receipts.update((reading.phone, reference) for reference, _, _ in pattern.findall(reading.text))
+    verdict.twice += [f"{phone} {reference}" for (phone, reference), times in receipts.items() if times > 1]
+    for transfer in books.transfers:
+        for phone in (transfer.sender, transfer.recipient):
+            if phone not in doubted and not receipts[phone, transfer.reference]:
+                verdict.untold.append(f"{phone} {transfer.reference}")
 
 
 def _terms(payment: Payment | Transfer) -> tuple[str, str, int]:
@@ -163,8 +189,8 @@ def _untrue_receipt(reading: Reading, transfers: Mapping[str, Transfer], verdict
     return ""
 
 
-def _untrue_look_back(reading: Reading, transfers: Mapping[str, Transfer]) -> str:
-    """Why what it tells of an earlier payment is untrue."""
+def _untrue_look_back(reading: Reading, transfers: Mapping[str, Transfer], made: Sequence[Transfer]) -> str:
+    """Why what it tells of an earlier payment is untrue. `made`: what became of the one that she looks for."""
     for pattern in (_LAST, _DONE_ALREADY):
         for reference, amount in pattern.findall(reading.text):
             transfer = transfers.get(reference)
@@ -173,9 +199,16 @@ def _untrue_look_back(reading: Reading, transfers: Mapping[str, Transfer]) -> st
             moved = transfer.paid_minor if pattern is _LAST else transfer.amount_minor
             if transfer.sender != reading.phone or moved != _minor(amount):
                 return "another transfer"
+            if pattern is _LAST and any(_is_hidden(wanted, transfer, reading) for wanted in made):
+                return "hers was a later one"
             if pattern is _DONE_ALREADY and reading.payment is not None and _terms(reading.payment) != _terms(transfer):
                 return "another payment was done"
     return ""
+
+
+def _is_hidden(wanted: Transfer, shown: Transfer, reading: Reading) -> bool:
+    """Was the one that she looks for made after the one that is shown, and before she looked?"""
+    return reading.versions is not None and shown.sender_version < wanted.sender_version <= reading.versions[0]
 
 
 def _untruth(reading: Reading, books: Books, *, is_paid: bool) -> str:
@@ -184,21 +217,31 @@ def _untruth(reading: Reading, books: Books, *, is_paid: bool) -> str:
         return "it was done"
     if _LOCKED in reading.text and reading.wrong_pins < MOST_WRONG:
         return f"{reading.wrong_pins} wrong tries"
-    if reading.typed == "right" and _WRONG.search(reading.text):
+    if (reading.typed == "right" and _WRONG.search(reading.text)) or (reading.is_sms and _WRONG_CODE.search(reading.text)):
         return "it was right"
+    terms = _TERMS.search(reading.text)
+    if terms is not None and reading.about is not None and _minor(terms[1]) != reading.about.amount_minor:
+        return "the terms of another payment"
+    needed = _TOO_POOR.search(reading.text)
+    if needed is not None and min(_balances(reading, books), default=0) >= _minor(needed[1]):
+        return "she had enough"
     tries_left = _TRIES_LEFT.search(reading.text)
     if tries_left is not None and not max(MOST_WRONG - reading.wrong_pins, 1) <= int(tries_left[1]) < MOST_WRONG:
         return f"{reading.wrong_pins} wrong tries"
     shown = _BALANCE.search(reading.text)
-    if shown is not None and reading.versions is not None:
-        first, last = reading.versions
-        if _minor(shown[1]) not in books.balances[reading.phone][max(first - 1, 0) : last]:
-            return "she had another balance"
+    if shown is not None and reading.versions is not None and _minor(shown[1]) not in _balances(reading, books):
+        return "she had another balance"
     return ""
 
 
+def _balances(reading: Reading, books: Books) -> Sequence[int]:
+    """Those that she had while she waited for what she reads."""
+    first, last = reading.versions or (0, None)
+    return books.balances[reading.phone][max(first - 1, 0) : last]
+
+
 def _is_understood(text: str) -> bool:
-    patterns = (_CONFIRMED, _RECEIVED, _BALANCE, _NOTHING, _WRONG, _LAST, _DONE_ALREADY)
+    patterns = (_CONFIRMED, _RECEIVED, _BALANCE, _NOTHING, _WRONG, _LAST, _DONE_ALREADY, _TOO_POOR)
     return _LOCKED in text or any(words in text for words in OPEN) or any(pattern.search(text) for pattern in patterns)
 
 
@@ -219,7 +262,7 @@ def read_books(database_url: str, phones: Sequence[str]) -> Books:
             )
         }
         balances: dict[str, list[int]] = {phone: [] for phone in phones}
-        moved: dict[UUID, list[tuple[str, int, int]]] = defaultdict(list)
+        moved: dict[UUID, list[tuple[str, int, int, int]]] = defaultdict(list)
         sums: dict[UUID, int] = defaultdict(int)
         rows = connection.execute(
             """SELECT account_id, transfer_id, amount, balance_after FROM posting JOIN transfer ON transfer.id = transfer_id
@@ -229,14 +272,14 @@ def read_books(database_url: str, phones: Sequence[str]) -> Books:
             sums[transfer_id] += amount
             if account_id in owners:
                 balances[owners[account_id]].append(balance_after)
-                moved[transfer_id].append((owners[account_id], amount, balance_after))
+                moved[transfer_id].append((owners[account_id], amount, balance_after, len(balances[owners[account_id]])))
         kinds = connection.execute("SELECT id FROM transfer WHERE kind = 'send'")
         transfers = [_transfer(row[0], moved[row[0]], sums[row[0]]) for row in kinds]
     return Books(transfers, balances)
 
 
-def _transfer(transfer_id: UUID, legs: Sequence[tuple[str, int, int]], total: int) -> Transfer:
-    payer = next((leg for leg in legs if leg[1] < 0), ("", 0, 0))
-    payee = next((leg for leg in legs if leg[1] > 0), ("", 0, 0))
+def _transfer(transfer_id: UUID, legs: Sequence[tuple[str, int, int, int]], total: int) -> Transfer:
+    payer = next((leg for leg in legs if leg[1] < 0), ("", 0, 0, 0))
+    payee = next((leg for leg in legs if leg[1] > 0), ("", 0, 0, 0))
     is_whole = total == 0 and bool(payer[0]) and bool(payee[0])
-    return Transfer(transfer_id, payer[0], payee[0], payee[1], payer[2], payee[2], is_whole, -payer[1])
+    return Transfer(transfer_id, payer[0], payee[0], payee[1], payer[2], payee[2], is_whole, -payer[1], payer[3])
