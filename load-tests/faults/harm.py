@@ -58,6 +58,7 @@ class Harm:
             "PostgreSQL frozen": lambda: asyncio.to_thread(freeze, self.folder, _POSTGRES, self._draw(_FREEZE_SECONDS)),
             "PostgreSQL cut": lambda: self._cut(self.postgres),
             "PostgreSQL held": lambda: self._hold(self.postgres),
+            "PostgreSQL forgotten": lambda: self._forget(self.postgres),
             "PostgreSQL slow": lambda: self._slow(self.postgres, self.random.choice((0.05, 0.2, 0.4))),
             "PostgreSQL full": self._fill_postgres,
             SWALLOWED: self._swallow,
@@ -65,6 +66,7 @@ class Harm:
             "Redis frozen": lambda: asyncio.to_thread(freeze, self.folder, _REDIS, self._draw(_FREEZE_SECONDS)),
             "Redis cut": lambda: self._cut(self.valkey),
             "Redis held": lambda: self._hold(self.valkey),
+            "Redis forgotten": lambda: self._forget(self.valkey),
             "Redis slow": lambda: self._slow(self.valkey, self.random.choice((0.05, 0.2))),
             "Redis full": self._fill_redis,
         }
@@ -149,6 +151,11 @@ class Harm:
         line.hold()
         await asyncio.sleep(self._draw((0.5, 10)))
         line.free()
+
+    async def _forget(self, line: Line) -> None:
+        """As by a firewall between: whoever goes on with an old connection hears nothing, and a new one is well."""
+        line.forget()
+        await asyncio.sleep(self._draw(_AWAY_SECONDS))
 
     async def _slow(self, line: Line, delay_seconds: float) -> None:
         line.delay_seconds = delay_seconds

@@ -1,4 +1,4 @@
-"""A line to a server that can be cut, held, slowed, and that can swallow answers."""
+"""A line to a server that can be cut, held, slowed and forgotten, and that can swallow answers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,12 +25,17 @@ class Line:
         # The share of requests whose answer is swallowed, and the connection with it. Each COMMIT is among them.
         self.swallows = 0.0
         self.swallowed = 0
+        self._age = 0
 
     def cut(self) -> None:
         """No connection survives, and no new one is taken until `is_cut` is taken back."""
         self.is_cut = True
         for writer in self._writers:
             writer.transport.abort()
+
+    def forget(self) -> None:
+        """Nothing comes through any more on the connections that there are, and nobody hears of it. New ones are well."""
+        self._age += 1
 
     def hold(self) -> None:
         """What is sent waits, in both directions, until `free`."""
@@ -50,10 +55,10 @@ class Line:
             return
         both = {writer, requests}
         self._writers |= both
-        is_doomed = asyncio.Event()
+        is_doomed, age = asyncio.Event(), self._age
         directions = {
-            asyncio.ensure_future(self._forward_requests(reader, requests, is_doomed)),
-            asyncio.ensure_future(self._forward_answers(answers, writer, is_doomed)),
+            asyncio.ensure_future(self._forward_requests(reader, requests, is_doomed, age)),
+            asyncio.ensure_future(self._forward_answers(answers, writer, is_doomed, age)),
         }
         try:
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
@@ -66,18 +71,22 @@ class Line:
                 end.transport.abort()
 
     async def _forward_requests(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_doomed: asyncio.Event
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_doomed: asyncio.Event, age: int
     ) -> None:
         async for data in self._pieces(reader):
+            if self._age > age:
+                continue
             if self.swallows and (_COMMIT in data or self._random.random() < self.swallows):
                 is_doomed.set()
             writer.write(data)
             await writer.drain()
 
     async def _forward_answers(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_doomed: asyncio.Event
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_doomed: asyncio.Event, age: int
     ) -> None:
         async for data in self._pieces(reader):
+            if self._age > age:
+                continue
             if is_doomed.is_set():
                 self.swallowed += 1
                 return
