@@ -26,12 +26,15 @@ _TOO_POOR = re.compile(rf"Not enough money\. You need {_MONEY}\.")
 # Nobody sends another code by SMS than the one that she has just got.
 _WRONG_CODE = re.compile(r"Wrong code|No order of yours waits for this code")
 _TERMS = re.compile(rf"Send {_MONEY} to .*Enter PIN", re.DOTALL)
-# What promises nothing.
+# What promises nothing, and denials, which are held against the books. No other reason to deny is a true one here: no fee rises,
+# nothing is switched off, and no number gets a new owner.
 OPEN = (
+    "Sorry, we cannot answer now. Nothing was done.",
+    "We are very busy. Nothing was done.",
+    "We cannot move money just now. Nothing was done.",
     "We are still working",
     "It may have been done.",
     "look before you repeat",
-    "Enter PIN",
     "Check Balance",
     "Send money to which number?",
     "How much to",
@@ -241,7 +244,7 @@ def _balances(reading: Reading, books: Books) -> Sequence[int]:
 
 
 def _is_understood(text: str) -> bool:
-    patterns = (_CONFIRMED, _RECEIVED, _BALANCE, _NOTHING, _WRONG, _LAST, _DONE_ALREADY, _TOO_POOR)
+    patterns = (_CONFIRMED, _RECEIVED, _BALANCE, _WRONG, _LAST, _DONE_ALREADY, _TOO_POOR, _TERMS)
     return _LOCKED in text or any(words in text for words in OPEN) or any(pattern.search(text) for pattern in patterns)
 
 

@@ -114,6 +114,9 @@ def test_a_true_sentence_is_blamed_on_nobody(books: Books, reading: Reading) -> 
         (EMPTY, Reading(ASHA, LOCKED, PAYMENT, wrong_pins=2), "untrue"),
         (EMPTY, Reading(ASHA, WRONG.format(2), PAYMENT, wrong_pins=1, typed="right"), "untrue"),
         (BOOKS, Reading(ASHA, "CON How much to Neema B? You have KES 1,000.", versions=(2, 2)), "untrue"),
+        (EMPTY, Reading(ASHA, "END The fee rose. Nothing was done.", PAYMENT), "not judged"),
+        (EMPTY, Reading(ASHA, "We are closed for a short while: nothing was done.", is_sms=True), "not judged"),
+        (EMPTY, Reading(ASHA, "CON Enter PIN to close your account.", about=PAYMENT), "not judged"),
         (EMPTY, Reading(ASHA, "END The moon is made of cheese."), "not judged"),
     ],
 )
