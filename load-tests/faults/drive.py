@@ -3,11 +3,11 @@
 `PYTHONPATH=.:load-tests python load-tests/faults/drive.py [--seed N] [--faults N] [--only KIND] [--plant FAULT]`.
 
 The seed decides the faults and what the network repeats and reorders. `jasho serve --workers 2` in production mode has its
-PostgreSQL and Redis behind lines that are cut, held, slowed, and swallow answers; processes are killed and frozen, clocks moved.
-At the end the books are proved, and every sentence that a customer read is held against them. It prints one line, and fails
-where something was lost, doubled, halved, unasked or untrue, where a wait was longer than 8 s, a code later than 5 s or the log
-longer than the faults, and where too little happened to tell. What was written to the service's log stays as `faults.log` in the
-folder of the local data.
+PostgreSQL and Redis behind lines that are cut, held, slowed, forgotten, and swallow answers; processes are killed and frozen,
+clocks moved. At the end the books are proved, and every sentence that a customer read is held against them. It prints one line,
+and fails where something was lost, doubled, halved, unasked, untrue, not told or told twice, where a wait was longer than 8 s, a
+code later than 5 s or the log longer than the faults, and where too little happened to tell. What was written to the service's
+log stays as `faults.log` in the folder of the local data.
 
 `--plant` puts a fault into the service, by which the driver shows that it notices.
 """
