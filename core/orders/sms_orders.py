@@ -31,8 +31,10 @@ from core.tables.credentials import one_time_code
 from core.tables.orders import order as order_table
 
 CODE_TTL = timedelta(minutes=5)
+# Providers deliver an SMS again for twelve hours (docs/protocols.md).
+_MAY_COME_AGAIN = timedelta(days=1)
 # Of a customer, in that time.
-_MOST_USED = 5
+_MOST_USED = 100
 SEND, SAVE = "send", "save"
 
 
@@ -101,12 +103,15 @@ async def confirm(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder
     above the one that she was told, nothing moves: a new order is placed at the price of now, for a new code. NewOwner: the
     number is somebody else's now than when she was told whose it is.
     """
-    row = await _find_used(runtime, customer, typed)
-    if row is not None:
-        done = await _find_done(runtime, customer, row)
+    row = None
+    if not await _is_newest(runtime, customer, typed):
+        done = await find_done(runtime, customer, typed)
         if done is not None:
             return done
-    if row is None or row.done_at is not None:
+        # Its process has crashed, or is still at work.
+        used = await _list_used(runtime, customer, typed, CODE_TTL)
+        row = next((row for row in used if row.done_at is None), None)
+    if row is None:
         row = await _get(runtime, await codes.check(runtime, customer.id, codes.SMS, typed))
     try:
         return await _carry_out(runtime, customer, row)
@@ -117,6 +122,15 @@ async def confirm(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder
     except Refusal:
         await _finish(runtime, row.id)
         raise
+
+
+async def find_done(runtime: Runtime, customer: Customer, typed: str) -> DoneOrder | None:
+    """What was carried out for this code, also hours ago: the SMS with it may be delivered again."""
+    for row in await _list_used(runtime, customer, typed, _MAY_COME_AGAIN):
+        done = await _find_done(runtime, customer, row)
+        if done is not None:
+            return done
+    return None
 
 
 async def _ask_again(runtime: Runtime, customer: Customer, row: Row[Any]) -> PlacedOrder:
@@ -153,18 +167,25 @@ async def _place(runtime: Runtime, customer: Customer, kind: str, amount: Money,
     return code_id
 
 
-async def _find_used(runtime: Runtime, customer: Customer, typed: str) -> Row[Any] | None:
-    """An order whose code, this one, was used lately. Unless it is done, its process has crashed, or is still at work."""
+async def _is_newest(runtime: Runtime, customer: Customer, typed: str) -> bool:
+    """Is it the code that waits? An order of before that happened to have the same one is not meant."""
+    async with runtime.database.autocommit() as connection:
+        code = await codes.find_newest(connection, customer.id, codes.SMS)
+    return code is not None and codes.is_waiting(code) and codes.matches(runtime.settings, code.id, codes.SMS, typed)
+
+
+async def _list_used(runtime: Runtime, customer: Customer, typed: str, lately: timedelta) -> list[Row[Any]]:
+    """The orders whose code, this one, was used lately, the newest first."""
     query = (
         select(order_table)
         .join(one_time_code, one_time_code.c.id == order_table.c.id)
-        .where(order_table.c.customer_id == customer.id, _is_used_since(clock.in_database() - CODE_TTL))
-        .order_by(order_table.c.done_at.is_(None).desc(), order_table.c.created_at.desc())
+        .where(order_table.c.customer_id == customer.id, _is_used_since(clock.in_database() - lately))
+        .order_by(order_table.c.created_at.desc())
         .limit(_MOST_USED)
     )
     async with runtime.database.autocommit() as connection:
         rows = (await connection.execute(query)).all()
-    return next((row for row in rows if codes.matches(runtime.settings, row.id, codes.SMS, typed)), None)
+    return [row for row in rows if codes.matches(runtime.settings, row.id, codes.SMS, typed)]
 
 
 async def _get(runtime: Runtime, order_id: UUID) -> Row[Any]:

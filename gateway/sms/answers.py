@@ -19,7 +19,7 @@ from core.jobs import applications, market
 from core.membership import joining
 from core.messaging import optouts
 from core.orders import sms_orders
-from core.orders.sms_orders import PlacedOrder
+from core.orders.sms_orders import DoneOrder, PlacedOrder
 from core.runtime import Runtime
 from core.savings import goals
 from core.savings.goals import Goal
@@ -83,6 +83,14 @@ async def reply_to_stranger(runtime: Runtime, command: Command, phone: str, lang
     if command.verb in ("stop", "start"):
         return await _set_optout(runtime, phone, is_out=command.verb == "stop")
     return SmsReply(texts.SMS_NOT_REGISTERED)
+
+
+async def find_done_already(request: SmsRequest) -> SmsReply | None:
+    """The answer to a command that may come again after its money has moved; None where none has."""
+    if request.command.verb != "confirm":
+        return None
+    done = await sms_orders.find_done(request.runtime, request.customer, request.command.number)
+    return None if done is None else _done_already(done)
 
 
 async def _balance(request: SmsRequest) -> SmsReply:
@@ -149,10 +157,11 @@ async def _confirm(request: SmsRequest) -> SmsReply:
         return SmsReply(texts.SMS_NO_CODE)
     if isinstance(confirmed, PlacedOrder):
         return SmsReply(texts.SMS_SEND_AGAIN, _send_params(confirmed), confirmed.code_id)
-    if confirmed.is_new:
-        return SmsReply()  # the receipt is the answer
-    params = {"reference": confirmed.reference, "amount": confirmed.amount, "name": confirmed.to.name}
-    return SmsReply(texts.SMS_DONE_ALREADY, params)
+    return SmsReply() if confirmed.is_new else _done_already(confirmed)  # the receipt is the answer
+
+
+def _done_already(done: DoneOrder) -> SmsReply:
+    return SmsReply(texts.SMS_DONE_ALREADY, {"reference": done.reference, "amount": done.amount, "name": done.to.name})
 
 
 async def _jobs(request: SmsRequest) -> SmsReply:

@@ -23,7 +23,7 @@ from core.messaging.inbound import Intake
 from core.operations.switches import SMS, USSD
 from core.runtime import Runtime
 from gateway.sms import commands, texts
-from gateway.sms.answers import EXAMPLES, SmsReply, SmsRequest, reply_to, reply_to_stranger
+from gateway.sms.answers import EXAMPLES, SmsReply, SmsRequest, find_done_already, reply_to, reply_to_stranger
 from gateway.sms.commands import LooksLikeAPin, NotUnderstood
 from gateway.sms.failures import is_kept_aside
 
@@ -112,7 +112,8 @@ async def _reply_to(runtime: Runtime, sms: Sms, customer: Customer | None) -> tu
         unknown = SmsReply(texts.SMS_TRY, {"example": example}) if example else SmsReply(texts.SMS_HELP)
         return "unknown", unknown
     if runtime.switches.is_off(SMS) and command.verb not in _ALWAYS:
-        return _OFF, _say_off(runtime)
+        done = None if customer is None else await find_done_already(SmsRequest(runtime, customer, command, sms.key))
+        return (_OFF, _say_off(runtime)) if done is None else (command.verb, done)
     try:
         if customer is None:
             return command.verb, await reply_to_stranger(runtime, command, sms.phone, commands.language_of(sms.text))

@@ -37,6 +37,14 @@ async def test_a_number_reads_once_a_day_that_sms_is_off_and_may_still_opt_out(r
     assert (await sends(runtime, "BAL"))[-1].startswith("Your balance is")
 
 
+async def test_a_code_that_is_delivered_again_while_sms_is_off_is_not_told_that_nothing_was_done(runtime: Runtime) -> None:
+    code = (await sends(runtime, "SEND 500 0722000002"))[-1].partition("OK ")[2][:4]
+    receipt = (await sends(runtime, f"OK {code}"))[-1]
+    await turn_off(runtime, switches.SMS)
+    assert (await sends(runtime, f"OK {code}"))[-1].startswith(f"This is done already: {receipt[:10]}")
+    assert (await sends(runtime, f"OK {code[::-1]}x"))[-1].startswith("Commands by SMS are off for now")
+
+
 async def test_with_both_channels_off_nobody_is_sent_to_the_other(runtime: Runtime) -> None:
     await turn_off(runtime, switches.SMS)
     await turn_off(runtime, switches.USSD)

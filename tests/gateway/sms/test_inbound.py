@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from sqlalchemy import func, select, text, update
 
-from core import clock
+from core import clock, hashing
 from core.credentials import codes, pins
 from core.credentials.refusals import PinLocked, WrongPin
 from core.customers import profiles, wallet
@@ -161,6 +161,41 @@ async def test_a_code_is_good_for_five_minutes(asha: Handset, runtime: Runtime) 
         assert (await asha.send(f"OK {code}")).status_code == 200
     assert "No order" in (await asha.read())[0]
     assert await wallet_minor(runtime, ASHA) == 1_250_000
+
+
+@pytest.mark.parametrize("minutes", [2, 10, 300])
+@pytest.mark.parametrize("between", ["", "SEND 300 0722000002"])
+async def test_a_code_that_is_delivered_again_hours_after_its_money_has_moved_is_told_what_was_done(
+    asha: Handset, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, minutes: int, between: str
+) -> None:
+    async def away(*_: object) -> bool:
+        raise TimeoutError
+
+    code = await asha.order("SEND 500 0722000002")
+    with monkeypatch.context() as patched:
+        patched.setattr(inbound, "mark_answered", away)
+        assert (await asha.send(f"OK {code}", sms_id="again")).status_code == 503
+    receipt = (await asha.read())[0]
+    with clock.at(clock.now() + timedelta(minutes=minutes)):
+        newer = await asha.order(between) if between else ""
+        assert (await asha.send(f"OK {code}", sms_id="again")).status_code == 200
+        done = f"This is done already: {receipt[:10]}, KES 500 to Baraka Otieno. Nothing was done again."
+        assert done in (await asha.read())[:2]
+        if newer:
+            assert (await asha.send(f"OK {newer}")).status_code == 200
+    assert await wallet_minor(runtime, ASHA) == 1_250_000 - 50_700 - (30_700 if between else 0)
+
+
+async def test_a_code_that_an_order_of_before_happened_to_have_confirms_its_own(
+    asha: Handset, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "code_digits", lambda *_: "4711")
+    monkeypatch.setattr(codes, "code_digits", lambda *_: "4711")
+    for amount in (500, 300):
+        await asha.ask(f"SEND {amount} 0722000002")
+        assert f"KES {amount} sent to Baraka" in await asha.ask("OK 4711")
+    assert (await asha.ask("OK 4711")).startswith("This is done already:")
+    assert await wallet_minor(runtime, ASHA) == 1_250_000 - 50_700 - 30_700
 
 
 async def test_a_code_of_somebody_else_moves_nothing(asha: Handset, client: httpx2.AsyncClient, runtime: Runtime) -> None:
