@@ -81,5 +81,11 @@ def remember(begun: Iterable[Begun], session: Begun) -> list[Begun]:
     return [other for number, other in enumerate(newest) if number < MOST_REMEMBERED or other.is_late(session.at_ms)]
 
 
+def forget(begun: Iterable[Begun], session_id: str) -> list[Begun]:
+    """Without the sessions that had this id."""
+    digest = _digest(session_id)
+    return [session for session in begun if session.id != digest]
+
+
 def _digest(session_id: str) -> bytes:
     return hashlib.blake2b(session_id.encode(), digest_size=_ID_BYTES).digest()

@@ -26,7 +26,7 @@ from gateway.ussd import displaced, past
 from gateway.ussd.failing import LOOK_FIRST, MAYBE_DONE, NOTHING_DONE, Failing, end, end_in_every_language, holds_pin
 from gateway.ussd.past import Begun
 from gateway.ussd.sessions import Opened, Resume, Sessions, StoredSession, TurnNotFree
-from gateway.ussd.transcript import Transcript, Typed
+from gateway.ussd.transcript import NoInput, Transcript, Typed
 from menus import opening
 from menus.engine.machine import Engine
 from menus.engine.session import MenuChanged, Session, Step
@@ -118,7 +118,10 @@ class Road:
             await within(_LOOK_SECONDS, self._runtime.switches.look())
         displaced.give_back(opened, hop.session_id, hop.text, self._transcript)
         is_off, stored = self._runtime.switches.is_off(USSD), opened.stored
-        if stored is None or stored.session.id != hop.session_id or _begins_again(hop, stored):
+        is_again = stored is not None and stored.session.id == hop.session_id and self._begins_again(hop, stored, opened)
+        if is_again:
+            opened.past = past.forget(opened.past, hop.session_id)
+        if stored is None or stored.session.id != hop.session_id or is_again:
             if (late := await self._find_late(hop, opened)) is not None:
                 return await self._answer_late(opened, late)
             if is_off:
@@ -141,6 +144,17 @@ class Road:
                 latest = await self._go_on(hop, stored, typed, watched)
         latest.session.has_acted |= watched.is_handed
         return await self._close(opened, latest)
+
+    def _begins_again(self, hop: Hop, stored: StoredSession, opened: Opened) -> bool:
+        """Is it the first hop of another session, although the one with this id is over for less than two minutes?"""
+        if not stored.reply.startswith("END ") or self._transcript.read(hop.text, stored.mark) is not NoInput.OUT_OF_ORDER:
+            return False
+        begun = past.find(opened.past, hop.session_id)
+        # Older hops of a session are shorter than its last one, and go on from its first.
+        is_older = len(hop.text) < stored.mark.length and (
+            begun is None or self._transcript.read(hop.text, begun.first) is not NoInput.OUT_OF_ORDER
+        )
+        return not is_older or (not hop.text and not hop.dialled)
 
     async def _find_late(self, hop: Hop, opened: Opened) -> str | None:
         """The reply to a late hop of a session that the phone had before."""
@@ -330,11 +344,6 @@ class Road:
             return Resume.AS_BEFORE
         has_acted = session.confirmed or session.has_acted
         return Resume.THIS if self._may_go_on(stored) or has_acted else Resume.NOTHING
-
-
-def _begins_again(hop: Hop, stored: StoredSession) -> bool:
-    """Is it the first hop of another session, although the one with this id is over for less than two minutes?"""
-    return not hop.text and not hop.dialled and stored.mark.length > 0 and stored.reply.startswith("END ")
 
 
 def _read(typed: str) -> str:

@@ -209,6 +209,35 @@ async def test_an_id_that_is_dialled_again_right_after_its_receipt_is_another_se
     assert await balance_minor(runtime) == ASHA_MINOR - 2 * SENT_MINOR
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("4*0722000002*500", "4*0722000002*600"), ("4*0722000002*500", "4*0733000003"), ("", "4*0722000002*600*and more than it")],
+)
+async def test_an_id_that_comes_with_another_direct_dial_right_after_its_receipt_is_another_session(
+    phone: MakePhone, runtime: Runtime, first: str, second: str
+) -> None:
+    asha = phone(ASHA)
+    asha.session_id, asha.text = "ATUid_another_dial", first
+    await asha.send_again()
+    receipt = await asha.type(*("4", "0722000002", "500", pins.RIGHT)[0 if not first else 3 :])
+    asha.text = second
+    shown = await asha.send_again()
+    assert shown.is_open
+    assert receipt.text[:10] not in shown.text
+    assert await asha.send_again() == shown
+    assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
+
+
+@pytest.mark.parametrize("late", ["4", "4*0722000002", "4*0722000002*500"])
+async def test_a_late_hop_of_a_session_that_has_ended_is_no_other_session(phone: MakePhone, late: str) -> None:
+    asha = phone(ASHA)
+    asha.session_id, asha.text = "ATUid_ended", ""
+    await asha.send_again()
+    receipt = await asha.type("4", "0722000002", "500", pins.RIGHT)
+    asha.text = late
+    assert await asha.send_again() == receipt
+
+
 async def test_a_late_repetition_of_a_pin_in_a_session_that_went_on_with_another_gets_its_receipt(phone: MakePhone) -> None:
     asha, newer = phone(ASHA), phone(ASHA)
     await asha.dial(SEND)
