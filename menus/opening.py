@@ -1,4 +1,4 @@
-"""What a dial shows before the menu: a request that waits for an approval, a session to continue, or the last transaction.
+"""What a dial shows before the menu: a request that waits for an approval, a session to continue, or what was done already.
 
 A dropped line loses nothing. A customer who dials again within 15 minutes may continue where she was. If her PIN had already
 moved the money, she reads that instead, and nothing is paid a second time.
@@ -12,7 +12,7 @@ from menus import approvals
 from menus.engine.dsl import CONTINUE, MAIN_MENU, Choice, Option
 from menus.engine.session import Session
 
-LAST_TRANSACTION = _("Your last transaction:")
+DONE_ALREADY = _("This is done already:")
 MENU_CHANGED = _("The menu has changed. Please choose again.")
 
 SCREENS = (
@@ -34,7 +34,7 @@ async def choose(runtime: Runtime, session: Session, earlier: Session | None, *,
         earlier = None  # she has registered, or closed her account, meanwhile
     keys = [] if earlier is None else [*earlier.keys, *approvals.keys(earlier)]
     if keys and customer is not None and (done := await wallet.find_last_done(runtime, customer, keys)):
-        session.heading = f"{translate(LAST_TRANSACTION, session.language)}\n{describe_done(done, session.language)}"
+        session.heading = f"{translate(DONE_ALREADY, session.language)}\n{describe_done(done, session.language)}"
         earlier = None
     if customer is not None and customer.has_pin and customer.has_approvals and await approvals.offer(runtime, session):
         if earlier is not None and earlier.is_doubtful:  # it may have answered this request

@@ -109,7 +109,7 @@ class Failing:
             return None
         if done is None:
             return None
-        heading = translate(opening.LAST_TRANSACTION, customer.language)
+        heading = translate(opening.DONE_ALREADY, customer.language)
         return "END " + septets.plain(f"{heading}\n{describe_done(done, customer.language)}")
 
 

@@ -15,7 +15,7 @@ _MONEY = r"KES ([\d,]+(?:\.\d\d)?)"
 _CONFIRMED = re.compile(rf"([0-9A-Z]{{10}}) confirmed\. {_MONEY} sent to .*?Balance {_MONEY}\.", re.DOTALL)
 _RECEIVED = re.compile(rf"([0-9A-Z]{{10}}) confirmed\. You received {_MONEY} from .*?Balance {_MONEY}\.", re.DOTALL)
 _BALANCE = re.compile(rf"(?:Your balance is|You have) {_MONEY}\.")
-_LAST = re.compile(rf"Your last transaction:\n([0-9A-Z]{{10}}) -{_MONEY} ")
+_LAST = re.compile(rf"This is done already:\n([0-9A-Z]{{10}}) -{_MONEY} ")
 _DONE_ALREADY = re.compile(rf"This is done already: ([0-9A-Z]{{10}}), {_MONEY} to ")
 # "Nothing was done again" tells of what was done.
 _NOTHING = re.compile(r"[Nn]othing was (?:done(?! again)|sent)|: nothing sent")

@@ -19,7 +19,7 @@ EMPTY = Books([], {ASHA: [100_000], BRIAN: [100_000]})
 PAYMENT, OTHER = Payment(ASHA, BRIAN, 5_000, is_agreed=True), Payment(ASHA, BRIAN, 5_100)
 RECEIPT = f"END {SENT.reference} confirmed. KES 50 sent to Neema B. Fee KES 0. Balance KES 950."
 RECEIVED = f"{SENT.reference} confirmed. You received KES 50 from Neema A 0711000801. Balance KES 1,050."
-LAST = f"CON Your last transaction:\n{SENT.reference} -KES 50 Brian Otieno\n1. Check Balance"
+LAST = f"CON This is done already:\n{SENT.reference} -KES 50 Brian Otieno\n1. Check Balance"
 DONE = f"This is done already: {SENT.reference}, KES 50 to Brian Otieno. Nothing was done again."
 WRONG = "CON Wrong PIN. Tries left: {}.\nEnter PIN"
 MAYBE = "END Sorry, this takes too long. It may have been done. Please dial again and look before you repeat it."

@@ -86,7 +86,7 @@ async def test_a_withdrawal_whose_commit_got_no_answer_shows_its_receipt_and_the
     await asha.dial("*384*96*3*2*700#")
     proxy.commits_to_lose = 2  # the counted try's, which is asked again, and the withdrawal's
     screen = await asha.type(pins.RIGHT)
-    assert screen.text.startswith("Your last transaction:\n")
+    assert screen.text.startswith("This is done already:\n")
     assert "-KES 729 To M-Pesa" in screen.text
     assert await asha.send_again() == screen
     assert (await asha.dial()).text.startswith(screen.text)
@@ -153,7 +153,7 @@ async def test_a_redial_that_fails_after_a_payment_does_not_say_that_nothing_was
     for _ in range(3):
         assert (await asha.dial()).text == "\n".join(translate(LOOK_FIRST, language) for language in LANGUAGES)
     proxy.requests_to_lose = 0
-    assert (await asha.dial()).text.startswith(f"Your last transaction:\n{receipt.text[:10]} -KES 507")
+    assert (await asha.dial()).text.startswith(f"This is done already:\n{receipt.text[:10]} -KES 507")
 
 
 @pytest.mark.parametrize(("pays", "sentence"), [(True, LOOK_FIRST), (False, NOTHING_DONE)])
@@ -214,7 +214,7 @@ async def test_a_pin_repeated_while_redis_is_away_or_full_gets_its_receipt(
         again = await asha.send_again()
         elsewhere = await asha.dial(SEND)
         redialled = await asha.dial()
-    assert again.text.startswith(f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno")
+    assert again.text.startswith(f"This is done already:\n{receipt.text[:10]} -KES 507 Baraka Otieno")
     assert not again.is_open
     for screen in (elsewhere, redialled):
         assert screen.text == "\n".join(translate(LOOK_FIRST, language) for language in LANGUAGES)

@@ -85,7 +85,7 @@ async def test_a_payment_whose_process_was_replaced_before_it_said_so_is_told_of
         redis.set(name, value)
     left_by_another_release(redis, change)
     screen = await asha.send_again()
-    assert screen.text.startswith("Your last transaction:\n")
+    assert screen.text.startswith("This is done already:\n")
     assert "-KES 507 Baraka Otieno\nJasho\n1. Check Balance" in screen.text
     assert await balance_minor(runtime) == BEFORE_MINOR - SENT_MINOR
     await asha.type("4", "0722000002", "500", pins.RIGHT)

@@ -68,7 +68,7 @@ async def test_a_late_repetition_of_an_older_sessions_pin_gets_its_receipt_and_l
     receipt = await older.type(pins.RIGHT)
     await newer.dial("*384*96*4*0722000002*300#")
     late = await older.send_again()
-    assert late.text == f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
+    assert late.text == f"This is done already:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
     assert not late.is_open
     assert (await newer.type(pins.RIGHT)).text.endswith("Balance KES 11,686.")
     assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR - 30_700
@@ -129,7 +129,7 @@ async def test_a_pin_that_is_repeated_after_its_sessions_end_gets_its_receipt_an
     await asha.type("4", "0722000002", "500")
     receipt = await asha.type(pins.RIGHT)
     forget(redis, "session", "resume")
-    assert (await asha.send_again()).text == f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
+    assert (await asha.send_again()).text == f"This is done already:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
     assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
 
 
@@ -195,7 +195,7 @@ async def test_a_session_that_is_over_gets_no_phone_back(phone: MakePhone) -> No
     await older.dial(SEND)
     await older.type(pins.RIGHT)
     await newer.dial()
-    assert (await older.type("1")).text.startswith("Your last transaction:")
+    assert (await older.type("1")).text.startswith("This is done already:")
     assert (await newer.type("1")).text.startswith("Your balance is KES 11,993.")
 
 
@@ -244,7 +244,7 @@ async def test_a_late_repetition_of_a_pin_in_a_session_that_went_on_with_another
     await asha.dial()
     receipt = await asha.type("1", pins.RIGHT)
     await newer.dial("*384*96*1#")
-    assert (await asha.send_again()).text == f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
+    assert (await asha.send_again()).text == f"This is done already:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
 
 
 async def test_what_was_done_before_midnight_is_read_after_it_although_redis_has_lost_everything(
@@ -257,7 +257,7 @@ async def test_what_was_done_before_midnight_is_read_after_it_although_redis_has
         receipt = await asha.type(pins.RIGHT)
     redis.flushdb()
     with clock.at(midnight + timedelta(seconds=20)):
-        assert (await asha.send_again()).text == f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
+        assert (await asha.send_again()).text == f"This is done already:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
     assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
 
 
@@ -274,7 +274,7 @@ async def test_while_redis_is_away_what_was_done_before_midnight_is_found_after_
         receipt = await asha.type(pins.RIGHT)
     monkeypatch.setattr(Batches, "run", away)
     with clock.at(midnight + timedelta(seconds=20)):
-        assert (await asha.send_again()).text == f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
+        assert (await asha.send_again()).text == f"This is done already:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
 
 
 def test_more_sessions_are_remembered_while_a_hop_of_theirs_may_still_come() -> None:

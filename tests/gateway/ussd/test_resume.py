@@ -74,7 +74,7 @@ async def test_a_gateway_that_died_after_the_payment_tells_its_outcome_on_the_ne
     receipt = await asha.type(pins.RIGHT)
     died_between_commit_and_reply(redis, before)
     again = await asha.dial()
-    assert again.text.startswith(f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno\nJasho\n")
+    assert again.text.startswith(f"This is done already:\n{receipt.text[:10]} -KES 507 Baraka Otieno\nJasho\n")
     assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
 
 
@@ -89,7 +89,7 @@ async def test_a_payment_of_which_nobody_knew_the_outcome_goes_on_under_its_own_
     assert "Enter PIN" in (await asha.type("1")).text
     receipt = await asha.type(pins.RIGHT)
     assert receipt.text.endswith("Balance KES 11,993.")
-    assert (await asha.dial()).text.startswith(f"Your last transaction:\n{receipt.text[:10]} -KES 507")
+    assert (await asha.dial()).text.startswith(f"This is done already:\n{receipt.text[:10]} -KES 507")
     assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
 
 
@@ -107,7 +107,7 @@ async def test_a_payment_that_was_done_after_the_customer_was_told_to_look_is_wh
     amount = Money(50_000, "KES")
     done = await transfers.send(runtime, sender=sender, recipient_phone=BARAKA, amount=amount, pin=pins.RIGHT, key=own_key)
     shown = await asha.dial()
-    assert shown.text.startswith(f"Your last transaction:\n{done.reference} -KES 507 Baraka Otieno\nJasho\n")
+    assert shown.text.startswith(f"This is done already:\n{done.reference} -KES 507 Baraka Otieno\nJasho\n")
     assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
 
 
@@ -153,7 +153,7 @@ async def test_whoever_continues_while_the_payment_is_still_under_way_does_not_p
     assert await asha.send_again() == first
     died_between_commit_and_reply(redis, continued)
     redis.delete(key(ASHA, "session"))
-    assert (await asha.dial()).text.startswith("Your last transaction:")
+    assert (await asha.dial()).text.startswith("This is done already:")
     assert await balance_minor(runtime) == ASHA_MINOR - SENT_MINOR
 
 
@@ -256,3 +256,19 @@ async def test_no_pin_is_in_what_may_be_continued(phone: MakePhone, redis: Redis
     everything = kept(redis)
     assert everything[key(ASHA, "resume")]
     assert found_in(b"\n".join(everything.values())) == []
+
+
+async def test_what_an_earlier_session_has_done_is_not_told_as_the_last_thing_that_was_done(
+    phone: MakePhone, runtime: Runtime
+) -> None:
+    """Money may have left since, by SMS or in a newer session."""
+    asha = phone(ASHA)
+    await asha.dial(SEND)
+    receipt = await asha.type(pins.RIGHT)
+    sender = await profiles.find(runtime, ASHA)
+    assert sender is not None
+    amount = Money(30_000, "KES")
+    await transfers.send(runtime, sender=sender, recipient_phone=BARAKA, amount=amount, pin=pins.RIGHT, key="elsewhere")
+    shown = await asha.dial()
+    assert shown.text.startswith(f"This is done already:\n{receipt.text[:10]} -KES 507 Baraka Otieno\n")
+    assert "last" not in shown.text
