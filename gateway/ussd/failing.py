@@ -72,11 +72,11 @@ class Failing:
     def answer_dial(self, error: Exception, reached: Reached) -> str:
         """The reply to a dial that has failed."""
         self.tell(error, "dial")
-        return end_in_every_language(LOOK_FIRST if reached.is_handed else NOTHING_DONE)
+        return end_in_every_language(LOOK_FIRST if reached.decide() else NOTHING_DONE)
 
     async def answer(self, session: Session, reached: Reached) -> str:
         """The reply to a hop that has failed on the session's screen."""
-        if not (reached.is_handed or session.is_doubtful):
+        if not (reached.decide() or session.is_doubtful):
             return end(NOTHING_DONE, session.language)
         session.doubt()
         keys = [session.key, *approvals.keys(session)]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import httpx2
@@ -13,6 +14,7 @@ from sqlalchemy import text
 
 from core.customers import profiles, wallet
 from core.errors import Busy
+from core.hashing import PinHasher
 from core.i18n import LANGUAGES, translate
 from core.money import Money
 from core.runtime import Runtime
@@ -104,6 +106,30 @@ async def test_a_statement_that_never_left_is_told_as_nothing_done(proxied: tupl
     assert (await asha.dial()).text.startswith("Continue where you left off?")
     await asha.type("1")
     assert "confirmed" in (await asha.type(pins.RIGHT)).text
+
+
+@pytest.mark.parametrize("way", ["by the poster", "in a transaction"])
+async def test_work_that_goes_on_after_its_time_does_nothing_where_she_was_told_that_nothing_was_done(
+    phone: Callable[[str], Phone], runtime: Runtime, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A driver may forget that its task was cancelled."""
+    ended = asyncio.Event()
+
+    async def forget_the_cancellation(*_: object) -> bool:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        asyncio.get_running_loop().call_later(0.3, ended.set)
+        return True
+
+    asha = phone(ASHA)
+    await asha.dial(SEND if way == "by the poster" else "*384*96*3*2*700#")
+    with monkeypatch.context() as patched:
+        patched.setattr(machine, "HANDLER_SECONDS", 0.2)
+        patched.setattr(PinHasher, "matches", forget_the_cancellation)
+        assert (await asha.type(pins.RIGHT)).text == NOTHING_DONE
+        await ended.wait()
+    assert await balance_minor(runtime) == 1_250_000
+    assert (await asha.dial()).text.startswith("Continue where you left off?")
 
 
 async def test_a_repetition_whose_first_copy_died_is_not_told_that_nothing_was_done(
