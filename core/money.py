@@ -8,8 +8,9 @@ from functools import cache
 
 from core.countries import CURRENCIES
 
-# Thousands behind commas or spaces. `500 600` may be two amounts, so three digits and a space go before noughts only.
-_TEXT = re.compile(r"(?P<whole>\d{1,3}(?:,\d{3})+|\d{1,2}(?: \d{3})+|\d{3}(?: 000)+|\d+)(?:\.(?P<part>\d{1,2}))?", re.ASCII)
+# Thousands behind commas or spaces. `500 600` may be two amounts, and `0 500` is none for sure: before a space stand one or two
+# digits that are not noughts, or three where only noughts follow.
+_TEXT = re.compile(r"(?P<whole>\d{1,3}(?:,\d{3})+|[1-9]\d?(?: \d{3})+|[1-9]\d\d(?: 000)+|\d+)(?:\.(?P<part>\d{1,2}))?", re.ASCII)
 # No amount that a person can type comes near the most that a 64-bit column holds.
 _MOST_DIGITS = 15
 _MOST_CHARACTERS = 60

@@ -47,6 +47,10 @@ def _parse(text: str, country: str) -> str | None:
         return None
     if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) not in _MOBILE:
         return None
+    # It also passes over noughts and codes in front of a number, which may have been part of another.
+    before = re.sub("[^0-9]", "", text).removesuffix(str(number.national_number))
+    if re.fullmatch(rf"0?|(?:00)?{number.country_code}0?", before) is None:
+        return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 

@@ -18,6 +18,7 @@ _UNSEEN = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u20e3\u2800\u3164\uffa0"
     + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), *range(0x180B, 0x1810))))
 )
+_LINE_ENDS = re.compile(r"[\n\v\f\r\x85\u2028\u2029]+")
 # Unicode's own bound for a stream of text (UAX 15).
 _MOST_MARKS = 30
 # Letters, digits and signs as wide as a Chinese one, and the plain ones.
@@ -61,6 +62,11 @@ def _seen(character: str) -> str:
     return "\ufffd" if kind == "Cs" else character
 
 
+def mark_lines(text: str) -> str:
+    """The text with a semicolon for each end of a line: it ends a sentence, or a number."""
+    return _LINE_ENDS.sub(" ; ", text)
+
+
 def without_pictures(text: str) -> str:
     """A cleaned text with a semicolon for each emoji: one parts what is on both its sides.
 
@@ -73,7 +79,7 @@ def without_pictures(text: str) -> str:
 
 def _bare(text: str) -> str:
     """A number without what people put around it."""
-    return without_pictures(clean(text)).lstrip(_QUOTES).rstrip(_ENDS)
+    return without_pictures(clean(mark_lines(text))).lstrip(_QUOTES).rstrip(_ENDS)
 
 
 def tidy(text: str) -> str:

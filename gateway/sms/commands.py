@@ -36,11 +36,12 @@ _SWAHILI = frozenset(
     {"SALIO", "TAARIFA", "TUMA", "SAWA", "WEKA", "KAZI", "OMBA", "BIMA", "LUGHA", "JIUNGE", "MSAADA", "ACHA", "ONDOA", "ANZA"}
 )
 _LANGUAGE_OF_WORD = {"EN": "en", "ENGLISH": "en", "KIINGEREZA": "en", "SW": "sw", "SWAHILI": "sw", "KISWAHILI": "sw"}
-_FILLER = re.compile(
-    "to|for|of|please|pls|number|amount|cash|money|from|kwa|ya|na|tafadhali|namba|nambari|pesa|kiasi", re.IGNORECASE
-)
-# Stands where a little word or a sign stood: what is on both sides of it is not one number (`1 to 500`).
+_FILLER = re.compile("to|for|of|please|pls|number|amount|cash|money|kwa|ya|na|tafadhali|namba|nambari|pesa|kiasi", re.IGNORECASE)
+# Stands where a little word or a sign stood: what is on both sides of it is not one number (`1 to 500`, `12, 500`).
 _BETWEEN = "|"
+# Likewise where only parentheses stood: a phone may have them within, an amount not.
+_BRACKET = ")"
+_PARTING = (_BETWEEN, _BRACKET, "-")
 # Beside the digits of a code or a job.
 _BESIDE_DIGITS = re.compile(r"my|is|the|code|job|jobs|kodi|kazi|ni|thanks|asante", re.IGNORECASE)
 # People who share a short code with other services begin with this one's name.
@@ -63,10 +64,12 @@ _MOST_READ = 2_000
 # No command needs more: what is longer is a letter, of which only the first word counts.
 _MOST_CHARACTERS = 320
 _MOST_TOKENS = 16
-_MOST_PHONE_TOKENS = 5
+_MOST_PHONE_TOKENS = 7
 _MOST_AMOUNT_TOKENS = 5
 # Four digits with a sign between each two.
 _MOST_PIN_TOKENS = 7
+# Of a code or a job's number.
+_LEAST_DIGITS = 4
 _LIKENESS = 0.6
 
 
@@ -101,16 +104,16 @@ class LooksLikeAPin(ValueError):
 
 def parse(text: str, country: str) -> Command:
     """Raises NotUnderstood or LooksLikeAPin. In `country` (ISO 3166) phones and amounts are written that country's way."""
-    lines = reading.without_pictures(reading.clean(stopping.mark_lines(text[:_MOST_READ])))
-    typed = " ".join(reading.without_pictures(reading.clean(text[:_MOST_READ])).split())
-    if stopping.wants_no_more(" ".join(lines.split())):
-        return Command("stop", may_hold_pin=_FOUR_DIGITS.search(typed) is not None)
-    if _PIN_WORD.search(typed) and _FOUR_DIGITS.search(typed):
+    typed = " ".join(reading.without_pictures(reading.clean(reading.mark_lines(text[:_MOST_READ]))).split())
+    in_one_line = " ".join(reading.without_pictures(reading.clean(text[:_MOST_READ])).split())
+    if stopping.wants_no_more(typed):
+        return Command("stop", may_hold_pin=_FOUR_DIGITS.search(in_one_line) is not None)
+    if _PIN_WORD.search(in_one_line) and _FOUR_DIGITS.search(in_one_line):
         raise LooksLikeAPin
     typed = _without_keyword(typed)
     word = _WORD.search(typed)
     before, behind = (typed, "") if word is None else (typed[: word.start()], typed[word.end() :])
-    before_tokens, tokens = [token for token in _tokens(before) if token not in (_BETWEEN, "-")], _tokens(behind)
+    before_tokens, tokens = [token for token in _tokens(before) if token not in _PARTING], _tokens(behind)
     if word is None:
         if all(token.isdecimal() for token in before_tokens) and len(digits := "".join(before_tokens)) == 4:
             return Command("confirm", number=digits)  # the code alone, or a PIN: only a waiting order can tell
@@ -121,7 +124,7 @@ def parse(text: str, country: str) -> Command:
     is_long = len(text) > _MOST_READ or len(typed) > _MOST_CHARACTERS or len(tokens) > _MOST_TOKENS
     if verb in _MOVING and (is_long or (before_tokens and verb != "confirm")):
         raise NotUnderstood(verb)
-    tokens = before_tokens + (tokens if verb in ("send", "save") else [token for token in tokens if token != _BETWEEN])
+    tokens = before_tokens + (tokens if verb in _MOVING else [token for token in tokens if token not in (_BETWEEN, _BRACKET)])
     return _READERS.get(verb, _without_more)(verb, tokens, country)
 
 
@@ -140,10 +143,24 @@ def _without_keyword(typed: str) -> str:
 
 
 def _tokens(text: str) -> list[str]:
-    """The pieces of a text without the signs around them; signs by themselves are _BETWEEN."""
-    return [
-        piece if piece in _DASHES else piece.lstrip(_SIGNS_BEFORE).rstrip(_SIGNS_BEHIND) or _BETWEEN for piece in text.split()
-    ]
+    """The pieces of a text without the signs around them; signs by themselves, or between two numbers, are _BETWEEN."""
+    tokens: list[str] = []
+    signs = ""
+    for piece in text.split():
+        begun = piece if piece in _DASHES else piece.lstrip(_SIGNS_BEFORE)
+        bare = begun if piece in _DASHES else begun.rstrip(_SIGNS_BEHIND)
+        signs += piece.removesuffix(begun)
+        behind = begun.removeprefix(bare)
+        if signs and tokens and _has_digit(tokens[-1]) and _has_digit(bare):
+            tokens.append(_BRACKET if set(signs) <= {"(", ")"} else _BETWEEN)
+        is_sign = not bare or (bare == "-" and signs + behind != "")
+        tokens.append(_BETWEEN if is_sign else bare)
+        signs = behind
+    return tokens
+
+
+def _has_digit(token: str) -> bool:
+    return any(map(str.isdecimal, token))
 
 
 def _nearest(word: str) -> str:
@@ -179,12 +196,19 @@ def _transfers(tokens: list[str], country: str) -> set[tuple[str, Money]]:
     readings: set[tuple[str, Money]] = set()
     for begin in range(len(tokens)):
         for end in range(begin + 1, min(begin + _MOST_PHONE_TOKENS, len(tokens)) + 1):
+            if end - begin > 1 and (_is_torn(tokens[:begin], tokens[begin]) or _is_torn(tokens[end:][:1], tokens[end - 1])):
+                continue
             before, behind = (_without_lone_currency(side, country) for side in (tokens[:begin], tokens[end:]))
-            phone = _phone(" ".join(tokens[begin:end]), country)
+            phone = _phone(tokens[begin:end], country)
             amount = None if before and behind else _amount(before or behind, country)
-            if phone is not None and amount is not None:
+            if phone is not None and amount is not None and _phone(before or behind, country) is None:
                 readings.add((phone, amount))
     return readings
+
+
+def _is_torn(beside: list[str], piece: str) -> bool:
+    """May this outermost piece of a phone belong to the number beside it: `50 0 722000111`, `5 00 254722000111`?"""
+    return bool(beside) and beside[-1].isdecimal() and piece.isdecimal() and (len(piece) == 1 or piece == "00")
 
 
 def _without_fillers(tokens: list[str]) -> list[str]:
@@ -193,7 +217,7 @@ def _without_fillers(tokens: list[str]) -> list[str]:
 
 def _trimmed(tokens: list[str]) -> list[str]:
     """The tokens between what only parts them from others: little words, a dash."""
-    places = [place for place, token in enumerate(tokens) if token not in (_BETWEEN, "-")]
+    places = [place for place, token in enumerate(tokens) if token not in _PARTING]
     return tokens[places[0] : places[-1] + 1] if places else []
 
 
@@ -201,7 +225,7 @@ def _without_lone_currency(tokens: list[str], country: str) -> list[str]:
     """The tokens without the currency's name where no digits are at its side: then it belongs to the amount elsewhere."""
     currency = COUNTRIES[country].currency
     names = {currency.casefold(), *CURRENCIES[currency].words, *_SIGNS_OF_AMOUNTS}
-    has_digits = [False, *(any(map(str.isdecimal, token)) for token in tokens), False]
+    has_digits = [False, *map(_has_digit, tokens), False]
     return _trimmed(
         [
             _BETWEEN if token.casefold() in names and not (has_digits[place] or has_digits[place + 2]) else token
@@ -216,7 +240,7 @@ def _without_four_digits(tokens: list[str]) -> list[tuple[str, list[str]]]:
         (re.sub(r"\D", "", group), tokens[:place] + tokens[end:])
         for place in range(len(tokens))
         for end in range(place + 1, min(place + _MOST_PIN_TOKENS, len(tokens)) + 1)
-        if _FOUR_DIGITS.fullmatch(group := " ".join(token for token in tokens[place:end] if token != _BETWEEN))
+        if _FOUR_DIGITS.fullmatch(group := " ".join(token for token in tokens[place:end] if token not in (_BETWEEN, _BRACKET)))
     ]
 
 
@@ -247,20 +271,27 @@ def _ends_in_number(words: str) -> bool:
 def _savings(tokens: list[str], country: str) -> list[tuple[Money, str]]:
     """Every amount in the tokens, in as many of them as it takes, and the words around it."""
     spans: list[tuple[int, int, Money]] = []
+    is_in_name = False
     for begin in range(len(tokens)):
         ends = range(min(begin + _MOST_AMOUNT_TOKENS, len(tokens)), begin, -1)
         longest = next(((begin, end, amount) for end in ends if (amount := _amount(tokens[begin:end], country))), None)
-        if longest is not None and not (spans and longest[1] <= spans[-1][1]):
+        is_new = longest is not None and (is_in_name or not (spans and longest[1] <= spans[-1][1]))
+        if longest is not None and is_new:
             spans.append(longest)
-    return [
-        (amount, " ".join(token for token in tokens[:begin] + tokens[end:] if token != _BETWEEN)) for begin, end, amount in spans
-    ]
+        # `Form 4 500`: a name may end in a number, and the amount begin behind it.
+        is_in_name = is_new and begin > 0 and tokens[begin].isdecimal() and any(map(str.isalpha, tokens[begin - 1]))
+    return [(amount, _named(tokens[:begin] + tokens[end:])) for begin, end, amount in spans]
+
+
+def _named(tokens: list[str]) -> str:
+    return " ".join(token for token in tokens if token not in (_BETWEEN, _BRACKET))
 
 
 def _number(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG001 - one shape for all readers
-    pieces = [token for token in rest if not _FILLER.fullmatch(token) and not _BESIDE_DIGITS.fullmatch(token)]
+    pieces = _trimmed([_BETWEEN if _FILLER.fullmatch(token) or _BESIDE_DIGITS.fullmatch(token) else token for token in rest])
     digits = "".join(pieces)
-    if re.fullmatch(r"[0-9]{4,6}", digits):
+    # In groups it is one number only where none of them is a number by itself: `1042 10` is two.
+    if re.fullmatch(r"[0-9]{4,6}", digits) and (len(pieces) == 1 or max(map(len, pieces)) < _LEAST_DIGITS):
         return Command(verb, number=digits)
     groups = [piece for piece in pieces if re.fullmatch(r"[0-9.*-]+", piece)]
     if len(groups) > 1 and _without_four_digits(groups):
@@ -286,9 +317,9 @@ def _join(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG001 
     return Command(verb, words=naming.name_in(" ".join(rest)))
 
 
-def _phone(text: str, country: str) -> str | None:
+def _phone(tokens: list[str], country: str) -> str | None:
     try:
-        return reading.phone(text, country)
+        return reading.phone(" ".join(tokens), country)
     except BadPhone:
         return None
 

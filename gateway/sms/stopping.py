@@ -59,11 +59,6 @@ def letters(text: str) -> list[str]:
     return [run.upper() for run in _RUN.findall(text)]
 
 
-def mark_lines(text: str) -> str:
-    """The text with a sign for each end of a line, which ends a sentence."""
-    return re.sub(r"[\r\n]+", " ; ", text)
-
-
 def wants_no_more(text: str) -> bool:
     """Does this cleaned text opt its sender out?"""
     words = _words(text)

@@ -53,6 +53,21 @@ def test_a_number_shown_to_its_owner_can_be_typed_back(subscriber: str) -> None:
     assert phones.parse(shown, "KE") == f"+254{subscriber}"
 
 
+@pytest.mark.parametrize(
+    "written", ["000 00254722000111", "00000254722000111", "0 0722000111", "00722000111", "254254722000111", "0254722000111"]
+)
+def test_what_stands_before_a_number_and_is_no_code_may_be_another_number(written: str) -> None:
+    with pytest.raises(BadPhone):
+        phones.parse(written, "KE")
+
+
+@pytest.mark.parametrize(
+    "written", ["00254722000111", "00 254 722 000 111", "+254 (0)722 000111", "2540722000111", "(0722) 000 111"]
+)
+def test_codes_before_a_number_are_passed_over(written: str) -> None:
+    assert phones.parse(written, "KE") == "+254722000111"
+
+
 def test_the_country_decides_whose_number_it_is() -> None:
     assert phones.parse("0772123456", "UG") == "+256772123456"
     assert phones.parse("+256772123456", "KE") == "+256772123456"

@@ -122,7 +122,7 @@ def test_thousands_are_read_behind_commas_and_spaces(written: str, units: int) -
         "500 - 600", "1🙂500",
         "500 or 600", "5 0 0", "500 bob bob", "ush 500", "500 tsh", "500 usd", "$500", "500 k", "1k", ".50",
         "bob", "0", "",
-        "500\n600", "500 0722000111", "5*00", "50O",
+        "500\n600", "1\n500", "1\u2028500", "0 500", "01 000", "500 0722000111", "5*00", "50O",
     ],
     ids=ascii,
 )  # fmt: skip

@@ -56,6 +56,12 @@ def kes(units: int) -> Money:
         "TUMA 500 kwa 0722000111, bob",
         "SEND 500, KES, 0722000111",
         "SEND 500 KES to 0722000111 KES",
+        "SEND\n500\n0722000111",
+        "SEND 500\r\n0722000111\r\n",
+        "SEND 500/- +254 (722) 000 111",
+        "SEND 500/- 0 722 000 111",
+        "SEND 500 to 0 722 000 111",
+        "SEND 0 722 000 111, 500",
     ],
 )
 def test_a_transfer_is_understood_however_it_is_written(text: str) -> None:
@@ -119,6 +125,44 @@ def test_thousands_are_understood(text: str) -> None:
         "save 1 - 500",
         "ok no 4831",
         "ok do not 4831",
+        # A sign beside a number ends it, whether blanks are around the sign or not.
+        "send 1, 500 0722000111",
+        "send 12, 500 0722000111",
+        "send 0722000111 1, 500",
+        "send 1. 500 0722000111",
+        "send 2) 500 0722000111",
+        "send 2 (500) 0722000111",
+        "send 1: 500 0722000111",
+        "send 1 #500 0722000111",
+        "send 1 /500 0722000111",
+        "send Ksh 1, 500 0722000111",
+        "send 072200011, 1 500",
+        "save 1, 500",
+        "save 12, 500 car",
+        "weka 2) 500",
+        # Noughts and lone digits between two numbers may belong to either.
+        "send 5 00 254722000111",
+        "send 100 00 254 722 000 111",
+        "send 50 0 722000111",
+        "send 5 0 722 000 111",
+        "send 0722 000 11 1 500",
+        "send 0 500 0722000111",
+        "send 0130087, -> 072 500",
+        # So does the end of a line.
+        "send 0722000111 42\n500",
+        "send 0722000111\r\n1\r\n500",
+        "send 0722000111 1\u2028500",
+        "send 5\x8500 0722000111",
+        "save 1\n500",
+        # What may be a phone is no amount.
+        "send 0722000111 733000003",
+        "send 746389176 10000- 1110",
+        "send 10; 000 00254722000111",
+        # A name may end in a number.
+        "save Form 4 500",
+        "weka Karo 2 500",
+        "save Goal 1, 500",
+        "send 500 from 0722000111",
     ],
 )
 def test_what_is_unclear_moves_nothing_and_the_answer_can_name_the_command(text: str) -> None:
@@ -129,6 +173,12 @@ def test_what_is_unclear_moves_nothing_and_the_answer_can_name_the_command(text:
 
 def parse_verb(text: str) -> str:
     return _VERB_OF_WORD[text.split(maxsplit=1)[0].upper()]
+
+
+@pytest.mark.parametrize("text", ["apply 1042 10", "apply 1042, 10", "omba 1042 (7)", "ok 4831 5", "ok 4831. 5", "4831 ok 12"])
+def test_two_numbers_are_never_joined_to_a_third(text: str) -> None:
+    with pytest.raises((NotUnderstood, LooksLikeAPin)):
+        parse(text, "KE")
 
 
 @pytest.mark.parametrize(
@@ -226,6 +276,8 @@ def test_a_pin_that_arrives_is_seen_and_never_taken_for_an_amount(text: str) -> 
         ("OK\u200e4831", Command("confirm", number="4831")),
         ("OK “4831”", Command("confirm", number="4831")),
         ("SAVE 1 000 School fees", Command("save", amount=kes(1_000), words="School fees")),
+        ("SAVE Karo 1 000", Command("save", amount=kes(1_000), words="Karo")),
+        ("APPLY 104 20", Command("apply", number="10420")),
         ("SAVE 500 bob School fees", Command("save", amount=kes(500), words="School fees")),
         ("WEKA Karo Ksh. 500/-", Command("save", amount=kes(500), words="Karo")),
         ("SAVE 200 Car 2027", Command("save", amount=kes(200), words="Car 2027")),
