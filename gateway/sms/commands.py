@@ -32,6 +32,8 @@ _WORDS = {
     "start": ("START", "UNSTOP", "ANZA"),
 }
 _VERB_OF_WORD = {word: verb for verb, words in _WORDS.items() for word in words}
+# What a word may be a slip of: `please` is not one of STOPPLEASE.
+_NEAR = [word for verb, words in _WORDS.items() for word in words if verb != "stop" or word in ("STOP", "ACHA", "UNSUBSCRIBE")]
 _SWAHILI = frozenset(
     {"SALIO", "TAARIFA", "TUMA", "SAWA", "WEKA", "KAZI", "OMBA", "BIMA", "LUGHA", "JIUNGE", "MSAADA", "ACHA", "ONDOA", "ANZA"}
 )
@@ -49,9 +51,12 @@ _KEYWORD = "JASHO"
 # In one piece, or in groups: `48 26`, `4-8-2-6`.
 _FOUR_DIGITS = re.compile(r"(?<!\d)\d(?:[ .*-]{0,3}\d){3}(?!\d)")
 _PIN_WORD = re.compile(
-    r"(?<![^\W\d_])(?:(?:my)?p\W{0,2}i\W{0,2}n(?:i|s|\W{0,2}(?:code|number|no))?|(?:neno)?siri|password|passcode|nywila)(?![^\W\d_])",
+    r"(?<![^\W\d_])(?:(?:my)?p\W{0,2}[i1l]\W{0,2}n{1,2}(?:i|s|\W{0,2}(?:code|number|no))?|(?:neno)?siri|passw?ord|passcode|nywila|"
+    r"secret|pwd)(?![^\W\d_])",
     re.IGNORECASE,
 )
+# Beside such a word, with whatever signs between them.
+_PIN_DIGITS = re.compile(r"(?<!\d)\d(?:[\W_]{0,3}\d){3}(?!\d)")
 # Signs around a text or a piece of it. A dash or a point before digits says something.
 _WORD = re.compile(r"[^\W\d_]+")
 _SIGNS_OF_AMOUNTS = ("/-", "/=", "=")
@@ -108,21 +113,23 @@ def parse(text: str, country: str) -> Command:
     in_one_line = " ".join(reading.without_pictures(reading.clean(text[:_MOST_READ])).split())
     if stopping.wants_no_more(typed):
         return Command("stop", may_hold_pin=_FOUR_DIGITS.search(in_one_line) is not None)
-    if _PIN_WORD.search(in_one_line) and _FOUR_DIGITS.search(in_one_line):
+    if _PIN_WORD.search(in_one_line) and _PIN_DIGITS.search(in_one_line):
         raise LooksLikeAPin
     typed = _without_keyword(typed)
     word = _WORD.search(typed)
     before, behind = (typed, "") if word is None else (typed[: word.start()], typed[word.end() :])
     before_tokens, tokens = [token for token in _tokens(before) if token not in _PARTING], _tokens(behind)
+    verb = None if word is None else _VERB_OF_WORD.get(word[0].upper())
+    if verb is None and (code := _lone_code(_tokens(typed))):
+        return Command("confirm", number=code)
     if word is None:
-        if all(token.isdecimal() for token in before_tokens) and len(digits := "".join(before_tokens)) == 4:
-            return Command("confirm", number=digits)  # the code alone, or a PIN: only a waiting order can tell
         raise NotUnderstood
-    verb = _VERB_OF_WORD.get(word[0].upper())
     if verb is None or verb == "stop":
         raise NotUnderstood("" if verb else _nearest(word[0].upper()))
     is_long = len(text) > _MOST_READ or len(typed) > _MOST_CHARACTERS or len(tokens) > _MOST_TOKENS
     if verb in _MOVING and (is_long or (before_tokens and verb != "confirm")):
+        if verb != "confirm":
+            _refuse_pin(before_tokens)
         raise NotUnderstood(verb)
     tokens = before_tokens + (tokens if verb in _MOVING else [token for token in tokens if token not in (_BETWEEN, _BRACKET)])
     return _READERS.get(verb, _without_more)(verb, tokens, country)
@@ -159,12 +166,19 @@ def _tokens(text: str) -> list[str]:
     return tokens
 
 
+def _lone_code(tokens: list[str]) -> str:
+    """The code alone, or a PIN: only a waiting order can tell. Empty where more is said than `4831 please`."""
+    pieces = [token for token in tokens if not (_FILLER.fullmatch(token) or _BESIDE_DIGITS.fullmatch(token) or token in _PARTING)]
+    digits = "".join(pieces)
+    return digits if re.fullmatch("[0-9]{4}", digits) else ""
+
+
 def _has_digit(token: str) -> bool:
     return any(map(str.isdecimal, token))
 
 
 def _nearest(word: str) -> str:
-    close = difflib.get_close_matches(word[:12], _VERB_OF_WORD, n=1, cutoff=_LIKENESS)
+    close = difflib.get_close_matches(word[:12], _NEAR, n=1, cutoff=_LIKENESS)
     return _VERB_OF_WORD[close[0]] if close else ""
 
 
