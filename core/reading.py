@@ -67,6 +67,13 @@ def mark_lines(text: str) -> str:
     return _LINE_ENDS.sub(" ; ", text)
 
 
+def without_accents(text: str) -> str:
+    """A cleaned text with plain letters, to find words in: `stóp`, bold letters."""
+    if text.isascii():
+        return text
+    return "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+
+
 def without_pictures(text: str) -> str:
     """A cleaned text with a semicolon for each emoji: one parts what is on both its sides.
 

@@ -14,7 +14,7 @@ from core.countries import COUNTRIES, CURRENCIES
 from core.credentials import pins
 from core.errors import BadAmount, BadPhone
 from core.money import Money
-from gateway.sms import naming, stopping
+from gateway.sms import naming, pieces, stopping
 
 _WORDS = {
     "balance": ("BAL", "SALIO", "BALANCE"),
@@ -36,14 +36,10 @@ _VERB_OF_WORD = {word: verb for verb, words in _WORDS.items() for word in words}
 _NEAR = [word for verb, words in _WORDS.items() for word in words if verb != "stop" or word in ("STOP", "ACHA", "UNSUBSCRIBE")]
 _SWAHILI = frozenset(
     {"SALIO", "TAARIFA", "TUMA", "SAWA", "WEKA", "KAZI", "OMBA", "BIMA", "LUGHA", "JIUNGE", "MSAADA", "ACHA", "ONDOA", "ANZA"}
+    | {"ACHENI", "WACHA", "SITISHA", "SIMAMISHA", "NIONDOE", "NIONDOENI"}
 )
 _LANGUAGE_OF_WORD = {"EN": "en", "ENGLISH": "en", "KIINGEREZA": "en", "SW": "sw", "SWAHILI": "sw", "KISWAHILI": "sw"}
 _FILLER = re.compile("to|for|of|please|pls|number|amount|cash|money|kwa|ya|na|tafadhali|namba|nambari|pesa|kiasi", re.IGNORECASE)
-# Stands where a little word or a sign stood: what is on both sides of it is not one number (`1 to 500`, `12, 500`).
-_BETWEEN = "|"
-# Likewise where only parentheses stood: a phone may have them within, an amount not.
-_BRACKET = ")"
-_PARTING = (_BETWEEN, _BRACKET, "-")
 # Beside the digits of a code or a job.
 _BESIDE_DIGITS = re.compile(r"my|is|the|code|job|jobs|kodi|kazi|ni|thanks|asante", re.IGNORECASE)
 # People who share a short code with other services begin with this one's name.
@@ -57,13 +53,9 @@ _PIN_WORD = re.compile(
 )
 # Beside such a word, with whatever signs between them.
 _PIN_DIGITS = re.compile(r"(?<!\d)\d(?:[\W_]{0,3}\d){3}(?!\d)")
-# Signs around a text or a piece of it. A dash or a point before digits says something.
 _WORD = re.compile(r"[^\W\d_]+")
-_SIGNS_OF_AMOUNTS = ("/-", "/=", "=")
-_DASHES = (*_SIGNS_OF_AMOUNTS, "-")
 # What is ordered by them must be written in full, with nothing but a code before the word.
 _MOVING = ("send", "save", "confirm", "apply")
-_SIGNS_BEFORE, _SIGNS_BEHIND = " \"'([{<*_#:,;!?~/\\|", " \"')]}>*_#:,;!?~.|"
 
 _MOST_READ = 2_000
 # No command needs more: what is longer is a letter, of which only the first word counts.
@@ -118,9 +110,9 @@ def parse(text: str, country: str) -> Command:
     typed = _without_keyword(typed)
     word = _WORD.search(typed)
     before, behind = (typed, "") if word is None else (typed[: word.start()], typed[word.end() :])
-    before_tokens, tokens = [token for token in _tokens(before) if token not in _PARTING], _tokens(behind)
-    verb = None if word is None else _VERB_OF_WORD.get(word[0].upper())
-    if verb is None and (code := _lone_code(_tokens(typed))):
+    before_tokens, tokens = [token for token in pieces.split(before) if token not in pieces.PARTING], pieces.split(behind)
+    verb = None if word is None else _VERB_OF_WORD.get(reading.without_accents(word[0]).upper())
+    if verb is None and (code := _lone_code(pieces.split(typed))):
         return Command("confirm", number=code)
     if word is None:
         raise NotUnderstood
@@ -131,7 +123,9 @@ def parse(text: str, country: str) -> Command:
         if verb != "confirm":
             _refuse_pin(before_tokens)
         raise NotUnderstood(verb)
-    tokens = before_tokens + (tokens if verb in _MOVING else [token for token in tokens if token not in (_BETWEEN, _BRACKET)])
+    tokens = before_tokens + (
+        tokens if verb in _MOVING else [token for token in tokens if token not in (pieces.BETWEEN, pieces.BRACKET)]
+    )
     return _READERS.get(verb, _without_more)(verb, tokens, country)
 
 
@@ -149,32 +143,16 @@ def _without_keyword(typed: str) -> str:
     return typed
 
 
-def _tokens(text: str) -> list[str]:
-    """The pieces of a text without the signs around them; signs by themselves, or between two numbers, are _BETWEEN."""
-    tokens: list[str] = []
-    signs = ""
-    for piece in text.split():
-        begun = piece if piece in _DASHES else piece.lstrip(_SIGNS_BEFORE)
-        bare = begun if piece in _DASHES else begun.rstrip(_SIGNS_BEHIND)
-        signs += piece.removesuffix(begun)
-        behind = begun.removeprefix(bare)
-        if signs and tokens and _has_digit(tokens[-1]) and _has_digit(bare):
-            tokens.append(_BRACKET if set(signs) <= {"(", ")"} else _BETWEEN)
-        is_sign = not bare or (bare == "-" and signs + behind != "")
-        tokens.append(_BETWEEN if is_sign else bare)
-        signs = behind
-    return tokens
-
-
 def _lone_code(tokens: list[str]) -> str:
     """The code alone, or a PIN: only a waiting order can tell. Empty where more is said than `4831 please`."""
-    pieces = [token for token in tokens if not (_FILLER.fullmatch(token) or _BESIDE_DIGITS.fullmatch(token) or token in _PARTING)]
-    digits = "".join(pieces)
+    digits = "".join(token for token in _without_words_beside(tokens) if token not in pieces.PARTING)
     return digits if re.fullmatch("[0-9]{4}", digits) else ""
 
 
-def _has_digit(token: str) -> bool:
-    return any(map(str.isdecimal, token))
+def _without_words_beside(tokens: list[str]) -> list[str]:
+    """The tokens of a code or a job's number, without the little words around them."""
+    is_word = [_FILLER.fullmatch(token) or _BESIDE_DIGITS.fullmatch(token) for token in tokens]
+    return pieces.trimmed([pieces.BETWEEN if word else token for word, token in zip(is_word, tokens, strict=True)])
 
 
 def _nearest(word: str) -> str:
@@ -226,23 +204,17 @@ def _is_torn(beside: list[str], piece: str) -> bool:
 
 
 def _without_fillers(tokens: list[str]) -> list[str]:
-    return _trimmed([_BETWEEN if _FILLER.fullmatch(token) else token for token in tokens])
-
-
-def _trimmed(tokens: list[str]) -> list[str]:
-    """The tokens between what only parts them from others: little words, a dash."""
-    places = [place for place, token in enumerate(tokens) if token not in _PARTING]
-    return tokens[places[0] : places[-1] + 1] if places else []
+    return pieces.trimmed([pieces.BETWEEN if _FILLER.fullmatch(token) else token for token in tokens])
 
 
 def _without_lone_currency(tokens: list[str], country: str) -> list[str]:
     """The tokens without the currency's name where no digits are at its side: then it belongs to the amount elsewhere."""
     currency = COUNTRIES[country].currency
-    names = {currency.casefold(), *CURRENCIES[currency].words, *_SIGNS_OF_AMOUNTS}
-    has_digits = [False, *map(_has_digit, tokens), False]
-    return _trimmed(
+    names = {currency.casefold(), *CURRENCIES[currency].words, *pieces.SIGNS_OF_AMOUNTS}
+    has_digits = [False, *map(pieces.has_digit, tokens), False]
+    return pieces.trimmed(
         [
-            _BETWEEN if token.casefold() in names and not (has_digits[place] or has_digits[place + 2]) else token
+            pieces.BETWEEN if token.casefold() in names and not (has_digits[place] or has_digits[place + 2]) else token
             for place, token in enumerate(tokens)
         ]
     )
@@ -254,7 +226,7 @@ def _without_four_digits(tokens: list[str]) -> list[tuple[str, list[str]]]:
         (re.sub(r"\D", "", group), tokens[:place] + tokens[end:])
         for place in range(len(tokens))
         for end in range(place + 1, min(place + _MOST_PIN_TOKENS, len(tokens)) + 1)
-        if _FOUR_DIGITS.fullmatch(group := " ".join(token for token in tokens[place:end] if token not in (_BETWEEN, _BRACKET)))
+        if _FOUR_DIGITS.fullmatch(group := " ".join(pieces.without_signs(tokens[place:end])))
     ]
 
 
@@ -294,20 +266,16 @@ def _savings(tokens: list[str], country: str) -> list[tuple[Money, str]]:
             spans.append(longest)
         # `Form 4 500`: a name may end in a number, and the amount begin behind it.
         is_in_name = is_new and begin > 0 and tokens[begin].isdecimal() and any(map(str.isalpha, tokens[begin - 1]))
-    return [(amount, _named(tokens[:begin] + tokens[end:])) for begin, end, amount in spans]
-
-
-def _named(tokens: list[str]) -> str:
-    return " ".join(token for token in tokens if token not in (_BETWEEN, _BRACKET))
+    return [(amount, " ".join(pieces.without_signs(tokens[:begin] + tokens[end:]))) for begin, end, amount in spans]
 
 
 def _number(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG001 - one shape for all readers
-    pieces = _trimmed([_BETWEEN if _FILLER.fullmatch(token) or _BESIDE_DIGITS.fullmatch(token) else token for token in rest])
-    digits = "".join(pieces)
+    parts = _without_words_beside(rest)
+    digits = "".join(parts)
     # In groups it is one number only where none of them is a number by itself: `1042 10` is two.
-    if re.fullmatch(r"[0-9]{4,6}", digits) and (len(pieces) == 1 or max(map(len, pieces)) < _LEAST_DIGITS):
+    if re.fullmatch(r"[0-9]{4,6}", digits) and (len(parts) == 1 or max(map(len, parts)) < _LEAST_DIGITS):
         return Command(verb, number=digits)
-    groups = [piece for piece in pieces if re.fullmatch(r"[0-9.*-]+", piece)]
+    groups = [part for part in parts if re.fullmatch(r"[0-9.*-]+", part)]
     if len(groups) > 1 and _without_four_digits(groups):
         raise LooksLikeAPin
     raise NotUnderstood(verb)

@@ -6,11 +6,27 @@ somebody written to who has asked us not to.
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+
+from core import reading
 
 # Whoever begins with one of these means it, whatever follows: `STOP! Thank you`, `acha kunitumia ujumbe`.
-_SURE = ("STOP", "STOPALL", "STOPSMS", "STOPIT", "STOPNOW", "STOPPLEASE", "UNSUBSCRIBE", "OPTOUT", "ACHA", "ONDOA")
+_SURE = (
+    "STOP",
+    "STOPALL",
+    "STOPSMS",
+    "STOPIT",
+    "STOPNOW",
+    "STOPPLEASE",
+    "UNSUBSCRIBE",
+    "UNSUB",
+    "OPTOUT",
+    "ACHA",
+    "ACHENI",
+    "ONDOA",
+)
 # These also begin other sentences (`cancel my order`): beside them stands nothing but the words below.
-_EVERYDAY = ("END", "CANCEL", "QUIT")
+_EVERYDAY = ("END", "CANCEL", "QUIT", "WACHA", "SITISHA", "SIMAMISHA", "NIONDOE", "NIONDOENI")
 WORDS = (*_SURE, *_EVERYDAY)
 # What may stand before the word (`please stop`), and behind one that ends a sentence (`I said stop sending this`).
 _BESIDE = re.compile(
@@ -39,6 +55,13 @@ _LINK = re.compile(
 )
 _QUESTION = re.compile("HOW|WHEN|WHY|WHERE|WHAT|JINSI|NAMNA|VIPI|LINI|WAPI")
 _PLACE = re.compile("BUS|NEXT|LAST|FULL|NON|THE|A|AT|ONE|PIT|MATATU|STAGE|STENDI|MWISHO|EVERY|EACH|FIRST|UNTIL|TILL|WITHOUT")
+# Who asks without any of the words, at the beginning of a sentence.
+_ASKED_PLAINLY = re.compile(
+    "(?:(?:PLEASE|PLS|PLZ|KINDLY|HI|HELLO|HEY|OK|TAFADHALI|NAOMBA) )*"
+    "(?:(?:DO NOT|DONT|DON'T|NEVER) (?:EVER )?(?:SEND|TEXT|SMS|MESSAGE|CONTACT|WRITE|DISTURB) (?:TO )?(?:ME|US)|"
+    "NO MORE (?:SMS|TEXTS?|MESSAGES?|MSGS?|REMINDERS|SPAM)|(?:REMOVE|DELETE) (?:ME|MY NUMBER)|TAKE (?:ME|MY NUMBER) OFF|"
+    "[MU]SI(?:NI|TU)TUMIE(?:NI)?|SITAKI (?:UJUMBE|JUMBE|MESEJI|SMS|TEXTS?))(?: .*)?"
+)
 _RUN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 # Between two words: a sentence begins, or a part of one.
 _HARD, _SOFT = re.compile(r"[.!?;]"), re.compile(r"[,:()\[\]{}\"|/]|\s-+\s|--")
@@ -61,9 +84,19 @@ def letters(text: str) -> list[str]:
 
 def wants_no_more(text: str) -> bool:
     """Does this cleaned text opt its sender out?"""
-    words = _words(text)
+    words = _words(reading.without_accents(text))
     has_digits = any(map(str.isdecimal, text))
-    return any(_means_it(words, place, has_digits=has_digits) for place, word in enumerate(words) if word.squeezed in _SQUEEZED)
+    places = (place for place, word in enumerate(words) if word.squeezed in _SQUEEZED)
+    return any(_means_it(words, place, has_digits=has_digits) for place in places) or _is_asked_plainly(words)
+
+
+def _is_asked_plainly(words: list[_Word]) -> bool:
+    """`Do not text me`, `usinitumie ujumbe`; not `do not send me the money`."""
+    starts = [place for place in range(len(words)) if place == 0 or _is_break(words[place], (_HARD,))]
+    sentences = [[word.text for word in words[start:end]] for start, end in pairwise([*starts, len(words)])]
+    return any(
+        _ASKED_PLAINLY.fullmatch(" ".join(sentence)) and not any(map(_OTHER_MATTER.fullmatch, sentence)) for sentence in sentences
+    )
 
 
 def _means_it(words: list[_Word], place: int, *, has_digits: bool) -> bool:

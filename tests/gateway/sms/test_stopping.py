@@ -34,6 +34,10 @@ STOPS = [
     "Please don't. STOP!",
     "I never joined, please stop", "Hii si namba yake, acha", "Nani? acha", "my name is not John, unsubscribe",
     "Take me off. Opt out", "wrong person (stop)", "Nobody asked for this stop now please", "Stop 0722000111",
+    "stóp", "ŠTOP", "STO\u0301P", "𝐒𝐓𝐎𝐏", "Unsub", "ACHENI", "acheni kunitumia ujumbe", "Wacha", "wacha kunitumia meseji",
+    "SITISHA", "Simamisha ujumbe", "tafadhali niondoe", "Do not text me", "Please don't send me messages!", "Dont sms me again",
+    "No more messages please", "remove me", "Kindly remove my number", "Take me off your list", "Usinitumie ujumbe tena",
+    "Msinitumie meseji", "Sitaki ujumbe wenu", "Hello. Never contact us again",
     "HELP. Stop", "how did you get my number? stop",
 ]  # fmt: skip
 NO_STOPS = [
@@ -49,6 +53,8 @@ NO_STOPS = [
     "I do not want you to stop", "don't ever stop", "Please never stop, jasho", "the next stop", "SEND 500 0722000111. STOP",
     "TUMA 500 0722000111, acha", "OK 4831. stop", "SAVE 200, stop fund", "Please, stop the payment", "Wait. Stop the transfer",
     "Help! Stop my order", "KAZI stendi, stop", "JOBS matatu stop", "Where is the bus stop", "Please acha malipo hayo", "Usiache",
+    "Do not send me the money", "Don't send to me 500 bob", "You do not send me messages", "Usinitumie pesa", "Sitaki mkopo",
+    "Remove me from the job", "Wacha nitume pesa kesho", "sitisha malipo", "Simamisha agizo langu", "Why don't you text me",
     "how can I stop", "I said stop the transfer", "wrong number, cancel", "JOIN John, Acha",
 ]  # fmt: skip
 
