@@ -63,7 +63,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(1_000_000))
     parser.add_argument("--faults", type=int, default=20, help="how many; each kind comes once before any comes again")
     parser.add_argument("--only", help="this kind of fault alone")
-    parser.add_argument("--plant", default="", help="a fault of the service itself: forgotten keys, denial, nothing paid")
+    parser.add_argument(
+        "--plant", default="", help="a fault of the service itself: forgotten keys, denial, nothing paid, silence, old balances"
+    )
     given = parser.parse_args()
     return asyncio.run(drive(given))
 

@@ -73,7 +73,39 @@ def _pay_nothing() -> None:
     poster.post_on_driver = post_and_undo  # type: ignore[attr-defined]
 
 
-_PLANTS = {"forgotten keys": _forget_keys, "denial": _deny, "nothing paid": _pay_nothing}
+def _tell_nobody() -> None:
+    """Money moves, and nobody gets an SMS about it."""
+    from core.ledger import poster  # noqa: PLC0415
+
+    post = poster.post_on_driver  # type: ignore[attr-defined]
+
+    async def post_in_silence(driver: Any, transfers: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - whatever it takes
+        return await post(driver, [replace(transfer, notices=()) for transfer in transfers], *args, **options)
+
+    poster.post_on_driver = post_in_silence  # type: ignore[attr-defined]
+
+
+def _show_old_balances() -> None:
+    """Each process shows what it has shown a customer first."""
+    from core.customers import wallet  # noqa: PLC0415
+
+    read, shown = wallet.get_balance, {}
+
+    async def read_once(runtime: Any, customer: Any) -> Any:  # noqa: ANN401 - whatever it takes
+        if customer.phone not in shown:
+            shown[customer.phone] = await read(runtime, customer)
+        return shown[customer.phone]
+
+    wallet.get_balance = read_once
+
+
+_PLANTS = {
+    "forgotten keys": _forget_keys,
+    "denial": _deny,
+    "nothing paid": _pay_nothing,
+    "silence": _tell_nobody,
+    "old balances": _show_old_balances,
+}
 
 if "FAULTS_CLOCKS" in os.environ:
     core.clock.datetime = MovedClock  # type: ignore[attr-defined]
