@@ -59,7 +59,9 @@ def nothing_answers(url: str) -> OSError:
 
 def post(callback: str, fields: dict[str, str]) -> str:
     """Sends a form to a callback of the service and returns the answer. Raises OSError in words for people."""
-    request = urllib.request.Request(callback, urllib.parse.urlencode(fields).encode(), method="POST")  # noqa: S310
+    # What was typed goes as it was typed, bad bytes too: the service answers them in words.
+    form = urllib.parse.urlencode(fields, errors="surrogateescape").encode()
+    request = urllib.request.Request(callback, form, method="POST")  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the operator's own address
             return str(answer.read().decode())

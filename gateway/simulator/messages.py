@@ -39,7 +39,9 @@ def routes(runtime: Runtime) -> list[Route]:
         """Takes JSON with `phone` and `text`, and returns the moment. The answer arrives in the inbox."""
         moment = clock.now()
         try:
-            sent = msgspec.json.decode((await request.body())[:_MOST_BODY_BYTES], type=_Sent)
+            # A bad byte becomes U+FFFD, as where a network delivers it (gateway/callbacks.py).
+            body = (await request.body())[:_MOST_BODY_BYTES].decode(errors="replace")
+            sent = msgspec.json.decode(body, type=_Sent)
             phone = reading.phone(sent.phone, country)
         except msgspec.MsgspecError:
             return refuse('An SMS is {"phone": "0711000001", "text": "BAL"}.')

@@ -60,7 +60,7 @@ async def _read_answer(request: Request) -> bool | None:
         if len(body) > _MOST_BODY_BYTES:
             return None
     try:
-        return _ANSWERS.get(msgspec.json.decode(body, type=_Answer).answer)
+        return _ANSWERS.get(msgspec.json.decode(body.decode(errors="replace"), type=_Answer).answer)
     except msgspec.DecodeError:
         return None
 

@@ -237,6 +237,8 @@ def _save(verb: str, rest: list[str], country: str) -> Command:
     if len(savings) == 1:
         [(amount, words)] = savings
         _refuse_pin([words])
+        if re.search(r"(?<![^\W_])(?:00|[0-9]+(?![^\W_]))", words):  # noughts: `1, 000/=` is no 1
+            raise NotUnderstood(verb)
         return Command(verb, amount=amount, words=words)
     named = [saving for saving in savings if _ends_in_number(saving[1])]
     if len(savings) > 1 and len(named) == 1:

@@ -8,7 +8,7 @@ PARTING = (BETWEEN, BRACKET, "-")
 SIGNS_OF_AMOUNTS = ("/-", "/=", "=")
 _DASHES = (*SIGNS_OF_AMOUNTS, "-")
 # A dash or a point before digits says something.
-_SIGNS_BEFORE, _SIGNS_BEHIND = " \"'([{<*_#:,;!?~/\\|", " \"')]}>*_#:,;!?~.|"
+_SIGNS_BEFORE, _SIGNS_BEHIND = " \"'([{<*_#:,;!?~=/\\|", " \"')]}>*_#:,;!?~.|"
 
 
 def split(text: str) -> list[str]:

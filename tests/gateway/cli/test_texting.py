@@ -3,6 +3,7 @@
 import re
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -30,6 +31,19 @@ def test_only_the_answer_is_printed_and_not_what_lay_there_before(service_url: s
         assert done.returncode == 0, done.stderr
         assert answer in done.stdout
         assert len(done.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("message", "answer"), [("BAL caf\udce9", "Your balance is"), ("\udcff\udcfe", "BAL, MINI, SEND")])
+def test_a_byte_that_is_no_text_goes_as_it_was_typed(service_url: str, message: str, answer: str) -> None:
+    done = jasho(["sms", message, "--phone", ASHA, "--url", service_url])
+    assert done.returncode == 0, done.stderr
+    assert answer in done.stdout
+
+
+def test_a_dial_goes_on_after_a_byte_that_is_no_text(service_url: str) -> None:
+    done = jasho(["dial", "*384*96*4*caf\udce9#", "--phone", ASHA, "--url", service_url], typed="0722000002\n")
+    assert "That is not a mobile number." in done.stdout
+    assert "How much to Baraka Otieno?" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -77,9 +91,28 @@ async def test_the_simulator_says_when_it_took_an_sms_so_that_the_answer_comes_a
 
 
 @pytest.mark.parametrize(
-    "body", ["", "BAL", '{"text": "BAL"}', '{"phone": "12", "text": "BAL"}', '{"phone": 1}', '"' + "x" * 5000]
+    "body",
+    [
+        "",
+        "BAL",
+        b"\xff",
+        b'{"phone": "0711\xe9", "text": "BAL"}',
+        '{"text": "BAL"}',
+        '{"phone": "12", "text": "BAL"}',
+        '{"phone": 1}',
+        '"' + "x" * 5000,
+    ],
 )
-async def test_what_is_no_sms_is_refused_with_a_sentence(client: httpx2.AsyncClient, body: str) -> None:
+async def test_what_is_no_sms_is_refused_with_a_sentence(client: httpx2.AsyncClient, body: str | bytes) -> None:
     refused = await client.post("/simulator/sms", content=body)
     assert refused.status_code == 400
     assert refused.json()["reason"].endswith(".")
+
+
+async def test_the_simulator_takes_an_sms_with_a_byte_that_is_no_text(client: httpx2.AsyncClient, runtime: Runtime) -> None:
+    taken = await client.post("/simulator/sms", content=b'{"phone": "0711000001", "text": "BAL caf\xe9"}')
+    assert taken.status_code == 202
+    await sms.deliver(runtime)
+    assert "Your balance is" in (await client.get("/simulator/inbox", params={"phone": ASHA})).json()[0]["body"]
+    answered = await client.post(f"/simulator/prompts/{uuid4()}", content=b'{"answer": "\xff"}')
+    assert answered.status_code == 400

@@ -58,6 +58,8 @@ def kes(units: int) -> Money:
         "SEND 500 KES to 0722000111 KES",
         "SEND\n500\n0722000111",
         "SEND 500\r\n0722000111\r\n",
+        "SEND /=500 0722000111",
+        "SEND 0722000111 =500/=",
         "SEND 500/- +254 (722) 000 111",
         "SEND 500/- 0 722 000 111",
         "SEND 500 to 0 722 000 111",
@@ -139,6 +141,9 @@ def test_thousands_are_understood(text: str) -> None:
         "send 072200011, 1 500",
         "save 1, 500",
         "save 12, 500 car",
+        "save 1, 000",
+        "save 1, 000/=",
+        "save 10. 000 Car",
         "weka 2) 500",
         # Noughts and lone digits between two numbers may belong to either.
         "send 5 00 254722000111",
