@@ -143,8 +143,9 @@ def _chosen(open_goals: list[Goal], words: str) -> Goal | None:
     """The goal whose name begins with these words, or the only goal where there are none."""
     if not words:
         return open_goals[0] if len(open_goals) == 1 else None
-    meant = [goal for goal in open_goals if goal.name.casefold().startswith(words.casefold())]
-    exact = [goal for goal in meant if goal.name.casefold() == words.casefold()]
+    written = septets.plain(words).casefold()  # as names of goals are kept
+    meant = [goal for goal in open_goals if goal.name.casefold().startswith(written)]
+    exact = [goal for goal in meant if goal.name.casefold() == written]
     goals_meant = exact or meant
     return goals_meant[0] if len(goals_meant) == 1 else None
 

@@ -232,7 +232,7 @@ def _without_four_digits(tokens: list[str]) -> list[tuple[str, list[str]]]:
 
 def _save(verb: str, rest: list[str], country: str) -> Command:
     """An amount, and perhaps the name of a goal before or behind it."""
-    tokens = _without_fillers(rest)
+    tokens = pieces.trimmed(rest)
     savings = _savings(tokens, country)
     if len(savings) == 1:
         [(amount, words)] = savings
@@ -267,8 +267,16 @@ def _savings(tokens: list[str], country: str) -> list[tuple[Money, str]]:
         if longest is not None and is_new:
             spans.append(longest)
         # `Form 4 500`: a name may end in a number, and the amount begin behind it.
-        is_in_name = is_new and begin > 0 and tokens[begin].isdecimal() and any(map(str.isalpha, tokens[begin - 1]))
-    return [(amount, " ".join(pieces.without_signs(tokens[:begin] + tokens[end:]))) for begin, end, amount in spans]
+        before = tokens[begin - 1] if begin else ""
+        is_in_name = is_new and tokens[begin].isdecimal() and any(map(str.isalpha, before)) and not _FILLER.fullmatch(before)
+    return [(amount, _name(tokens[:begin] + tokens[end:])) for begin, end, amount in spans]
+
+
+def _name(tokens: list[str]) -> str:
+    """What a goal is called, without the little words around it: those within are parts of it (`Karo ya shule`)."""
+    words = pieces.without_signs(tokens)
+    places = [place for place, word in enumerate(words) if not _FILLER.fullmatch(word)]
+    return " ".join(words[places[0] : places[-1] + 1]) if places else ""
 
 
 def _number(verb: str, rest: list[str], country: str) -> Command:  # noqa: ARG001 - one shape for all readers

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from sqlalchemy import func, select, text, update
 
-from core import clock, hashing
+from core import clock, hashing, septets
 from core.credentials import codes, pins
 from core.credentials.refusals import PinLocked, WrongPin
 from core.customers import profiles, wallet
@@ -352,6 +352,28 @@ async def test_a_year_in_the_name_of_a_goal_is_asked_about_and_not_taken_for_a_p
     hers = await customer(runtime, ASHA)
     await opening.open_goal(runtime, hers, name="Cow", target=Money.of_units(1_000, "KES"), key="cow")
     assert (await asha.ask("SAVE 200 Car 2027")).startswith("Into which goal?")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("Karo ya shule", "karo ya shule"), ("Fees for John", "Fees for"), ("Şule", "Şule"), ("Ng'ombe", "Ng’ombe")],
+)
+async def test_a_goal_is_found_by_the_name_that_its_owner_gave_it(
+    asha: Handset, runtime: Runtime, name: str, written: str
+) -> None:
+    hers = await customer(runtime, ASHA)
+    for goal in (name, "Karo shule 2"):
+        await opening.open_goal(
+            runtime, hers, name=opening.read_name(goal), target=Money.of_units(1_000, "KES"), key=f"goal {goal}"
+        )
+    assert (await asha.ask(f"SAVE 200 {written}")).startswith(f"Save KES 200 into {septets.plain(name)}?")
+
+
+@pytest.mark.parametrize("body", ["SEND 12, 500 0722000002", "SEND 5 00 254722000002", "SEND 0722000002 42\n500"])
+async def test_two_numbers_are_no_order_of_a_third(asha: Handset, runtime: Runtime, body: str) -> None:
+    assert "SEND 500 0722000111" in await asha.ask(body)
+    async with runtime.database.autocommit() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM sms_order")) == 0
 
 
 @pytest.mark.parametrize("body", ["JOIN please", "JOIN us", "JOIN Jasho"])
