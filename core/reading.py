@@ -138,8 +138,11 @@ def whole_amount(text: str, currency: str) -> Money:
 
 @refuses(BadDate)
 def day(text: str) -> date:
-    """A day: `31/12/2026`, `31-12-26`, `31.12.2026`, `31122026`. The caller decides whether the day makes sense."""
-    match = _DATE.fullmatch(text.strip())
+    """A day: `31/12/2026`, `31-12-26`, `31.12.2026`, `31122026`, with signs around it.
+
+    The caller decides whether the day makes sense.
+    """
+    match = _DATE.fullmatch(_bare(text))
     if match is None:
         raise BadDate
     number, month, year = (int(part) for part in match.groups() if part is not None)
