@@ -127,7 +127,7 @@ async def test_redis_emptied_after_the_payment_gets_its_receipt_and_never_a_seco
     async with redis.asyncio.Redis.from_url(redis_url) as server:
         await server.flushdb()
     again = await asha.send_again()
-    assert again.text == f"Your last transaction:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
+    assert again.text == f"This is done already:\n{receipt.text[:10]} -KES 507 Baraka Otieno"
     assert not (await asha.type(pins.RIGHT)).is_open
     assert await balance_minor(runtime, ASHA) == 1_250_000 - 50_700
 
