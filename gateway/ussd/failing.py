@@ -16,10 +16,12 @@ from core import clock, reading, septets
 from core.customers import profiles, wallet
 from core.customers.profiles import Customer
 from core.deadline import within
+from core.errors import Busy
 from core.faults import is_away
 from core.faults.outage import Outage
 from core.faults.reached import Reached
 from core.i18n import LANGUAGES, _, translate
+from core.ledger.refusals import ClockWrong
 from core.runtime import Runtime
 from core.wording import describe_done
 from gateway.ussd.past import likely_origins
@@ -85,6 +87,11 @@ class Failing:
             return end(MAYBE_DONE, session.language)
         session.confirmed += 1
         return done
+
+    def reply_unkept(self, reply: str, language: str) -> str:
+        """The reply to a hop whose session could not be kept: a copy of it, which finds no reply, may do it a moment later."""
+        refused = tuple(end(sentence, language) for sentence in (NOTHING_DONE, Busy.sentence, ClockWrong.sentence))
+        return end(MAYBE_DONE, language) if reply.startswith(refused) else reply
 
     async def find_done_in(self, origins: Iterable[str], customer: Customer | None) -> str | None:
         """The reply that tells what sessions with these origins have done last; None where that is nothing, or not known."""

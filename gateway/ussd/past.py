@@ -12,7 +12,7 @@ import msgspec
 from msgspec import structs
 
 from core import clock
-from gateway.ussd.transcript import Mark, Transcript, Typed
+from gateway.ussd.transcript import Mark, NoInput, Transcript, Typed
 
 # Of those that are over for longer than any late hop, and of the others: nobody dials more often while one hop is on its way.
 MOST_REMEMBERED, MOST_LATE = 4, 16
@@ -43,6 +43,18 @@ def find(begun: Iterable[Begun], session_id: str) -> Begun | None:
 def goes_on(session: Begun, text: str, now_ms: int, transcript: Transcript) -> bool:
     """Is it a later hop of this session, which Redis has forgotten, rather than the first one of another with the same id?"""
     return session.is_late(now_ms) and isinstance(transcript.read(text, session.first), Typed)
+
+
+def is_of_another(begun: Iterable[Begun], session_id: str, text: str, last: Mark, transcript: Transcript) -> bool:
+    """Is it of another session than the one with this id whose last hop `last` marks?
+
+    The older hops of that one are shorter, and go on from its first.
+    """
+    if transcript.read(text, last) is not NoInput.OUT_OF_ORDER:
+        return False
+    session = find(begun, session_id)
+    goes_on = session is None or transcript.read(text, session.first) is not NoInput.OUT_OF_ORDER
+    return len(text) >= last.length or not goes_on
 
 
 def begin(session_id: str, first: Mark, now_ms: int, country: str, *, is_again: bool) -> Begun:

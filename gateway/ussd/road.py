@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import structlog
 from redis import RedisError
 
-from core import reading
 from core.credentials import tries
 from core.customers import profiles
 from core.deadline import budget, within
@@ -26,7 +25,7 @@ from gateway.ussd import displaced, past
 from gateway.ussd.failing import LOOK_FIRST, MAYBE_DONE, NOTHING_DONE, Failing, end, end_in_every_language, holds_pin
 from gateway.ussd.past import Begun
 from gateway.ussd.sessions import Opened, Resume, Sessions, StoredSession, TurnNotFree
-from gateway.ussd.transcript import NoInput, Transcript, Typed
+from gateway.ussd.transcript import Transcript, Typed, clean
 from menus import opening
 from menus.engine.machine import Engine
 from menus.engine.session import MenuChanged, Session, Step
@@ -36,8 +35,6 @@ _MOST_DIALLED = 20
 # Turn, database and Redis together: networks wait ten seconds, of which they need some themselves.
 _HOP_SECONDS = 8.0
 _DIAL_SECONDS = 6.0
-# Of a longer input no phone is the author.
-_MOST_CLEANED = 2_000
 _LOOK_SECONDS = 1.0
 # Of the budget, to keep the session.
 _SPARE_SECONDS = 0.6
@@ -117,11 +114,9 @@ class Road:
         with suppress(TimeoutError):  # then they stand as they were seen last
             await within(_LOOK_SECONDS, self._runtime.switches.look())
         displaced.give_back(opened, hop.session_id, hop.text, self._transcript)
+        is_new = False
         is_off, stored = self._runtime.switches.is_off(USSD), opened.stored
-        is_again = stored is not None and stored.session.id == hop.session_id and self._begins_again(hop, stored, opened)
-        if is_again:
-            opened.past = past.forget(opened.past, hop.session_id)
-        if stored is None or stored.session.id != hop.session_id or is_again:
+        if stored is None or stored.session.id != hop.session_id or self._begins_again(hop, opened, stored):
             if (late := await self._find_late(hop, opened)) is not None:
                 return await self._answer_late(opened, late)
             if is_off:
@@ -141,20 +136,18 @@ class Road:
             elif is_off:
                 return await self._answer_off(hop, opened, stored.session)
             else:
-                latest = await self._go_on(hop, stored, typed, watched)
+                latest, is_new = await self._go_on(hop, stored, typed, watched), True
         latest.session.has_acted |= watched.is_handed
-        return await self._close(opened, latest)
+        return await self._close(opened, latest, is_new=is_new)
 
-    def _begins_again(self, hop: Hop, stored: StoredSession, opened: Opened) -> bool:
+    def _begins_again(self, hop: Hop, opened: Opened, stored: StoredSession) -> bool:
         """Is it the first hop of another session, although the one with this id is over for less than two minutes?"""
-        if not stored.reply.startswith("END ") or self._transcript.read(hop.text, stored.mark) is not NoInput.OUT_OF_ORDER:
+        is_bare = not hop.text and not hop.dialled and stored.mark.length > 0
+        is_another = is_bare or past.is_of_another(opened.past, hop.session_id, hop.text, stored.mark, self._transcript)
+        if not is_another or not stored.reply.startswith("END "):
             return False
-        begun = past.find(opened.past, hop.session_id)
-        # Older hops of a session are shorter than its last one, and go on from its first.
-        is_older = len(hop.text) < stored.mark.length and (
-            begun is None or self._transcript.read(hop.text, begun.first) is not NoInput.OUT_OF_ORDER
-        )
-        return not is_older or (not hop.text and not hop.dialled)
+        opened.past = past.forget(opened.past, hop.session_id)
+        return True
 
     async def _find_late(self, hop: Hop, opened: Opened) -> str | None:
         """The reply to a late hop of a session that the phone had before."""
@@ -324,9 +317,10 @@ class Road:
         return "CON " + text
 
     def _step(self, session: Session, typed: Typed) -> Step:
-        return Step(self._runtime, session, _read(typed.text), _read(typed.previous), session.key)
+        return Step(self._runtime, session, clean(typed.text), clean(typed.previous), session.key)
 
-    async def _close(self, opened: Opened, stored: StoredSession) -> Reply:
+    async def _close(self, opened: Opened, stored: StoredSession, *, is_new: bool = False) -> Reply:
+        """Keeps the session and answers. `is_new`: the reply is to something that was typed, and no repetition's."""
         session = stored.session
         noted = past.note_origin(opened.past, session.id, session.origin)
         if noted != opened.past:
@@ -336,6 +330,8 @@ class Road:
         except (RedisError, OSError) as error:
             # What was done is done, and the customer should read it rather than wonder.
             log.warning("session not kept", error=describe(error))
+            if is_new:
+                return Reply(self._failing.reply_unkept(stored.reply, session.language), session.screen)
         return Reply(stored.reply, session.screen)
 
     def _resume(self, stored: StoredSession) -> Resume:
@@ -344,13 +340,6 @@ class Road:
             return Resume.AS_BEFORE
         has_acted = session.confirmed or session.has_acted
         return Resume.THIS if self._may_go_on(stored) or has_acted else Resume.NOTHING
-
-
-def _read(typed: str) -> str:
-    """What was typed, cleaned. `#` ends what is dialled, and many end with it whatever they type."""
-    if len(typed) > _MOST_CLEANED:  # the engine refuses it
-        return typed
-    return reading.clean(typed).removesuffix("#").rstrip()
 
 
 _BEFORE_THE_MENU = [end_in_every_language(message) for message in (OFF, NOTHING_DONE, LOOK_FIRST)]

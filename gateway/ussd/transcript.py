@@ -12,6 +12,8 @@ from typing import Final
 
 import msgspec
 
+from core import reading
+
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
     """A text that was seen, without the text: its `length`, and `before`, the length of what preceded its last input."""
@@ -37,6 +39,8 @@ class Typed:
 
 
 _DIGEST_BYTES: Final = 16
+# Of a longer input no phone is the author.
+_MOST_CLEANED: Final = 2_000
 
 
 class Transcript:
@@ -66,3 +70,10 @@ class Transcript:
 
     def _digest(self, text: str) -> bytes:
         return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES, key=self._key).digest()
+
+
+def clean(typed: str) -> str:
+    """What was typed, cleaned. `#` ends what is dialled, and many end with it whatever they type."""
+    if len(typed) > _MOST_CLEANED:  # the engine refuses it
+        return typed
+    return reading.clean(typed).removesuffix("#").rstrip()

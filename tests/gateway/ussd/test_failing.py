@@ -16,6 +16,7 @@ from core.customers import profiles, wallet
 from core.errors import Busy
 from core.hashing import PinHasher
 from core.i18n import LANGUAGES, translate
+from core.ledger.refusals import ClockWrong
 from core.money import Money
 from core.runtime import Runtime
 from core.sending import approval
@@ -24,6 +25,7 @@ from core.settings import Settings
 from gateway.ussd import failing
 from gateway.ussd.failing import LOOK_FIRST, MAYBE_DONE, NOTHING_DONE
 from gateway.ussd.redis_batches import Batches
+from gateway.ussd.sessions import Sessions
 from menus.engine import machine
 from tests import pins
 from tests.conftest import forget_sessions, running_client
@@ -117,7 +119,7 @@ async def test_work_that_goes_on_after_its_time_does_nothing_where_she_was_told_
 
     async def forget_the_cancellation(*_: object) -> bool:
         with suppress(asyncio.CancelledError):
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         asyncio.get_running_loop().call_later(0.3, ended.set)
         return True
 
@@ -130,6 +132,25 @@ async def test_work_that_goes_on_after_its_time_does_nothing_where_she_was_told_
         await ended.wait()
     assert await balance_minor(runtime) == 1_250_000
     assert (await asha.dial()).text.startswith("Continue where you left off?")
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), Busy(), ClockWrong()], ids=["away", "busy", "clock"])
+async def test_a_hop_that_cannot_be_kept_does_not_say_that_nothing_was_done_since_its_copy_may_do_it(
+    phone: Callable[[str], Phone], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def fail(*_: object) -> None:
+        raise error
+
+    async def away(*_: object, **__: object) -> None:
+        raise AWAY
+
+    asha = phone(ASHA)
+    await asha.dial(SEND)
+    with monkeypatch.context() as patched:
+        patched.setattr(machine, "_take_input", fail)
+        patched.setattr(Sessions, "_run_last", away)
+        assert (await asha.type(pins.RIGHT)).text == MAYBE_DONE
+    assert "confirmed" in (await asha.send_again()).text
 
 
 async def test_a_repetition_whose_first_copy_died_is_not_told_that_nothing_was_done(
@@ -351,7 +372,7 @@ async def test_a_late_pin_of_a_session_that_redis_has_forgotten_gets_its_receipt
     await asha.dial(SEND)
     receipt = await asha.type(pins.RIGHT)
     forget_sessions(redis_url)
-    assert (await asha.send_again()).text.startswith(f"Your last transaction:\n{receipt.text[:10]} -KES 507")
+    assert (await asha.send_again()).text.startswith(f"This is done already:\n{receipt.text[:10]} -KES 507")
 
 
 @pytest.mark.parametrize("between", ["an older hop repeated", "a redial", "two redials", "a late first hop"])
