@@ -29,9 +29,9 @@ from gateway.ussd.sessions import RESUME_SECONDS
 from menus import approvals, opening
 from menus.engine.session import Session, keys_of
 
-_LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0
 # Of the hop's budget, to keep the session.
-_SPARE_SECONDS = 0.6
+SPARE_SECONDS = 0.6
 # More than the PINs that are right in a session.
 _MOST_KEYS = 8
 _PIN = re.compile(r"[0-9]{4}#?")
@@ -100,7 +100,7 @@ class Failing:
 
     async def _find(self, phone: str) -> Customer | None:
         try:
-            return await within(_LOOK_SECONDS, profiles.find(self._runtime, phone), spare_seconds=_SPARE_SECONDS)
+            return await within(LOOK_SECONDS, profiles.find(self._runtime, phone), spare_seconds=SPARE_SECONDS)
         except Exception as error:  # noqa: BLE001 - it is told, and she reads that we do not know
             self.tell(error, "away")
             return None
@@ -110,7 +110,7 @@ class Failing:
         since = clock.now() - timedelta(seconds=RESUME_SECONDS)
         try:
             looking = wallet.find_last_done(self._runtime, customer, keys, since)
-            done = await within(_LOOK_SECONDS, looking, spare_seconds=_SPARE_SECONDS)
+            done = await within(LOOK_SECONDS, looking, spare_seconds=SPARE_SECONDS)
         except Exception as error:  # noqa: BLE001
             self.tell(error, "away")
             return None

@@ -15,7 +15,8 @@ from core.errors import BadPhone
 from core.settings import Settings
 from gateway.callbacks import Fields, Malformed, is_from_network, is_id, read_form, required
 from gateway.providers.africastalking.ussd_events import ussd_events
-from gateway.ussd.road import Hop, Road
+from gateway.ussd.hop import Hop
+from gateway.ussd.road import Road
 
 _MOST_SESSION_ID_CHARACTERS = 128
 # The network returns it with the session's end event. It allows 99 characters and no `|`.

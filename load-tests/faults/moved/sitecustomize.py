@@ -48,14 +48,14 @@ def _forget_keys() -> None:
 def _deny() -> None:
     """Whatever was not answered in time is said not to have been done, and nobody looks."""
     from core.customers import wallet  # noqa: PLC0415
-    from gateway.ussd import failing, road  # noqa: PLC0415
+    from gateway.ussd import dialling, failing, inputs, road  # noqa: PLC0415
 
     async def find_nothing(*_: object) -> None:
         return None
 
     wallet.find_last_done = find_nothing  # type: ignore[assignment]
     # Whoever imports them has names of his own.
-    for module in (failing, road):
+    for module in (failing, dialling, inputs, road):
         for name in ("MAYBE_DONE", "LOOK_FIRST"):
             setattr(module, name, failing.NOTHING_DONE)
 

@@ -15,7 +15,8 @@ from core.runtime import Runtime
 from core.septets import SCREEN_SEPTETS, count
 from gateway.app import connect_redis
 from gateway.ussd.failing import MAYBE_DONE
-from gateway.ussd.road import Hop, Road
+from gateway.ussd.hop import Hop
+from gateway.ussd.road import Road
 from gateway.ussd.sessions import Sessions
 from menus import home
 from menus.engine import machine

@@ -15,9 +15,11 @@ from core import clock
 from core.customers import profiles, wallet
 from core.runtime import Runtime
 from gateway.ussd import heartbeat, scripts, sessions
+from gateway.ussd.dialling import Dialling
 from gateway.ussd.heartbeat import Heartbeat
+from gateway.ussd.hop import Hop
 from gateway.ussd.redis_batches import Batches
-from gateway.ussd.road import STILL_WORKING, Hop, Road
+from gateway.ussd.road import STILL_WORKING, Road
 from gateway.ussd.sessions import Sessions, TurnNotFree
 from menus.engine.machine import Engine
 from menus.screens import SCREENS
@@ -239,7 +241,7 @@ async def test_a_hop_that_is_cut_off_gives_its_turn_back(
         made = Sessions(redis)
         road = Road(runtime, made, Engine(SCREENS))
         with monkeypatch.context() as patched:
-            patched.setattr(Road, "_dial", cut_off)
+            patched.setattr(Dialling, "dial", cut_off)
             with pytest.raises(error):
                 await road.take(Hop("cut off", ASHA, ""))
         assert await redis.exists(TURN)
