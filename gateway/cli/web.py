@@ -1,9 +1,12 @@
 """The web server as `jasho serve` runs it: uvicorn, with bounds on what a caller may take of it."""
 
+import sys
 from socket import socket
 from time import monotonic
+from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
 from core.settings import trusted_proxies
@@ -43,26 +46,39 @@ class WorkerProcess(multiprocess.Process):
 
 
 def serve(host: str, port: int, *, workers: int, with_worker: bool) -> None:
-    """Serves until it is told to stop. Each process reads its settings from the environment."""
-    multiprocess.Process = WorkerProcess  # type: ignore[misc]
-    uvicorn.run(
-        "gateway.app:create" if with_worker else "gateway.app:create_without_worker",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        loop="uvloop",
-        http=Connection,
-        ws="none",
-        backlog=_MOST_WAITING,
+    """Serves until it is told to stop. Each process reads its settings from the environment.
+
+    Raises KeyboardInterrupt after Ctrl-C, and SystemExit where it could not start.
+    """
+    app = "gateway.app:create" if with_worker else "gateway.app:create_without_worker"
+    if workers > 1:
+        multiprocess.Process = WorkerProcess  # type: ignore[misc]
+        uvicorn.run(app, workers=workers, **_options(host, port))
+        return
+    # uvicorn.run would take whoever is interrupted before it has started for one that failed.
+    server = uvicorn.Server(uvicorn.Config(app, **_options(host, port)))
+    server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
+
+
+def _options(host: str, port: int) -> dict[str, Any]:
+    return {
+        "factory": True,
+        "host": host,
+        "port": port,
+        "loop": "uvloop",
+        "http": Connection,
+        "ws": "none",
+        "backlog": _MOST_WAITING,
         # No request inherits the log's ids of the task that took its connection on.
-        reset_contextvars=True,
-        timeout_keep_alive=5,
+        "reset_contextvars": True,
+        "timeout_keep_alive": 5,
         # uvicorn would believe whoever calls from this machine.
-        forwarded_allow_ips=trusted_proxies(),
+        "forwarded_allow_ips": trusted_proxies(),
         # The callback's address holds its secret.
-        access_log=False,
-        log_config=logs.WEB_SERVER,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+        "access_log": False,
+        "log_config": logs.WEB_SERVER,
+        "server_header": False,
+        "timeout_graceful_shutdown": 10,
+    }

@@ -57,6 +57,14 @@ def left_running(folder: Path) -> list[Path]:
     return [*folder.rglob("postmaster.pid"), *folder.rglob("valkey.sock")]
 
 
+def test_a_service_that_is_interrupted_before_it_has_started_ends_well(folder: Path) -> None:
+    """Else a service manager takes a stop in that moment for a failure, and starts it again."""
+    interrupted = "import signal, uvicorn; uvicorn.Server.run = lambda *_: signal.raise_signal(signal.SIGINT)\n" + ELSEWHERE
+    with started([sys.executable, "-c", interrupted, str(folder), "serve", "--port", str(free_port())]) as process:
+        assert process.wait(30) == 0
+        assert left_running(folder) == []
+
+
 @pytest.mark.parametrize(
     ("command", "stop"),
     [
