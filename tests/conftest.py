@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -269,13 +269,14 @@ def serving(environment: dict[str, str], *options: str) -> Iterator[str]:
 
 
 def wait_until_ready(url: str, process: "subprocess.Popen[Any]", log: Path) -> None:
-    for _ in range(300):
-        if process.poll() is not None:
-            break
-        try:
-            if httpx2.get(f"{url}/readyz", timeout=1).status_code == 200:
-                return
-        except httpx2.TransportError:
+    # A client for each look would read the machine's certificates each time.
+    with httpx2.Client(timeout=1) as client:
+        for _ in range(300):
+            if process.poll() is not None:
+                break
+            with suppress(httpx2.TransportError):
+                if client.get(f"{url}/readyz").status_code == 200:
+                    return
             time.sleep(0.1)  # between two looks at another process
     raise AssertionError(f"the service did not come up:\n{log.read_text()[-2000:]}")
 

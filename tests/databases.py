@@ -1,8 +1,10 @@
 """Databases for tests: one template with the demo people in it, and as many copies as tests want."""
 
 import asyncio
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from uuid import uuid4
 
 import psycopg
@@ -99,11 +101,18 @@ def _has_ended(connection: psycopg.Connection, run: str) -> bool:
 def copy(server_url: str, template_name: str) -> str:
     """The address of a fresh copy of the template."""
     name = f"{template_name.removesuffix('_template')}_{uuid4().hex[:12]}"
-    with psycopg.connect(make_conninfo(server_url), autocommit=True) as connection:
-        # Copies side by side, of files: by the WAL they would take twice as long.
-        made = SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(Identifier(name), Identifier(template_name))
-        connection.execute(made)
+    # Copies side by side, of files: by the WAL they would take twice as long.
+    made = SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(Identifier(name), Identifier(template_name))
+    _copying(server_url).execute(made)
     return url_of(server_url, name)
+
+
+@cache
+def _copying(server_url: str) -> psycopg.Connection:
+    """One connection for all copies that a process makes."""
+    connection = psycopg.connect(make_conninfo(server_url), autocommit=True)
+    atexit.register(connection.close)
+    return connection
 
 
 async def _load_demo(database_url: str) -> None:
