@@ -189,6 +189,18 @@ def is_turned_away(proxy: Proxy, address: str) -> bool:
         return True
 
 
+def _post_again(proxy: Proxy, address: str) -> httpx2.Response:
+    """The answer to whoever calls until the proxy has noticed that others of his address have hung up."""
+    ends = time.monotonic() + 20
+    while True:
+        try:
+            with proxy.client(address) as client:
+                return client.post(RIGHT, data=FORM)
+        except httpx2.TransportError:
+            if time.monotonic() > ends:
+                raise
+
+
 def test_one_address_takes_its_share_of_connections_and_no_more(proxy: Proxy) -> None:
     with ExitStack() as crowd:
         for _ in range(CONNECTIONS):
@@ -196,8 +208,7 @@ def test_one_address_takes_its_share_of_connections_and_no_more(proxy: Proxy) ->
         assert is_turned_away(proxy, f"{NETWORK}5")
         with proxy.client(f"{NETWORK}6") as honest:
             assert honest.post(RIGHT, data=FORM).text.startswith("CON ")
-    with proxy.client(f"{NETWORK}5") as again:
-        assert again.post(RIGHT, data=FORM).status_code == 200
+    assert _post_again(proxy, f"{NETWORK}5").status_code == 200
 
 
 def test_one_address_takes_its_share_of_requests_and_no_more(proxy: Proxy) -> None:
