@@ -281,6 +281,7 @@ WAITING: dict[str, Callable[[Stage, datetime], Awaitable[Pair]]] = {
 }
 
 
+@pytest.mark.usefixtures("contrived")
 @pytest.mark.parametrize("duty", WAITING)
 async def test_nothing_is_over_before_its_time_where_a_worker_an_hour_ahead_begins_its_round(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, duty: str
@@ -292,6 +293,7 @@ async def test_nothing_is_over_before_its_time_where_a_worker_an_hour_ahead_begi
     assert (before, await ROUNDS[duty](stage.runtime)) == (0, 0)
 
 
+@pytest.mark.usefixtures("contrived")
 async def test_a_rail_is_not_asked_again_by_a_worker_whose_clock_is_ahead(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     rail = stage.runtime.rails["played"]
     await stage.payments(direction="out", created_at=clock.now(), answer_by=clock.now() + 10 * MINUTE)
