@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context
+from itertools import count
 from time import monotonic
 
 from redis import RedisError
@@ -26,6 +27,7 @@ class Heartbeat:
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
         self._name = os.urandom(_NAME_BYTES)
+        self._numbers = count()
         self._at_work = 0
         # Of this process's own turns it knows itself whether a hop still has them.
         self._held: set[bytes] = set()
@@ -36,15 +38,18 @@ class Heartbeat:
 
     def make_turn(self) -> bytes:
         """What names a turn of this process."""
-        return self._name + os.urandom(_NAME_BYTES)
+        return self._name + next(self._numbers).to_bytes(_NAME_BYTES, "big")
+
+    def is_due(self) -> bool:
+        now_seconds = monotonic()
+        is_known = now_seconds < self._beaten_seconds + LIVES_SECONDS - _BEAT_SECONDS
+        return not is_known or now_seconds >= self._tried_seconds + _BEAT_SECONDS
 
     async def beat(self) -> None:
         """Beats where it is due. Raises redis.RedisError where Redis does not know by then that this process lives."""
-        began_seconds = monotonic()
-        is_known = began_seconds < self._beaten_seconds + LIVES_SECONDS - _BEAT_SECONDS
-        if is_known and began_seconds < self._tried_seconds + _BEAT_SECONDS:
+        if not self.is_due():
             return
-        self._tried_seconds = began_seconds
+        began_seconds = self._tried_seconds = monotonic()
         await self._batches.run(("SET", _key(self._name), b"", "PX", LIVES_SECONDS * 1000))
         self._beaten_seconds = began_seconds
         await self._give_back_left()

@@ -10,7 +10,7 @@ import structlog
 from redis import RedisError
 
 from core.credentials import tries
-from core.deadline import budget, within
+from core.deadline import budget, limit
 from core.faults import describe, reached
 from core.faults.reached import Reached
 from core.i18n import _
@@ -74,7 +74,8 @@ class Road:
 
     async def _answer(self, hop: Hop, opened: Opened, watched: Reached) -> Reply:
         with suppress(TimeoutError):  # then they stand as they were seen last
-            await within(LOOK_SECONDS, self._runtime.switches.look())
+            async with limit(LOOK_SECONDS):
+                await self._runtime.switches.look()
         displaced.give_back(opened, hop.session_id, hop.text, self._transcript)
         is_new = False
         is_off, stored = self._runtime.switches.is_off(USSD), opened.stored

@@ -17,7 +17,7 @@ from time import monotonic
 import msgspec
 from redis.asyncio import Redis
 
-from core.deadline import within
+from core.deadline import limit
 from gateway.ussd import scripts
 from gateway.ussd.heartbeat import Heartbeat
 from gateway.ussd.past import Begun
@@ -100,7 +100,8 @@ class Sessions:
         # From now on: Redis may have given it to us before we hear of it.
         self.heartbeat.hold(turn)
         try:
-            return await within(_PATIENCE_SECONDS + _LAST_TRY_SECONDS, self._open(phone, turn))
+            async with limit(_PATIENCE_SECONDS + _LAST_TRY_SECONDS):
+                return await self._open(phone, turn)
         except BaseException as error:
             self.heartbeat.let_go(turn)
             if not isinstance(error, TurnNotFree):
@@ -129,8 +130,11 @@ class Sessions:
         times = (ends_at, int(_TURN_SECONDS * 1000), RESUME_SECONDS)
         opening = self._batches.run(("EVAL", scripts.OPEN, len(keys), *keys, turn, *times, gone))
         began_seconds = monotonic()
-        # In one exchange, and in this order: a turn is nobody's before its process is known to live.
-        _, [answer] = await asyncio.gather(self.heartbeat.beat(), opening)
+        if self.heartbeat.is_due():
+            # In one exchange, and in this order: a turn is nobody's before its process is known to live.
+            _, [answer] = await asyncio.gather(self.heartbeat.beat(), opening)
+        else:
+            [answer] = await opening
         # Rather more than less, by what the exchange took: a turn that is too short ends before its hop does.
         self._ahead_seconds = answer[0] / 1000 - began_seconds
         if len(answer) == 1:
@@ -172,7 +176,8 @@ class Sessions:
 
     async def _run_last(self, opened: Opened, command: Command) -> None:
         try:
-            await within(_LAST_SECONDS, self._batches.run(command), spare_seconds=0)
+            async with limit(_LAST_SECONDS, spare_seconds=0):
+                await self._batches.run(command)
         except BaseException:
             self.abandon(opened)
             raise
