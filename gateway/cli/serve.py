@@ -40,7 +40,7 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
         hand_down(settings)
         url = f"http://{host}:{port}"
         # Another database's service is not the one that a terminal in this checkout means.
-        with address.kept(url) if embedded.serves(settings.database_url) else nullcontext():
+        with web.signals_held(), address.kept(url) if embedded.serves(settings.database_url) else nullcontext():
             _say_where(settings, url)
             web.serve(host, port, workers=workers, with_worker=not no_worker)
 

@@ -1,13 +1,16 @@
 """The web server as `jasho serve` runs it: uvicorn, with bounds on what a caller may take of it."""
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from socket import socket
 from time import monotonic
 from typing import Any
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import multiprocess
+from uvicorn.supervisors import Multiprocess, multiprocess
 
 from core.settings import trusted_proxies
 from gateway import logs
@@ -18,6 +21,17 @@ _MOST_WAITING = 128
 # What a process needs to read our code, on a machine with much else to do.
 _START_SECONDS = 60.0
 _MOMENT_SECONDS = 0.1
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which takes what has come while signals were held."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            _let_signals_in()
+            yield
 
 
 class WorkerProcess(multiprocess.Process):
@@ -48,18 +62,38 @@ class WorkerProcess(multiprocess.Process):
 def serve(host: str, port: int, *, workers: int, with_worker: bool) -> None:
     """Serves until it is told to stop. Each process reads its settings from the environment.
 
-    Raises KeyboardInterrupt after Ctrl-C, and SystemExit where it could not start.
+    Called within `signals_held`. Raises KeyboardInterrupt after Ctrl-C, and SystemExit where it could not start.
     """
     app = "gateway.app:create" if with_worker else "gateway.app:create_without_worker"
+    config = uvicorn.Config(app, workers=workers, **_options(host, port))
+    server = Server(config)
     if workers > 1:
         multiprocess.Process = WorkerProcess  # type: ignore[misc]
-        uvicorn.run(app, workers=workers, **_options(host, port))
+        supervisor = Multiprocess(config, [config.bind_socket()])
+        _let_signals_in()
+        supervisor.run()
         return
-    # uvicorn.run would take whoever is interrupted before it has started for one that failed.
-    server = uvicorn.Server(uvicorn.Config(app, **_options(host, port)))
     server.run()
     if not server.started:
         sys.exit(STARTUP_FAILURE)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Lets whoever stops the command wait until the server takes the signal.
+
+    Python raises an exception where a signal comes, and loses it in a weak reference's callback. uvicorn takes one that comes
+    before it has started for a failure.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield
+    finally:
+        _let_signals_in()
+
+
+def _let_signals_in() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
 
 def _options(host: str, port: int) -> dict[str, Any]:

@@ -36,6 +36,27 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
+# A weak reference's callback is where the signal arrives.
+LOST = """
+import os
+import weakref
+from gateway.cli import web
+
+class Thing:
+    pass
+
+serve, thing = web.serve, Thing()
+gone = weakref.ref(thing, lambda _: os.kill(os.getpid(), STOP))
+
+def serve_after_a_signal(*args, **options):
+    del globals()["thing"]
+    serve(*args, **options)
+
+if __name__ == "__main__":
+    web.serve = serve_after_a_signal
+"""
+
+
 @contextmanager
 def started(command: list[str], environment: dict[str, str] | None = None) -> Iterator["subprocess.Popen[str]"]:
     with (
@@ -57,10 +78,26 @@ def left_running(folder: Path) -> list[Path]:
     return [*folder.rglob("postmaster.pid"), *folder.rglob("valkey.sock")]
 
 
-def test_a_service_that_is_interrupted_before_it_has_started_ends_well(folder: Path) -> None:
-    """Else a service manager takes a stop in that moment for a failure, and starts it again."""
-    interrupted = "import signal, uvicorn; uvicorn.Server.run = lambda *_: signal.raise_signal(signal.SIGINT)\n" + ELSEWHERE
-    with started([sys.executable, "-c", interrupted, str(folder), "serve", "--port", str(free_port())]) as process:
+@pytest.mark.parametrize("options", [[], ["--workers", "2"]])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_service_that_is_stopped_before_it_has_started_ends_well(
+    folder: Path, options: list[str], stop: signal.Signals
+) -> None:
+    """It is told as soon as it has said where it serves, where Python would lose an exception that a signal raises.
+
+    Else a service manager waits in vain, or takes a stop in that moment for a failure and starts it again.
+    """
+    command = [
+        sys.executable,
+        "-c",
+        f"STOP = {stop:d}" + LOST + ELSEWHERE,
+        str(folder),
+        "serve",
+        *options,
+        "--port",
+        str(free_port()),
+    ]
+    with started(command) as process:
         assert process.wait(30) == 0
         assert left_running(folder) == []
 
